@@ -1,0 +1,89 @@
+"""Any backbone, any head: feature pyramids from timm, and task heads found through entry points.
+
+Nothing heavy is imported until it is used: ``import hub`` loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import HubError
+from hub.labels import LabelSpace
+from hub.registry import info, register
+from hub.registry import list_names as list  # noqa: A004 - `hub.list` is what users type
+from hub.spec import BackboneSpec, DatasetSpec, NeckSpec, TaskSpec
+
+if TYPE_CHECKING:
+    from hub.backbones.trunk import Trunk
+    from hub.images import ResizeRule
+    from hub.model import (
+        Batch,
+        ClassRows,
+        Detections,
+        Evaluation,
+        Features,
+        Head,
+        InstanceTargets,
+        Metric,
+        Model,
+        Options,
+        Result,
+        create,
+    )
+    from hub.preprocessing import Preprocessing
+    from hub.weights import load
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Trunk": "hub.backbones.trunk",
+    "ResizeRule": "hub.images",
+    "Preprocessing": "hub.preprocessing",
+    "load": "hub.weights",
+    **dict.fromkeys(
+        (
+            "Batch", "ClassRows", "Detections", "Evaluation", "Features", "Head", "InstanceTargets", "Metric",
+            "Model", "Options", "Result", "create",
+        ),
+        "hub.model",
+    ),
+}  # fmt: skip
+
+__all__ = [
+    "BackboneSpec",
+    "Batch",
+    "ClassRows",
+    "DatasetSpec",
+    "Detections",
+    "Evaluation",
+    "Features",
+    "Head",
+    "HubError",
+    "InstanceTargets",
+    "LabelSpace",
+    "Metric",
+    "Model",
+    "NeckSpec",
+    "Options",
+    "Preprocessing",
+    "ResizeRule",
+    "Result",
+    "TaskSpec",
+    "Trunk",
+    "create",
+    "info",
+    "list",
+    "load",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'hub' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:  # type: ignore[valid-type]
+    return __all__

@@ -1,0 +1,1 @@
+"""Backbones: from a name to a trunk."""

@@ -1,0 +1,110 @@
+"""Building a trunk from its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from hub.backbones.norm import set_norm
+from hub.backbones.probe import Body, probe
+from hub.backbones.timm_body import LoadedBackbone, load_timm
+from hub.backbones.trunk import Provenance, Trunk
+from hub.errors import ContractError, OptionError
+from hub.names import ModelName
+from hub.preprocessing import Preprocessing
+from hub.registry import entries, find
+from hub.spec import NeckSpec
+
+
+def create_trunk(
+    name: str | ModelName,
+    *,
+    pretrained: bool | str | os.PathLike[str] = False,
+    in_chans: int = 3,
+    norm: str = "batch",
+    freeze: int = 0,
+    channels: int | None = None,
+    levels: tuple[str, ...] | None = None,
+    neck: Mapping[str, Any] | None = None,
+) -> Trunk:
+    """Create a trunk.
+
+    Args:
+        name: ``backbone[.tag][-neck]``.
+        pretrained: True downloads weights, a path reads them, False starts at random.
+        in_chans: channels of the image.
+        norm: of the backbone: batch, frozen, group or sync.
+        freeze: stages that do not train: 0 none, 1 the stem, 2 the stem and the first stage, ….
+        channels: width of the pyramid, the neck's default if None.
+        levels: to return; by default the neck's, or every raw one where there is no neck.
+        neck: further options of the neck.
+
+    Raises:
+        BadNameError, UnknownNameError, OptionError, ContractError, DownloadError: see `hub.errors`.
+
+    >>> create_trunk("resnet18-fpn", channels=96).strides
+    {'p2': 4, 'p3': 8, 'p4': 16, 'p5': 32, 'p6': 64}
+    """
+    parsed = ModelName.parse(name) if isinstance(name, str) else name
+    loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans)
+    found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone)
+    body = set_norm(Body(loaded.net, found), norm)
+    all_channels, all_strides = dict(found.channels), dict(found.strides)
+
+    built: nn.Module | None = None
+    if parsed.neck is not None:
+        entry = find("necks", parsed.neck)
+        spec = entry.spec()
+        assert isinstance(spec, NeckSpec)
+        asked = tuple(n for n in (levels or spec.levels) if n not in found.channels)
+        options = {**(neck or {}), **({} if channels is None else {"out_channels": channels})}
+        if asked:
+            target = entry.target()
+            try:
+                built = target(found.channels, found.strides, levels=asked, **options)
+            except TypeError as error:
+                raise OptionError(f"neck {parsed.neck}: {error}", fix="see its docstring for its options") from error
+            for attribute in ("channels", "strides"):
+                if not isinstance(getattr(built, attribute, None), Mapping):
+                    raise ContractError(f"neck {entry.id} has no {attribute} by level", fix="set it in __init__")
+            assert built is not None
+            all_channels |= built.channels  # type: ignore[operator]
+            all_strides |= built.strides  # type: ignore[operator]
+        default = spec.levels
+    else:
+        if channels is not None or neck:
+            raise OptionError(
+                f"{parsed} has no neck, so it takes no pyramid options", fix=f"name one, as in {parsed}-fpn"
+            )
+        default = tuple(found.channels)
+
+    trunk = Trunk(
+        body,
+        found.levels,
+        built,
+        channels=all_channels,
+        strides=all_strides,
+        levels=tuple(levels or default),
+        probe_size=found.size,
+        preprocessing=loaded.preprocessing,
+        provenance=loaded.provenance,
+    )
+    trunk.freeze(freeze)
+    return trunk.train()
+
+
+def _load(name: ModelName, *, pretrained: bool | str | os.PathLike[str], in_chans: int) -> LoadedBackbone:
+    """A plugin's backbone where one has this name, else timm's."""
+    if any(name.backbone in (e.name, e.id) for e in entries("backbones")):
+        entry = find("backbones", name.backbone)
+        net = entry.target()(pretrained=pretrained, in_chans=in_chans)
+        preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
+        source = f"plugin {entry.id}" if pretrained else "random"
+        return LoadedBackbone(
+            net, preprocessing, Provenance(name.backbone, name.tag, source), ((128, 256), (256, 512), (224, 224))
+        )
+    return load_timm(name.backbone, name.tag, pretrained=pretrained, in_chans=in_chans)

@@ -1,0 +1,83 @@
+"""Changing the normalisation of a network that somebody else defined: frozen, group, or synchronised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hub.errors import OptionError, did_you_mean
+
+NORMS = ("batch", "frozen", "group", "sync")
+
+
+def set_norm(module: nn.Module, norm: str) -> nn.Module:
+    """Give every batch normalisation in ``module`` another form.
+
+    Args:
+        module: changed in place.
+        norm: ``"batch"`` leaves it; ``"frozen"`` fixes statistics and affine parameters (the layer stays a batch
+            norm in eval mode, one fused pass, the same state dict); ``"group"`` makes it `nn.GroupNorm` of up to 32
+            groups (Wu and He 2018); ``"sync"`` shares statistics between processes.
+
+    Returns:
+        The module, or its replacement where it was itself a normalisation layer.
+
+    Raises:
+        OptionError: an unknown kind of norm.
+
+    >>> set_norm(nn.Sequential(nn.Conv2d(3, 48, 1), nn.BatchNorm2d(48)), "group")[1]
+    GroupNorm(24, 48, eps=1e-05, affine=True)
+    """
+    if norm not in NORMS:
+        raise OptionError(f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"one of {', '.join(NORMS)}")
+    if norm == "frozen":
+        for layer in module.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.requires_grad_(False)
+                layer.eval()
+    elif norm == "group":
+        return _replace(module, _group_norm)
+    elif norm == "sync":
+        from timm.layers import convert_sync_batchnorm
+
+        return convert_sync_batchnorm(module)
+    return module
+
+
+def make_norm(norm: str, channels: int) -> nn.Module:
+    """A new normalisation layer of the kind that `set_norm` describes."""
+    return set_norm(nn.BatchNorm2d(channels), norm)
+
+
+def frozen_norms(module: nn.Module) -> Iterator[nn.Module]:
+    """The batch norms whose parameters are all frozen: they must stay in eval mode."""
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            parameters = list(layer.parameters(recurse=False))
+            if parameters and not any(p.requires_grad for p in parameters):
+                yield layer
+
+
+def _group_norm(layer: _BatchNorm) -> nn.Module:
+    groups = max(g for g in range(1, 33) if layer.num_features % g == 0)
+    if hasattr(layer, "act"):  # timm's norm and activation in one
+        from timm.layers import GroupNormAct
+
+        new = GroupNormAct(layer.num_features, num_groups=groups, eps=layer.eps, apply_act=False)
+        new.act, new.drop = layer.act, getattr(layer, "drop", nn.Identity())
+    else:
+        new = nn.GroupNorm(groups, layer.num_features, eps=layer.eps)
+    new.load_state_dict({k: v for k, v in layer.state_dict().items() if k in ("weight", "bias")}, strict=False)
+    return new
+
+
+def _replace(module: nn.Module, make: Callable[[_BatchNorm], nn.Module]) -> nn.Module:
+    if isinstance(module, _BatchNorm):
+        return make(module)
+    for name, child in module.named_children():
+        new = _replace(child, make)
+        if new is not child:
+            module.add_module(name, new)
+    return module

@@ -1,0 +1,61 @@
+"""The contract of a dataset: what every data format implements, and all that the hub asks of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from hub.data.sample import Sample
+from hub.labels import LabelSpace
+from hub.model.options import Options
+
+
+class Dataset(ABC):
+    """A set of annotated images.
+
+    A format is a subclass, registered through ``backbone_hub.datasets.v1``. It is built with its validated options
+    and keeps its annotations in packed arrays, so that worker processes share them instead of copying.
+
+    Attributes:
+        Options: the options of the format, a subclass of `hub.Options`; ``root`` is always among them.
+        name: for messages, usually the annotation file's path.
+        label_spaces: ``"instances"``, or the name of a map or a tag → its labels.
+        provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of maps and tags: what `load` can give.
+        ids: the images' ids; their order is the dataset's.
+        sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
+    """
+
+    Options: ClassVar[type[Options]]
+
+    name: str
+    label_spaces: Mapping[str, LabelSpace]
+    provides: frozenset[str]
+    ids: list[int | str]
+    sizes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @abstractmethod
+    def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        """Decode the image ``index`` with the annotations that are needed, and no others.
+
+        Args:
+            index: position in `ids`.
+            needs: what the heads learn from; a subset of `provides`.
+            in_chans: channels to decode: 3 for RGB, 1 for grey.
+
+        Raises:
+            ImageError: the file is missing, corrupt, or of another size than annotated.
+        """
+
+    def relabel(self, spaces: Mapping[str, LabelSpace]) -> None:
+        """From now on give labels as indices of these label spaces, matched by name.
+
+        Raises:
+            LabelMismatchError: the data have a label that the model does not know.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot relabel")

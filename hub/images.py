@@ -1,0 +1,107 @@
+"""Reading and resizing images: the one way in for training, evaluation and prediction."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class ResizeRule:
+    """The size that an image is brought to, its aspect ratio kept.
+
+    Args:
+        shortest: length that the shorter side gets, in pixels.
+        longest: limit of the longer side, which wins over ``shortest``.
+
+    >>> ResizeRule(shortest=800, longest=1333).size(480, 640)
+    (800, 1067)
+    >>> ResizeRule(shortest=800, longest=1333).size(400, 1200)
+    (444, 1333)
+    """
+
+    shortest: int = 800
+    longest: int = 1333
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """The (height, width) in pixels that an image of this height and width becomes."""
+        scale = min(self.shortest / min(height, width), self.longest / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def read_image(path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = True) -> np.ndarray:
+    """Decode an image file.
+
+    Args:
+        path: JPEG, PNG, BMP, WebP or TIFF of 8 bits a channel.
+        in_chans: 3 for RGB, 1 for grey.
+        exif: turn the image upright as its EXIF orientation says.
+
+    Returns:
+        (H, W, in_chans) uint8.
+
+    Raises:
+        ImageError: the file is missing, truncated, not an image, or has more than 8 bits a channel.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if in_chans not in (1, 3):
+        raise ImageError(f"{path}: cannot read an image with {in_chans} channels", fix="use in_chans 1 or 3")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF and palettes that do not matter here
+            with Image.open(path) as file:
+                if file.mode in ("I", "F") or file.mode.startswith("I;16"):
+                    raise ImageError(
+                        f"{path} has {file.mode} pixels, more than 8 bits: converting would clip them silently",
+                        fix="save it with 8 bits a channel, or use a reader for such images",
+                    )
+                image = ImageOps.exif_transpose(file) if exif else file
+                pixels = np.asarray(image.convert("RGB" if in_chans == 3 else "L"))
+    except FileNotFoundError:
+        raise ImageError(f"image {path} does not exist", fix="check the data root and the file names") from None
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow raises many kinds: OSError, SyntaxError, ValueError, DecompressionBomb…
+        raise ImageError(f"image {path} cannot be decoded: {error}", fix="replace or remove the file") from None
+    return pixels if in_chans == 3 else pixels[:, :, None]
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, C) uint8 to ``size`` = (height, width): bilinear, area-averaged when shrinking below half."""
+    import cv2
+
+    height, width = size
+    if image.shape[:2] == (height, width):
+        return image
+    shrink = min(height / image.shape[0], width / image.shape[1])
+    out = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrink < 0.5 else cv2.INTER_LINEAR)
+    return out if out.ndim == 3 else out[:, :, None]
+
+
+def find_images(path: str | os.PathLike[str]) -> list[Path]:
+    """The image files of a folder (with its subfolders) in sorted order, or the one file given.
+
+    Raises:
+        ImageError: the path does not exist, or the folder has no image.
+    """
+    root = Path(path)
+    if root.is_file():
+        return [root]
+    if not root.exists():
+        raise ImageError(f"{root} does not exist", fix="give an image or a folder of images")
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not files:
+        raise ImageError(f"{root} holds no image", fix=f"known endings: {', '.join(sorted(SUFFIXES))}")
+    return files

@@ -1,0 +1,28 @@
+"""Models: the contract of a head, and what joins heads to a trunk."""
+
+from hub.model.batch import Batch, InstanceTargets, pad_images
+from hub.model.create import build, create
+from hub.model.head import ClassRows, Evaluation, Features, Head, Metric
+from hub.model.model import Model
+from hub.model.options import Options, parse_options
+from hub.model.recipe import Recipe
+from hub.model.results import Detections, Result
+
+__all__ = [
+    "Batch",
+    "ClassRows",
+    "Detections",
+    "Evaluation",
+    "Features",
+    "Head",
+    "InstanceTargets",
+    "Metric",
+    "Model",
+    "Options",
+    "Recipe",
+    "Result",
+    "build",
+    "create",
+    "pad_images",
+    "parse_options",
+]

@@ -1,0 +1,103 @@
+"""What a model is fed: a batch of padded images and, when training, padded targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass
+class InstanceTargets:
+    """Annotated objects, padded to the largest number N in the batch.
+
+    Attributes:
+        boxes: (B, N, 4) float32, x1 y1 x2 y2 in pixels of the resized image; zeros where not valid.
+        labels: (B, N) int64 indices into the head's `LabelSpace`; 0 where not valid.
+        valid: (B, N) bool, True for an object to learn from.
+        crowd: (B, N) bool, True for a COCO crowd region; never valid, kept for heads that ignore such regions.
+        masks: (B, N, H, W) bool, or None when no head needs them.
+        keypoints: (B, N, K, 3) float32, x y in pixels and COCO's visibility 0/1/2, or None.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    valid: Tensor
+    crowd: Tensor
+    masks: Tensor | None = None
+    keypoints: Tensor | None = None
+
+
+@dataclass
+class Batch:
+    """Images of one size with their targets.
+
+    There are three kinds of targets: of objects, of pixels and of whole images. A new task finds its own under one
+    of the three, so that loading, augmenting and padding need not know it.
+
+    Attributes:
+        images: (B, C, H, W) uint8, padded at the right and the bottom with 0.
+        sizes: (B, 2) int64, height and width in pixels of each image inside the padding.
+        original_sizes: (B, 2) int64, height and width of the image files.
+        ids: the images' ids in their dataset.
+        instances: objects, or None.
+        maps: per pixel, by name, each (B, H, W); integers are padded with 255, floats with NaN.
+        tags: per image, by name, each (B, …).
+    """
+
+    images: Tensor
+    sizes: Tensor
+    original_sizes: Tensor
+    ids: Sequence[int | str] = ()
+    instances: InstanceTargets | None = None
+    maps: Mapping[str, Tensor] = field(default_factory=dict)
+    tags: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
+        """The same batch with every tensor on ``device``."""
+        return self._each(lambda t: t.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in pinned memory; `torch.utils.data.DataLoader` calls this."""
+        return self._each(lambda t: t.pin_memory())
+
+    def _each(self, do: Callable[[Tensor], Tensor]) -> Batch:
+        def walk(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return do(value)
+            if isinstance(value, InstanceTargets):
+                return replace(value, **{f.name: walk(getattr(value, f.name)) for f in fields(value)})
+            if isinstance(value, Mapping):
+                return {k: walk(v) for k, v in value.items()}
+            return value
+
+        return replace(self, **{f.name: walk(getattr(self, f.name)) for f in fields(self)})
+
+
+def pad_images(images: Sequence[np.ndarray], *, divisor: int = 32) -> tuple[Tensor, Tensor]:
+    """Stack images of different sizes, padded with 0 at the right and the bottom.
+
+    Args:
+        images: each (H, W, C) uint8.
+        divisor: the padded height and width are multiples of this.
+
+    Returns:
+        (B, C, H, W) uint8 in channels_last layout, and (B, 2) int64 sizes.
+
+    >>> images, sizes = pad_images([np.ones((30, 20, 3), np.uint8), np.ones((10, 40, 3), np.uint8)])
+    >>> tuple(images.shape), sizes.tolist()
+    ((2, 3, 32, 64), [[30, 20], [10, 40]])
+    """
+    sizes = torch.tensor([image.shape[:2] for image in images], dtype=torch.int64)
+    height, width = (int(-(-int(side) // divisor) * divisor) for side in sizes.amax(0))
+    padded = torch.zeros(len(images), height, width, images[0].shape[2], dtype=torch.uint8)
+    for row, image in zip(padded, images, strict=True):
+        row[: image.shape[0], : image.shape[1]] = torch.from_numpy(np.ascontiguousarray(image))
+    return padded.permute(0, 3, 1, 2), sizes

@@ -1,0 +1,186 @@
+"""`hub.create`: one name in, a trunk or a whole model out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hub.backbones.create import create_trunk
+from hub.backbones.trunk import Trunk
+from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, did_you_mean
+from hub.images import ResizeRule
+from hub.labels import LabelSpace
+from hub.model.head import Head
+from hub.model.model import Model
+from hub.model.options import parse_options
+from hub.model.recipe import Recipe
+from hub.names import ModelName
+from hub.registry import find
+
+Labels = LabelSpace | Iterable[str]
+
+
+def create(
+    name: str,
+    *,
+    labels: Labels | Mapping[str, Labels] | None = None,
+    pretrained: bool | str | os.PathLike[str] = False,
+    in_chans: int = 3,
+    norm: str = "batch",
+    freeze: int = 0,
+    channels: int | None = None,
+    levels: tuple[str, ...] | None = None,
+    neck: Mapping[str, Any] | None = None,
+    resize: ResizeRule | None = None,
+    heads: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> Any:
+    """Create a trunk (a name without a task) or a model (a name with tasks).
+
+    Args:
+        name: ``[task[+task…]/]backbone[.tag][-neck]``.
+        labels: class names or a `hub.LabelSpace`; with several heads, head → that. Models only.
+        pretrained: True downloads the backbone's weights, a path reads them, False starts at random.
+        in_chans: channels of the image.
+        norm: of the backbone: batch, frozen, group or sync.
+        freeze: stages of the backbone that do not train: 2 is the stem and the first stage.
+        channels: width of the pyramid.
+        levels: that a trunk returns. Trunks only: a model's heads say what they read.
+        neck: further options of the neck.
+        resize: size rule of the model's preprocessing. Models only.
+        heads: head → its options.
+        options: options of the head, where there is only one.
+
+    Returns:
+        `hub.Trunk` or `hub.Model`.
+
+    Raises:
+        BadNameError, UnknownNameError, AmbiguousNameError: the name.
+        OptionError, LabelMismatchError: what was given with it.
+        BrokenPluginError, MissingRequirementError, ContractError: the plugin behind it.
+        DownloadError: the weights.
+
+    >>> import torch
+    >>> trunk = create("resnet18-fpn")
+    >>> {level: tuple(f.shape) for level, f in trunk(torch.zeros(1, 3, 64, 64)).items()}
+    {'p2': (1, 256, 16, 16), 'p3': (1, 256, 8, 8), 'p4': (1, 256, 4, 4), 'p5': (1, 256, 2, 2), 'p6': (1, 256, 1, 1)}
+    """
+    parsed = ModelName.parse(name)
+    if not parsed.tasks:
+        for what, value in (("labels", labels), ("resize", resize), ("heads", heads), *options.items()):
+            if value is not None:
+                raise OptionError(
+                    f"{name} is a trunk without a head, so it takes no {what!r}",
+                    fix=f"name a head, as in faster-rcnn/{name}",
+                )
+        return create_trunk(
+            parsed, pretrained=pretrained, in_chans=in_chans, norm=norm, freeze=freeze,
+            channels=channels, levels=levels, neck=neck,
+        )  # fmt: skip
+    if levels is not None:
+        raise OptionError("a model takes no 'levels'", fix="its heads say which levels they read")
+    recipe = Recipe(
+        name=name,
+        labels=_labels(parsed, labels),
+        heads=_options(parsed, heads, options),
+        in_chans=in_chans,
+        norm=norm,
+        freeze=freeze,
+        channels=channels,
+        neck=dict(neck or {}),
+    )
+    model = build(recipe, pretrained=pretrained)
+    if resize is not None:
+        model.preprocessing = replace(model.preprocessing, resize=resize)
+    return model
+
+
+def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) -> Model:
+    """Build a model from its recipe; see `create` for what it raises."""
+    name = ModelName.parse(recipe.name)
+    classes = {task: head_class(task) for task in name.tasks}
+    options = {task: parse_options(cls.Options, recipe.heads.get(task, {}), owner=task) for task, cls in classes.items()}
+    read = {task: cls.levels(options[task]) for task, cls in classes.items()}
+    if name.neck is None and (missing := [level for wanted in read.values() for level in wanted if level[0] == "p"]):
+        raise BadNameError(
+            f"{recipe.name}: {' and '.join(name.tasks)} reads the pyramid level {missing[0]}, but {name.trunk} has no neck",
+            fix=f"write {'+'.join(name.tasks)}/{name.trunk}-fpn",
+        )
+    trunk: Trunk = create_trunk(
+        name,
+        pretrained=pretrained,
+        in_chans=recipe.in_chans,
+        norm=recipe.norm,
+        freeze=recipe.freeze,
+        channels=recipe.channels,
+        levels=tuple(dict.fromkeys(level for wanted in read.values() for level in wanted)),
+        neck=recipe.neck,
+    )
+    heads = {
+        task: cls(
+            {level: trunk.channels[level] for level in read[task]},
+            {level: trunk.strides[level] for level in read[task]},
+            recipe.labels[task],
+            options[task],
+        )
+        for task, cls in classes.items()
+    }
+    return Model(trunk, heads, recipe, trunk.preprocessing)
+
+
+def head_class(task: str) -> type[Head]:
+    """The class behind a task's name.
+
+    Raises:
+        ContractError: the plugin's target is not a subclass of `hub.Head`.
+    """
+    cls = find("tasks", task).target()
+    if not (isinstance(cls, type) and issubclass(cls, Head)):
+        raise ContractError(f"the target of task {task!r} is {cls!r}", fix="point it at a subclass of hub.Head")
+    return cls
+
+
+def _labels(name: ModelName, labels: Labels | Mapping[str, Labels] | None) -> dict[str, LabelSpace]:
+    if labels is None:
+        raise LabelMismatchError(f"{name} needs labels", fix=f"hub.create({str(name)!r}, labels=['cat', 'dog'])")
+    if not isinstance(labels, Mapping):
+        labels = {task: labels for task in name.tasks} if len(name.tasks) == 1 else _refuse_one_for_many(name)
+    for head in labels:
+        _known_head(name, head, "labels")
+    missing = [task for task in name.tasks if task not in labels]
+    if missing:
+        raise LabelMismatchError(f"no labels for head {missing[0]!r}", fix=f"labels={{{missing[0]!r}: [...]}}")
+    spaces = {head: LabelSpace.of(given) for head, given in labels.items()}
+    for head, space in spaces.items():
+        if not len(space):
+            raise LabelMismatchError(f"the label list of {head} is empty", fix="give at least one class")
+    return spaces
+
+
+def _refuse_one_for_many(name: ModelName) -> dict[str, Labels]:
+    raise LabelMismatchError(f"{name} has several heads", fix=f"labels={{{name.tasks[0]!r}: [...], ...}}")
+
+
+def _options(
+    name: ModelName, heads: Mapping[str, Mapping[str, Any]] | None, options: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    chosen = {head: dict(values) for head, values in (heads or {}).items()}
+    for head in chosen:
+        _known_head(name, head, "options")
+    if options:
+        if len(name.tasks) > 1:
+            raise OptionError(
+                f"{name} has several heads, so {next(iter(options))!r} is ambiguous", fix="use heads={head: {...}}"
+            )
+        chosen[name.tasks[0]] = {**chosen.get(name.tasks[0], {}), **options}
+    return chosen
+
+
+def _known_head(name: ModelName, head: str, what: str) -> None:
+    if head not in name.tasks:
+        raise OptionError(
+            f"{what} given for {head!r}, which is not a head of {name}.{did_you_mean(head, name.tasks)}",
+            fix=f"its heads are {', '.join(name.tasks)}",
+        )

@@ -1,0 +1,115 @@
+"""The contract of a head: what every task plugin implements, and all that the hub asks of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from torch import Tensor, nn
+
+from hub.labels import LabelSpace
+from hub.model.batch import Batch
+from hub.model.options import Options
+from hub.model.results import Result
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Features = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class ClassRows:
+    """Where a parameter keeps its classes: class k owns ``width`` rows from row ``(offset + k) * width``.
+
+    A box predictor with background first and four numbers a class is ``ClassRows(offset=1, width=4)``.
+    """
+
+    offset: int = 0
+    width: int = 1
+
+
+@dataclass
+class Evaluation:
+    """What a metric found.
+
+    Attributes:
+        figures: by name, in the order to print; fractions from 0 to 1, or NaN where undefined.
+        main: the figure that chooses the best checkpoint; larger is better.
+        per_class: class name → figures.
+    """
+
+    figures: dict[str, float]
+    main: str
+    per_class: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+class Metric(Protocol):
+    """Scores results against a dataset. Each process updates its own; the first one merges them and computes."""
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Take in the results of some images."""
+
+    def merge(self, others: Sequence[Any]) -> None:
+        """Take in what metrics of the same kind gathered in other processes."""
+
+    def compute(self) -> Evaluation:
+        """The figures over all images seen."""
+
+
+class Head(nn.Module, ABC):
+    """Base of every head.
+
+    A subclass sets the class attributes, builds its layers in ``__init__`` and implements the abstract methods. All
+    shapes follow from the batch and the options, and an image without targets gives the same losses as any other, so
+    that the graph never changes from step to step.
+
+    Attributes:
+        Options: the head's options, a subclass of `hub.Options`.
+        needs: what the head learns from: ``"boxes"``, ``"masks"``, ``"keypoints"``, and names of maps and tags.
+        labels_from: which of a dataset's label spaces the head's labels are: ``"instances"`` or a map's or tag's name.
+    """
+
+    Options: ClassVar[type[Options]] = Options
+    needs: ClassVar[frozenset[str]] = frozenset()
+    labels_from: ClassVar[str] = "instances"
+
+    def __init__(
+        self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: Options
+    ) -> None:
+        super().__init__()
+        self.channels = dict(channels)
+        self.strides = dict(strides)
+        self.labels = labels
+        self.options = options
+
+    @classmethod
+    @abstractmethod
+    def levels(cls, options: Any) -> tuple[str, ...]:
+        """The levels that the head reads, of raw ones (``c1``…``c5``) and the neck's (``p2``…)."""
+
+    @abstractmethod
+    def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """The losses of a batch, each a float32 scalar, always under the same names."""
+
+    @abstractmethod
+    def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """Answers of fixed shape, first dimension B, in pixels of the resized images: what export can carry."""
+
+    @abstractmethod
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Result]:
+        """Turn the answers of `predict` into one `Result` an image, on the CPU, in pixels of the original files."""
+
+    @abstractmethod
+    def metric(self, dataset: Any) -> Metric:
+        """A metric that scores this head's results against a `hub.data.Dataset`."""
+
+    @abstractmethod
+    def draw(self, image: np.ndarray, result: Any, *, score: float = 0.5) -> np.ndarray:
+        """A copy of the image, (H, W, 3) uint8 RGB, with the result drawn on it."""
+
+    def class_rows(self) -> dict[str, ClassRows]:
+        """The parameters that have rows for each class, so that weights move to other labels by name."""
+        return {}

@@ -1,0 +1,93 @@
+"""What a model answers for one image, in the pixels of the file that it was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hub.labels import LabelSpace
+
+
+@dataclass(kw_only=True)
+class Result:
+    """Base of all answers.
+
+    Attributes:
+        image_id: the image's id in its dataset, or its path.
+        size: (height, width) in pixels of the image file, upright.
+    """
+
+    image_id: int | str
+    size: tuple[int, int]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The answer as plain values, one record for each thing found, ready for JSON."""
+        return []
+
+
+@dataclass(kw_only=True)
+class Detections(Result):
+    """Objects found in one image, best first, on the CPU.
+
+    Attributes:
+        boxes: (D, 4) float32, x1 y1 x2 y2 in pixels of the image file.
+        scores: (D,) float32 from 0 to 1.
+        labels: (D,) int64 indices into ``label_space``.
+        label_space: the names.
+        masks: (D, H, W) bool at the file's size, or None.
+        keypoints: (D, K, 3) float32, x y in pixels of the file and a score, or None.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    label_space: LabelSpace
+    masks: Tensor | None = None
+    keypoints: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def names(self) -> list[str]:
+        """The class name of each object."""
+        return [self.label_space.names[i] for i in self.labels.tolist()]
+
+    def above(self, score: float) -> Detections:
+        """Only the objects with at least this score."""
+        keep = self.scores >= score
+        pick = {
+            name: value[keep] if (value := getattr(self, name)) is not None else None
+            for name in ("boxes", "scores", "labels", "masks", "keypoints")
+        }
+        return Detections(image_id=self.image_id, size=self.size, label_space=self.label_space, **pick)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Records of COCO's results format: ``bbox`` is x y width height, ``category_id`` the dataset's own id.
+
+        >>> found = Detections(image_id=7, size=(4, 4), boxes=torch.tensor([[0.0, 1, 2, 4]]),
+        ...     scores=torch.tensor([0.5]), labels=torch.tensor([1]), label_space=LabelSpace(("cat", "dog"), (17, 18)))
+        >>> found.to_records()
+        [{'image_id': 7, 'category_id': 18, 'bbox': [0.0, 1.0, 2.0, 3.0], 'score': 0.5}]
+        """
+        corner, far = self.boxes.double().split(2, dim=1)
+        rows = torch.cat([corner, far - corner], dim=1).tolist()
+        ids = [self.label_space.ids[i] for i in self.labels.tolist()]
+        records: list[dict[str, Any]] = [
+            {"image_id": self.image_id, "category_id": i, "bbox": [round(v, 3) for v in row], "score": round(score, 6)}
+            for i, row, score in zip(ids, rows, self.scores.tolist(), strict=True)
+        ]
+        if self.keypoints is not None:
+            for record, points in zip(records, self.keypoints, strict=True):
+                record["keypoints"] = points.flatten().tolist()
+        if self.masks is not None:
+            import numpy as np
+            from pycocotools import mask as coco_mask
+
+            for record, mask in zip(records, self.masks.numpy(), strict=True):
+                rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+                record["segmentation"] = {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+        return records

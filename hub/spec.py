@@ -1,0 +1,97 @@
+"""What a plugin declares about itself: a few strings, importable without torch.
+
+An entry point of the group ``backbone_hub.<kind>s.v1`` points at one of these. The hub reads it to list and describe
+the plugin, and imports ``target`` only when somebody uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from hub.errors import ContractError
+
+CONTRACT_VERSION = 1
+
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.ASCII)
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Base of the four specs.
+
+    Args:
+        name: what users type; lower case, words joined by ``-`` or ``_``.
+        summary: one line for ``hub list``.
+        target: ``"module:attribute"``, imported on first use.
+        requires: optional packages the target needs, each import name with the pip line that installs it.
+
+    Raises:
+        ContractError: a name or target that is not of that form.
+    """
+
+    group: ClassVar[str] = ""
+
+    name: str
+    summary: str
+    target: str
+    requires: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ContractError(
+                f"{self.name!r} is not a plugin name",
+                fix="use lower-case letters, digits, '-' and '_', as in 'faster-rcnn'",
+            )
+        if not _TARGET.fullmatch(self.target):
+            raise ContractError(
+                f"{self.name}: target {self.target!r} is not 'module:attribute'",
+                fix="write the target as 'my_package.my_module:MyHead'",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec(Spec):
+    """A head: what users call a task plugin. ``target`` is a subclass of `hub.Head`.
+
+    ``kind`` says what the head answers ("detection", "segmentation", …); it groups the listing and decides nothing.
+
+    >>> TaskSpec(name="faster-rcnn", kind="detection", summary="two stages", target="hub_detection.faster_rcnn:FasterRCNN").kind
+    'detection'
+    """
+
+    group: ClassVar[str] = "tasks"
+
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSpec(Spec):
+    """A backbone: ``target(pretrained=…, in_chans=…)`` returns a module that maps an image to a list of features."""
+
+    group: ClassVar[str] = "backbones"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeckSpec(Spec):
+    """A neck: ``target(channels, strides, levels=…, out_channels=…, …)`` returns a module from features to features.
+
+    ``levels`` are the ones that a trunk with this neck gives when nobody asks for others.
+    """
+
+    group: ClassVar[str] = "necks"
+
+    levels: tuple[str, ...] = ("p2", "p3", "p4", "p5", "p6")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A data format: ``target(root=…, **options)`` returns a `hub.data.Dataset`."""
+
+    group: ClassVar[str] = "datasets"
+
+
+SPECS: dict[str, type[Spec]] = {s.group: s for s in (TaskSpec, BackboneSpec, NeckSpec, DatasetSpec)}
