@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hub.data.packed import PackedInstances
 from hub.data.sample import Sample
 from hub.labels import LabelSpace
 from hub.model.options import Options
@@ -26,6 +27,7 @@ class Dataset(ABC):
         provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of maps and tags: what `load` can give.
         ids: the images' ids; their order is the dataset's.
         sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
+        instances: the objects of all images as annotated, packed; None where the dataset has no objects.
     """
 
     Options: ClassVar[type[Options]]
@@ -35,6 +37,7 @@ class Dataset(ABC):
     provides: frozenset[str]
     ids: list[int | str]
     sizes: np.ndarray
+    instances: PackedInstances | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,11 +54,3 @@ class Dataset(ABC):
         Raises:
             ImageError: the file is missing, corrupt, or of another size than annotated.
         """
-
-    def relabel(self, spaces: Mapping[str, LabelSpace]) -> None:
-        """From now on give labels as indices of these label spaces, matched by name.
-
-        Raises:
-            LabelMismatchError: the data have a label that the model does not know.
-        """
-        raise NotImplementedError(f"{type(self).__name__} cannot relabel")
