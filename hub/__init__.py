@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hub.errors import HubError
 from hub.labels import LabelSpace
 from hub.registry import info, register
-from hub.registry import list_names as list  # noqa: A004 - `hub.list` is what users type
+from hub.registry import list_names as list
 from hub.spec import BackboneSpec, DatasetSpec, NeckSpec, TaskSpec
 
 if TYPE_CHECKING:

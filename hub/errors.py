@@ -115,7 +115,7 @@ class NonFiniteLossError(HubError):
     exit_code = 3
 
 
-class Interrupted(HubError):
+class StoppedError(HubError):
     """Training was stopped by Ctrl-C or SIGTERM, after a checkpoint was written."""
 
     exit_code = 130

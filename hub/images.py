@@ -90,6 +90,11 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return out if out.ndim == 3 else out[:, :, None]
 
 
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """(H, W, 1) grey as (H, W, 3) to draw on; RGB as it is."""
+    return image.repeat(3, axis=2) if image.shape[2] == 1 else image
+
+
 def find_images(path: str | os.PathLike[str]) -> list[Path]:
     """The image files of a folder (with its subfolders) in sorted order, or the one file given.
 

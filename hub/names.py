@@ -10,9 +10,7 @@ from hub.errors import BadNameError
 _WORD = r"[a-z0-9]+(?:[-_][a-z0-9]+)*"
 _TASK = re.compile(rf"(?:[A-Za-z0-9][\w.-]*:)?{_WORD}", re.ASCII)
 # A backbone's own name never holds "-" (timm writes "_"), so the first "-" starts the neck.
-_TRUNK = re.compile(
-    r"(?P<backbone>(?:\w+:)?\w+)(?:\.(?P<tag>\w+))?(?:-(?P<neck>(?:\w+:)?" + _WORD + r"))?", re.ASCII
-)
+_TRUNK = re.compile(r"(?P<backbone>(?:\w+:)?\w+)(?:\.(?P<tag>\w+))?(?:-(?P<neck>(?:\w+:)?" + _WORD + r"))?", re.ASCII)
 _GRAMMAR = "[task[+task…]/]backbone[.tag][-neck], for example faster-rcnn/resnet50.tv_in1k-fpn"
 
 

@@ -1,7 +1,7 @@
 """Finds tasks, backbones, necks and datasets that installed distributions announce as entry points.
 
-Three stages, each only when needed: the metadata are scanned (nothing is imported), a plugin's spec is loaded (light,
-no torch), the target is imported (heavy). A broken plugin can only break its own use.
+Three stages, each only when needed: the metadata are scanned (nothing is imported), a plugin's spec is loaded
+(light, no torch), the target is imported (heavy). A broken plugin can only break its own use.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import importlib.util
+import logging
 import os
 import re
-import traceback
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
@@ -26,6 +26,8 @@ from hub.errors import (
     did_you_mean,
 )
 from hub.spec import CONTRACT_VERSION, SPECS, Spec
+
+log = logging.getLogger("hub")
 
 FIRST_PARTY = "backbone_hub"
 LOCAL = "local"  # the distribution of what `register` adds in this process
@@ -69,9 +71,9 @@ class Entry:
         """
         if self.contract != CONTRACT_VERSION:
             raise ContractError(
-                f"{self.id} is written for version {self.contract} of the plugin contract; this hub has version "
-                f"{CONTRACT_VERSION}",
-                fix=f"install a version of {self.distribution} for backbone_hub.{self.group}.v{CONTRACT_VERSION}",
+                f"{self.id} is written for version {self.contract} of the plugin contract, "
+                f"this hub has version {CONTRACT_VERSION}",
+                fix=f"install a {self.distribution} for backbone_hub.{self.group}.v{CONTRACT_VERSION}",
             )
         if self.registered is not None:
             return self.registered
@@ -101,7 +103,7 @@ class Entry:
         """
         spec = self.spec()
         for package, pip_line in spec.requires.items():
-            if importlib.util.find_spec(package) is None:
+            if not _is_installed(package):
                 raise MissingRequirementError(f"{self.id} needs the package {package!r}", fix=pip_line)
         try:
             return _attribute(spec.target)
@@ -113,19 +115,12 @@ class Entry:
                 fix="`hub plugins doctor` shows the traceback",
             ) from error
 
-    def diagnose(self) -> str | None:
-        """The traceback of whatever keeps this plugin from being used, or None."""
-        try:
-            self.target()
-        except (BrokenPluginError, ContractError, MissingRequirementError) as error:
-            return "".join(traceback.format_exception(error)).rstrip()
-        return None
-
 
 def entries(group: str | None = None) -> list[Entry]:
     """Every plugin found, in the order of (group, first-party first, id); imports none.
 
-    ``HUB_DISABLE_PLUGINS=1`` leaves the first-party ones only, ``HUB_PLUGINS=a,b`` those and the distributions named.
+    ``HUB_DISABLE_PLUGINS=1`` leaves the first-party ones only, ``HUB_PLUGINS=a,b`` those and the
+    distributions named.
 
     >>> "faster-rcnn" in [entry.name for entry in entries("tasks")]
     True
@@ -162,10 +157,10 @@ def find(group: str, name: str) -> Entry:
         raise AmbiguousNameError(f"the {group[:-1]} {bare!r} is claimed by {ids}", fix="use one of these full names")
     if same:
         same[0].spec()  # raises, and says which version it is for
-    known = [e.name for e in entries(group)] + [e.id for e in entries(group)]
+    names = sorted({e.name for e in entries(group)})
     raise UnknownNameError(
-        f"unknown {group[:-1]} {name!r}.{did_you_mean(name, known)}",
-        fix=f"`hub list` shows what is registered ({', '.join(sorted({e.name for e in entries(group)})) or 'nothing'}). "
+        f"unknown {group[:-1]} {name!r}.{did_you_mean(name, [*names, *(e.id for e in entries(group))])}",
+        fix=f"`hub list` shows what is registered ({', '.join(names) or 'nothing'}). "
         "If you have just added an entry point to an editable install, run pip install again: "
         "entry points are written at install time",
     )
@@ -202,19 +197,34 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
     Args:
         pattern: as in `fnmatch`, for example ``"*rcnn*"``.
         kind: ``"tasks"``, ``"necks"``, ``"datasets"`` or ``"backbones"``; None means the first three and the
-            backbones that plugins bring. ``"backbones"`` also lists timm's own models, read from its source files.
+            backbones that plugins bring. ``"backbones"`` adds timm's own models, read from its source files.
+
+    Raises:
+        UnknownNameError: no such kind.
 
     >>> list_names("*rcnn*")[0]
     'faster-rcnn'
     """
-    found = entries(kind)
-    shared = {n for n in (e.name for e in found) if len({x.id for x in found if x.name == n}) > 1}
-    names = [e.id if e.name in shared and e.distribution != FIRST_PARTY else e.name for e in found]
+    if kind is not None and kind not in SPECS:
+        raise UnknownNameError(f"no kind {kind!r}.{did_you_mean(kind, SPECS)}", fix=f"one of {', '.join(SPECS)}")
+    by_id = shadowed()
+    names = [e.id if e in by_id else e.name for e in entries(kind)]
     if kind == "backbones":
         from hub.backbones.timm_names import timm_names
 
         names += timm_names()
     return sorted({n for n in names if fnmatch.fnmatchcase(n, pattern)})
+
+
+def shadowed() -> list[Entry]:
+    """The plugins whose bare name others claim as well, or the first party: they are used by their id."""
+    usable = [e for e in entries() if e.contract == CONTRACT_VERSION]
+    return [
+        e
+        for e in usable
+        if e.distribution != FIRST_PARTY
+        and any((e.group, e.name) == (x.group, x.name) and e.id != x.id for x in usable)
+    ]
 
 
 def info(name: str) -> Entry:
@@ -226,11 +236,14 @@ def info(name: str) -> Entry:
     Raises:
         UnknownNameError: no plugin has that name.
     """
+    distribution, colon, bare = name.rpartition(":")
+    canonical = f"{_normal(distribution)}:{bare}" if colon else bare
     for group in SPECS:
-        if any(name in (e.name, e.id) for e in entries(group)):
-            return find(group, name)
+        if any(canonical in (e.name, e.id) for e in entries(group)):
+            return find(group, canonical)
     raise UnknownNameError(
-        f"nothing is registered as {name!r}.{did_you_mean(name, list_names())}", fix="`hub list` shows every name"
+        f"nothing is registered as {name!r}.{did_you_mean(name, list_names())}",
+        fix="`hub list` shows every name",
     )
 
 
@@ -245,23 +258,42 @@ _LOCAL: list[Entry] = []
 
 @lru_cache(maxsize=1)
 def _installed() -> tuple[Entry, ...]:
-    found: dict[tuple[str, str, int], Entry] = {}
+    found: list[Entry] = []
+    seen: set[str] = set()
     for distribution in metadata.distributions():
-        for point in distribution.entry_points:
-            match = _GROUP.fullmatch(point.group)
-            if match and match[1] in SPECS:
-                meta = distribution.metadata
-                entry = Entry(
-                    group=match[1],
-                    name=point.name,
-                    distribution=_normal(meta["Name"]),
-                    version=distribution.version,
-                    value=point.value,
-                    contract=int(match[2]),
-                    summary=meta["Summary"] if "Summary" in meta else "",
-                )
-                found.setdefault((entry.group, entry.id, entry.contract), entry)
-    return tuple(found.values())
+        try:
+            announced = _announced(distribution)
+        except Exception:  # half an uninstall: no name, unreadable files; it can announce nothing
+            log.debug("unreadable metadata of an installed distribution", exc_info=True)
+            continue
+        # The same distribution further down the path is an older one that Python does not import either.
+        found += [entry for entry in announced if entry.distribution not in seen]
+        seen.update(entry.distribution for entry in announced)
+    return tuple(found)
+
+
+def _announced(distribution: metadata.Distribution) -> list[Entry]:
+    meta = distribution.metadata
+    return [
+        Entry(
+            group=match[1],
+            name=point.name,
+            distribution=_normal(meta["Name"]),
+            version=distribution.version,
+            value=point.value,
+            contract=int(match[2]),
+            summary=meta["Summary"] if "Summary" in meta else "",  # noqa: SIM401 - it has no get()
+        )
+        for point in distribution.entry_points
+        if (match := _GROUP.fullmatch(point.group)) and match[1] in SPECS
+    ]
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # the parent of a dotted name
+        return False
 
 
 def _attribute(path: str) -> Any:

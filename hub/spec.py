@@ -1,7 +1,7 @@
 """What a plugin declares about itself: a few strings, importable without torch.
 
-An entry point of the group ``backbone_hub.<kind>s.v1`` points at one of these. The hub reads it to list and describe
-the plugin, and imports ``target`` only when somebody uses it.
+An entry point of the group ``backbone_hub.<kind>s.v1`` points at one of these. The hub reads it to list and
+describe the plugin, and imports ``target`` only when somebody uses it.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Spec:
 class TaskSpec(Spec):
     """A head: what users call a task plugin. ``target`` is a subclass of `hub.Head`.
 
-    ``kind`` says what the head answers ("detection", "segmentation", …); it groups the listing and decides nothing.
+    ``kind`` says what the head answers ("detection", "segmentation", …); it decides nothing.
 
-    >>> TaskSpec(name="faster-rcnn", kind="detection", summary="two stages", target="hub_detection.faster_rcnn:FasterRCNN").kind
+    >>> TaskSpec(name="my-head", kind="detection", summary="mine", target="my_package.head:MyHead").kind
     'detection'
     """
 
@@ -70,14 +70,28 @@ class TaskSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec(Spec):
-    """A backbone: ``target(pretrained=…, in_chans=…)`` returns a module that maps an image to a list of features."""
+    """A backbone: ``target(pretrained=…, in_chans=…)`` returns a module from an image to a list of features.
+
+    Its name has no ``-``, which starts the neck in ``backbone-neck``.
+
+    Raises:
+        ContractError: as `Spec`, or a name with ``-``.
+    """
 
     group: ClassVar[str] = "backbones"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "-" in self.name:
+            raise ContractError(
+                f"{self.name!r} cannot be the name of a backbone: '-' starts the neck",
+                fix=f"call it {self.name.replace('-', '_')!r}",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeckSpec(Spec):
-    """A neck: ``target(channels, strides, levels=…, out_channels=…, …)`` returns a module from features to features.
+    """A neck: ``target(channels, strides, levels=…, out_channels=…, …)`` maps features to features.
 
     ``levels`` are the ones that a trunk with this neck gives when nobody asks for others.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +13,12 @@ from torch import nn
 from hub.backbones.norm import set_norm
 from hub.backbones.probe import Body, probe
 from hub.backbones.timm_body import LoadedBackbone, load_timm
+from hub.backbones.timm_names import timm_names
 from hub.backbones.trunk import Provenance, Trunk
-from hub.errors import ContractError, OptionError
+from hub.errors import ContractError, OptionError, UnknownNameError, did_you_mean
 from hub.names import ModelName
 from hub.preprocessing import Preprocessing
-from hub.registry import entries, find
+from hub.registry import Entry, entries, find
 from hub.spec import NeckSpec
 
 
@@ -55,7 +57,7 @@ def create_trunk(
     body = set_norm(Body(loaded.net, found), norm)
     all_channels, all_strides = dict(found.channels), dict(found.strides)
 
-    built: nn.Module | None = None
+    built: Any = None
     if parsed.neck is not None:
         entry = find("necks", parsed.neck)
         spec = entry.spec()
@@ -63,17 +65,9 @@ def create_trunk(
         asked = tuple(n for n in (levels or spec.levels) if n not in found.channels)
         options = {**(neck or {}), **({} if channels is None else {"out_channels": channels})}
         if asked:
-            target = entry.target()
-            try:
-                built = target(found.channels, found.strides, levels=asked, **options)
-            except TypeError as error:
-                raise OptionError(f"neck {parsed.neck}: {error}", fix="see its docstring for its options") from error
-            for attribute in ("channels", "strides"):
-                if not isinstance(getattr(built, attribute, None), Mapping):
-                    raise ContractError(f"neck {entry.id} has no {attribute} by level", fix="set it in __init__")
-            assert built is not None
-            all_channels |= built.channels  # type: ignore[operator]
-            all_strides |= built.strides  # type: ignore[operator]
+            built = _neck(entry, found.channels, found.strides, asked, options)
+            all_channels |= built.channels
+            all_strides |= built.strides
         default = spec.levels
     else:
         if channels is not None or neck:
@@ -98,13 +92,53 @@ def create_trunk(
 
 
 def _load(name: ModelName, *, pretrained: bool | str | os.PathLike[str], in_chans: int) -> LoadedBackbone:
-    """A plugin's backbone where one has this name, else timm's."""
-    if any(name.backbone in (e.name, e.id) for e in entries("backbones")):
-        entry = find("backbones", name.backbone)
-        net = entry.target()(pretrained=pretrained, in_chans=in_chans)
-        preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
-        source = f"plugin {entry.id}" if pretrained else "random"
-        return LoadedBackbone(
-            net, preprocessing, Provenance(name.backbone, name.tag, source), ((128, 256), (256, 512), (224, 224))
+    """timm's backbone where it has that name, else a plugin's: no plugin takes over a name of timm's."""
+    plugins = entries("backbones")
+    if name.backbone in timm_names() or not any(name.backbone in (e.name, e.id) for e in plugins):
+        known = [*timm_names(), *(e.name for e in plugins)]
+        return load_timm(name.backbone, name.tag, pretrained=pretrained, in_chans=in_chans, known=known)
+    entry = find("backbones", name.backbone)
+    if name.tag is not None:
+        raise UnknownNameError(
+            f"{entry.id} comes from a plugin and has no tag {name.tag!r}",
+            fix=f"write {name.backbone} without it",
         )
-    return load_timm(name.backbone, name.tag, pretrained=pretrained, in_chans=in_chans)
+    net = entry.target()(pretrained=pretrained, in_chans=in_chans)
+    if not isinstance(net, nn.Module):
+        raise ContractError(
+            f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module"
+        )
+    preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
+    source = f"plugin {entry.id}" if pretrained else "random"
+    return LoadedBackbone(
+        net, preprocessing, Provenance(name.backbone, None, source), ((128, 256), (256, 512), (224, 224))
+    )
+
+
+def _neck(
+    entry: Entry,
+    channels: Mapping[str, int],
+    strides: Mapping[str, int],
+    levels: tuple[str, ...],
+    options: Mapping[str, Any],
+) -> Any:
+    """Build a neck, its options checked against its signature."""
+    target = entry.target()
+    parameters = inspect.signature(target).parameters
+    known = [
+        n
+        for n, p in parameters.items()
+        if p.kind is not p.VAR_KEYWORD and n not in ("channels", "strides", "levels")
+    ]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for option in options:
+        if option not in known and not open_ended:
+            raise OptionError(
+                f"neck {entry.name} has no option {option!r}.{did_you_mean(option, known)}",
+                fix=f"its options are {', '.join(known) or '(none)'}",
+            )
+    built = target(channels, strides, levels=levels, **options)
+    for attribute in ("channels", "strides"):
+        if not isinstance(getattr(built, attribute, None), Mapping):
+            raise ContractError(f"neck {entry.id} has no {attribute} by level", fix="set it in __init__")
+    return built

@@ -17,9 +17,9 @@ def set_norm(module: nn.Module, norm: str) -> nn.Module:
 
     Args:
         module: changed in place.
-        norm: ``"batch"`` leaves it; ``"frozen"`` fixes statistics and affine parameters (the layer stays a batch
-            norm in eval mode, one fused pass, the same state dict); ``"group"`` makes it `nn.GroupNorm` of up to 32
-            groups (Wu and He 2018); ``"sync"`` shares statistics between processes.
+        norm: ``"batch"`` leaves it; ``"frozen"`` fixes statistics and affine parameters (the layer stays a
+            batch norm in eval mode, one fused pass, the same state dict); ``"group"`` makes it `nn.GroupNorm`
+            of up to 32 groups (Wu and He 2018); ``"sync"`` shares statistics between processes.
 
     Returns:
         The module, or its replacement where it was itself a normalisation layer.
@@ -31,7 +31,9 @@ def set_norm(module: nn.Module, norm: str) -> nn.Module:
     GroupNorm(24, 48, eps=1e-05, affine=True)
     """
     if norm not in NORMS:
-        raise OptionError(f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"one of {', '.join(NORMS)}")
+        raise OptionError(
+            f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"one of {', '.join(NORMS)}"
+        )
     if norm == "frozen":
         for layer in module.modules():
             if isinstance(layer, _BatchNorm):
@@ -69,7 +71,9 @@ def _group_norm(layer: _BatchNorm) -> nn.Module:
         new.act, new.drop = layer.act, getattr(layer, "drop", nn.Identity())
     else:
         new = nn.GroupNorm(groups, layer.num_features, eps=layer.eps)
-    new.load_state_dict({k: v for k, v in layer.state_dict().items() if k in ("weight", "bias")}, strict=False)
+    new.load_state_dict(
+        {k: v for k, v in layer.state_dict().items() if k in ("weight", "bias")}, strict=False
+    )
     return new
 
 

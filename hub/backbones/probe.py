@@ -72,7 +72,8 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
     if features is None or not all(isinstance(f, Tensor) and f.ndim == 4 for f in features):
         why = problem if features is None else "its outputs are not four-dimensional"
         raise ContractError(
-            f"{name} gives no feature maps ({why})", fix="choose a backbone with feature maps: `hub list --backbones`"
+            f"{name} gives no feature maps ({why})",
+            fix="choose a backbone with feature maps: `hub list --backbones`",
         ) from problem
 
     last = _is_channels_last(features, size)
@@ -99,7 +100,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
 
 
 def _is_channels_last(features: Sequence[Tensor], size: tuple[int, int]) -> bool:
-    """Whether the maps are (B, H, W, C): then the middle dimensions have the image's aspect ratio, the last do not."""
+    """Whether the maps are (B, H, W, C): the middle dimensions alone have the image's aspect ratio."""
     aspect = size[0] / size[1]
     first = all(math.isclose(f.shape[2] / f.shape[3], aspect, rel_tol=0.01) for f in features)
     return not first and all(math.isclose(f.shape[1] / f.shape[2], aspect, rel_tol=0.01) for f in features)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import timm
 from torch import nn
 
+from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
 from hub.backbones.timm_names import timm_names
 from hub.backbones.trunk import Provenance
 from hub.errors import CheckpointMismatchError, ContractError, DownloadError, UnknownNameError, did_you_mean
@@ -30,7 +32,12 @@ class LoadedBackbone:
 
 
 def load_timm(
-    name: str, tag: str | None = None, *, pretrained: bool | str | os.PathLike[str] = False, in_chans: int = 3
+    name: str,
+    tag: str | None = None,
+    *,
+    pretrained: bool | str | os.PathLike[str] = False,
+    in_chans: int = 3,
+    known: Iterable[str] | None = None,
 ) -> LoadedBackbone:
     """Create a timm model that gives features.
 
@@ -39,73 +46,115 @@ def load_timm(
         tag: timm's pretrained tag, or None for its default one.
         pretrained: True downloads the tag's weights; a path reads them from that file.
         in_chans: channels of the image; timm adapts pretrained first layers.
+        known: names to suggest from where this one is unknown, timm's own by default.
 
     Raises:
         UnknownNameError: no such model or tag.
         ContractError: the model cannot give features.
-        DownloadError: the weights cannot be had.
-        CheckpointMismatchError: the file given holds another model's weights.
+        DownloadError: the weights cannot be fetched.
+        CheckpointError, CheckpointMismatchError: the file given is not readable, or another model's.
     """
     if name not in timm_names():
         raise UnknownNameError(
-            f"unknown backbone {name!r}.{did_you_mean(name, timm_names())}", fix="`hub list --backbones 'resnet*'`"
+            f"unknown backbone {name!r}.{did_you_mean(name, known or timm_names())}",
+            fix="`hub list --backbones 'resnet*'`",
         )
     tags = [full.partition(".")[2] for full in timm.list_pretrained(f"{name}.*")]
     if tag is not None and tag not in tags and not timm.is_model_pretrained(f"{name}.{tag}"):
         raise UnknownNameError(
-            f"{name} has no pretrained tag {tag!r}.{did_you_mean(tag, tags)}", fix=f"known: {', '.join(tags) or 'none'}"
+            f"{name} has no pretrained tag {tag!r}.{did_you_mean(tag, tags)}",
+            fix=f"known: {', '.join(tags) or 'none'}",
         )
     cfg = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     local = pretrained if not isinstance(pretrained, bool) else None
     if pretrained is True and cfg.tag not in tags:
-        raise UnknownNameError(f"timm has no pretrained weights for {name}", fix="create it with pretrained=False")
-    if pretrained is True and tag is None:
-        log.info("%s: no tag given; using timm's default, %s", name, cfg.tag)
+        raise UnknownNameError(
+            f"timm has no pretrained weights for {name}", fix="create it with pretrained=False"
+        )
+    if pretrained and tag is None:
+        what = "its preprocessing" if local else "its weights"
+        log.info("%s: no tag given; using timm's default, %s, for %s", name, cfg.tag, what)
 
-    net = None
-    problem: Exception | None = None
-    for extra in _size_options(cfg.fixed_input_size):
-        try:
-            net = timm.create_model(
-                f"{name}.{tag}" if tag else name,
-                features_only=True,
-                in_chans=in_chans,
-                pretrained=bool(pretrained),
-                **({"pretrained_cfg_overlay": {"file": os.fspath(local)}} if local else {}),
-                **extra,
-            )
-            break
-        except TypeError as error:  # this family does not know the option
-            problem = error
-        except FileNotFoundError as error:
-            raise DownloadError(f"weights {local} do not exist", fix="check the path") from error
-        except RuntimeError as error:
-            if local and "state_dict" in str(error):
-                raise CheckpointMismatchError(
-                    f"{local} does not hold weights of {name}: {str(error).splitlines()[0]}", fix="name the right backbone"
-                ) from None
-            if pretrained and not local:
-                raise _download_error(name, cfg, error) from error
-            problem = error
-            break
-        except Exception as error:  # timm and its downloaders raise many kinds
-            if pretrained:
-                raise _download_error(name, cfg, error) from error
-            problem = error
-            break
-    if net is None:
-        raise ContractError(f"{name} cannot give feature maps ({problem})", fix="choose another backbone") from problem
-
-    source = os.fspath(local) if local else (cfg.hf_hub_id or cfg.url or "timm") if pretrained else "random"
-    size = cfg.input_size[-2:]
+    full_name = f"{name}.{tag}" if tag else name
+    if local is not None:
+        net = _with_file(full_name, local, in_chans, cfg.fixed_input_size)
+        provenance = Provenance(name, tag, os.fspath(local), cfg.license if tag else None)
+    elif pretrained:
+        net = _with_download(full_name, cfg, in_chans)
+        provenance = Provenance(name, cfg.tag, cfg.hf_hub_id or cfg.url or "timm", cfg.license)
+    else:
+        net = _features(full_name, in_chans, cfg.fixed_input_size)
+        provenance = Provenance(name)
     return LoadedBackbone(
         net=net,
         preprocessing=_preprocessing(cfg.mean, cfg.std, in_chans),
-        provenance=Provenance(
-            name, cfg.tag if pretrained is True else tag if local else None, source, cfg.license if pretrained else None
-        ),
-        sizes=((128, 256), (256, 512), tuple(size)),
+        provenance=provenance,
+        sizes=((128, 256), (256, 512), tuple(cfg.input_size[-2:])),
     )
+
+
+def _features(name: str, in_chans: int, fixed_size: bool, **weights: Any) -> nn.Module:
+    """A timm model that gives features, of any input size where it can; ``weights`` says what to load."""
+    problem: Exception | None = None
+    for extra in _size_options(fixed_size):
+        try:
+            return timm.create_model(name, features_only=True, in_chans=in_chans, **weights, **extra)
+        except TypeError as error:  # this family does not know the option
+            problem = error
+        except Exception as error:  # timm and its downloaders raise many kinds
+            problem = error
+            break
+    raise ContractError(
+        f"{name} cannot give feature maps ({problem})", fix="choose another backbone"
+    ) from problem
+
+
+def _with_file(name: str, path: str | os.PathLike[str], in_chans: int, fixed_size: bool) -> nn.Module:
+    state = read_weights(path)
+    known = fingerprints(state)  # before timm adapts the state dict in place
+    weights = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
+    try:
+        with _quiet_timm():
+            net = _features(name, in_chans, fixed_size, **weights)
+    except ContractError as error:
+        _features(name, in_chans, fixed_size)  # raises where the model is to blame, not the file
+        raise CheckpointMismatchError(
+            f"{os.fspath(path)} does not hold weights of {name}: {_reason(error.__cause__)}",
+            fix="name the backbone that the file was made for, in timm's format",
+        ) from error.__cause__
+    check_loaded(net, known, name=name, path=path)
+    return net
+
+
+@contextlib.contextmanager
+def _quiet_timm() -> Iterator[None]:
+    """Hold back timm's list of keys that it did not use: `check_loaded` says what matters of it."""
+    logger = logging.getLogger("timm.models._builder")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _with_download(name: str, cfg: Any, in_chans: int) -> nn.Module:
+    try:
+        return _features(name, in_chans, cfg.fixed_input_size, pretrained=True)
+    except ContractError as error:
+        _features(name, in_chans, cfg.fixed_input_size)  # raises where the model is to blame, not the network
+        raise DownloadError(
+            f"cannot fetch the pretrained weights of {name.partition('.')[0]}.{cfg.tag} "
+            f"from {cfg.hf_hub_id or cfg.url}: {_reason(error.__cause__)}",
+            fix="check the network, or fetch the file elsewhere and pass "
+            "pretrained='path/to/file.safetensors' (in a config: model.pretrained)",
+        ) from error.__cause__
+
+
+def _reason(error: BaseException | None) -> str:
+    """The part of an error's text that tells most in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def _size_options(fixed: bool) -> Iterator[dict[str, Any]]:
@@ -119,15 +168,5 @@ def _size_options(fixed: bool) -> Iterator[dict[str, Any]]:
 def _preprocessing(mean: tuple[float, ...], std: tuple[float, ...], in_chans: int) -> Preprocessing:
     if in_chans == len(mean):
         return Preprocessing(tuple(mean), tuple(std), in_chans)
-    # Weights for RGB on other channels: each channel gets the average, as timm sums or repeats the first kernel.
+    # Weights for RGB on other channels: each gets the average, as timm sums or repeats the first kernel.
     return Preprocessing((sum(mean) / len(mean),) * in_chans, (sum(std) / len(std),) * in_chans, in_chans)
-
-
-def _download_error(name: str, cfg: Any, error: Exception) -> DownloadError:
-    where = cfg.hf_hub_id or cfg.url
-    first = (str(error).splitlines() or [type(error).__name__])[0]
-    return DownloadError(
-        f"cannot fetch the pretrained weights of {name}.{cfg.tag} from {where}: {first}",
-        fix="check the network, or fetch the file elsewhere and pass pretrained='path/to/file.safetensors' "
-        "(in a config: model.pretrained)",
-    )

@@ -112,24 +112,25 @@ class Trunk(nn.Module):
         return self
 
     def freeze(self, stages: int) -> None:
-        """Stop training everything that computes the levels up to ``c{stages}``; 2 is the stem and the first stage.
+        """Stop training all that computes the levels up to ``c{stages}``; 2 is the stem and the first stage.
 
-        What computes a level is found by following the gradient of that level back, so this works for every backbone.
+        What computes a level is found by following its gradient back, so this works for every backbone.
 
         Raises:
-            OptionError: the backbone has no level that coarse.
+            OptionError: the backbone has no level that fine or that coarse.
         """
         upto = [level for level in self.body_levels if int(level[1:]) <= stages]
-        if stages and not upto:
+        if stages < 0 or (stages and (not upto or stages > int(self.body_levels[-1][1:]))):
             raise OptionError(
-                f"{self.provenance.backbone} has no stage at or before c{stages}",
-                fix=f"its levels are {', '.join(self.body_levels)}",
+                f"{self.provenance.backbone} cannot freeze {stages} stages",
+                fix=f"its levels are {', '.join(self.body_levels)}; i freezes all up to c(i), 0 nothing",
             )
         if not stages:
             return
         was_training = self.training
         self.eval()
-        image = torch.zeros(1, self.preprocessing.in_chans, *self.probe_size)
+        device = next(self.parameters()).device
+        image = torch.zeros(1, self.preprocessing.in_chans, *self.probe_size, device=device)
         outputs = dict(zip(self.body_levels, self.body(image), strict=True))
         trainable = [p for p in self.body.parameters() if p.requires_grad]
         total = torch.stack([outputs[level].sum() for level in upto]).sum()

@@ -1,1 +1,5 @@
-"""The command line: one file a subcommand."""
+"""The command line: ``hub <command>``, one file a command, imported when it is asked for."""
+
+from hub.cli.main import main
+
+__all__ = ["main"]

@@ -101,7 +101,9 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
     """Build a model from its recipe; see `create` for what it raises."""
     name = ModelName.parse(recipe.name)
     classes = {task: head_class(task) for task in name.tasks}
-    options = {task: parse_options(cls.Options, recipe.heads.get(task, {}), owner=task) for task, cls in classes.items()}
+    options = {
+        task: parse_options(cls.Options, recipe.heads.get(task, {}), owner=task) for task, cls in classes.items()
+    }
     read = {task: cls.levels(options[task]) for task, cls in classes.items()}
     if name.neck is None and (missing := [level for wanted in read.values() for level in wanted if level[0] == "p"]):
         raise BadNameError(
@@ -146,7 +148,7 @@ def _labels(name: ModelName, labels: Labels | Mapping[str, Labels] | None) -> di
     if labels is None:
         raise LabelMismatchError(f"{name} needs labels", fix=f"hub.create({str(name)!r}, labels=['cat', 'dog'])")
     if not isinstance(labels, Mapping):
-        labels = {task: labels for task in name.tasks} if len(name.tasks) == 1 else _refuse_one_for_many(name)
+        labels = dict.fromkeys(name.tasks, labels) if len(name.tasks) == 1 else _refuse_one_for_many(name)
     for head in labels:
         _known_head(name, head, "labels")
     missing = [task for task in name.tasks if task not in labels]
@@ -172,7 +174,8 @@ def _options(
     if options:
         if len(name.tasks) > 1:
             raise OptionError(
-                f"{name} has several heads, so {next(iter(options))!r} is ambiguous", fix="use heads={head: {...}}"
+                f"{name} has several heads, so {next(iter(options))!r} is ambiguous",
+                fix="use heads={head: {...}}",
             )
         chosen[name.tasks[0]] = {**chosen.get(name.tasks[0], {}), **options}
     return chosen

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hub.labels import LabelSpace
 from hub.model.batch import Batch
-from hub.model.options import Options
+from hub.model.options import Options as BaseOptions
 from hub.model.results import Result
 
 if TYPE_CHECKING:
@@ -72,12 +72,16 @@ class Head(nn.Module, ABC):
         labels_from: which of a dataset's label spaces the head's labels are: ``"instances"`` or a map's or tag's name.
     """
 
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[BaseOptions]] = BaseOptions
     needs: ClassVar[frozenset[str]] = frozenset()
     labels_from: ClassVar[str] = "instances"
 
     def __init__(
-        self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: Options
+        self,
+        channels: Mapping[str, int],
+        strides: Mapping[str, int],
+        labels: LabelSpace,
+        options: BaseOptions,
     ) -> None:
         super().__init__()
         self.channels = dict(channels)

@@ -83,9 +83,7 @@ class Model(nn.Module):
             self.train(was_training)
         return {name: head.results(raw[name], batch) for name, head in self.items()}
 
-    def predict(
-        self, images: Image | Sequence[Image], *, precision: str = "auto", batch_size: int = 8
-    ) -> Any:
+    def predict(self, images: Image | Sequence[Image], *, precision: str = "auto", batch_size: int = 8) -> Any:
         """Answer for images, in pixels of the files (or arrays) given.
 
         Args:

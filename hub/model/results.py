@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -59,11 +59,14 @@ class Detections(Result):
     def above(self, score: float) -> Detections:
         """Only the objects with at least this score."""
         keep = self.scores >= score
-        pick = {
-            name: value[keep] if (value := getattr(self, name)) is not None else None
-            for name in ("boxes", "scores", "labels", "masks", "keypoints")
-        }
-        return Detections(image_id=self.image_id, size=self.size, label_space=self.label_space, **pick)
+        return replace(
+            self,
+            boxes=self.boxes[keep],
+            scores=self.scores[keep],
+            labels=self.labels[keep],
+            masks=None if self.masks is None else self.masks[keep],
+            keypoints=None if self.keypoints is None else self.keypoints[keep],
+        )
 
     def to_records(self) -> list[dict[str, Any]]:
         """Records of COCO's results format: ``bbox`` is x y width height, ``category_id`` the dataset's own id.
@@ -77,7 +80,12 @@ class Detections(Result):
         rows = torch.cat([corner, far - corner], dim=1).tolist()
         ids = [self.label_space.ids[i] for i in self.labels.tolist()]
         records: list[dict[str, Any]] = [
-            {"image_id": self.image_id, "category_id": i, "bbox": [round(v, 3) for v in row], "score": round(score, 6)}
+            {
+                "image_id": self.image_id,
+                "category_id": i,
+                "bbox": [round(v, 3) for v in row],
+                "score": round(score, 6),
+            }
             for i, row, score in zip(ids, rows, self.scores.tolist(), strict=True)
         ]
         if self.keypoints is not None:

@@ -15,8 +15,8 @@ from hub.errors import OptionError
 class FPN(nn.Module):
     """Brings raw features of any strides to levels ``p2``…``p7`` of one width.
 
-    Levels that the backbone does not give are derived from its nearest one, by transposed convolutions and pooling
-    as in ViTDet (Li et al. 2022, https://arxiv.org/abs/2203.16527, section 3), so a plain ViT works too.
+    Levels that the backbone does not give are derived from its nearest one, by transposed convolutions and
+    pooling as in ViTDet (Li et al. 2022, https://arxiv.org/abs/2203.16527, section 3): a plain ViT works too.
 
     Args:
         channels: raw level → channels.
@@ -24,8 +24,8 @@ class FPN(nn.Module):
         levels: to compute, a subset of p2…p7.
         out_channels: width of every level.
         norm: kind of normalisation after each convolution, or None; see `hub.backbones.norm.set_norm`.
-        top: how p6 comes from p5: ``"pool"`` (Faster R-CNN) or ``"conv"`` (RetinaNet, Lin et al. 2017b). p7 is
-            always a convolution of p6.
+        top: how p6 comes from p5: ``"pool"`` (Faster R-CNN) or ``"conv"`` (RetinaNet, Lin et al. 2017b). p7
+            is always a convolution of p6.
 
     Attributes:
         channels, strides: level → width and stride in pixels.
@@ -47,7 +47,9 @@ class FPN(nn.Module):
         super().__init__()
         wrong = [level for level in levels if level not in {f"p{i}" for i in range(2, 8)}]
         if wrong or not levels:
-            raise OptionError(f"an FPN has no level {wrong[0] if wrong else '(none)'}", fix="choose from p2 … p7")
+            raise OptionError(
+                f"an FPN has no level {wrong[0] if wrong else '(none)'}", fix="choose from p2 … p7"
+            )
         if top not in ("pool", "conv"):
             raise OptionError(f"top={top!r} is not a way to make p6", fix="pool or conv")
         numbers = sorted({int(level[1]) for level in levels})
@@ -65,7 +67,11 @@ class FPN(nn.Module):
             return layer if norm is None else nn.Sequential(layer, make_norm(norm, out_channels))
 
         self.resample = nn.ModuleDict(
-            {f"p{i}": _resample(int(n[1:]) - i, channels[n]) for i, n in self.source.items() if int(n[1:]) != i}
+            {
+                f"p{i}": _resample(int(n[1:]) - i, channels[n])
+                for i, n in self.source.items()
+                if int(n[1:]) != i
+            }
         )
         self.lateral = nn.ModuleDict({f"p{i}": conv(channels[n], 1) for i, n in self.source.items()})
         self.output = nn.ModuleDict(
@@ -73,7 +79,7 @@ class FPN(nn.Module):
         )
         if self.top == "conv":
             self.extra_convs = nn.ModuleDict({f"p{i}": conv(out_channels, 3, 2) for i in self.extra})
-        self.channels = {level: out_channels for level in self.levels}
+        self.channels = dict.fromkeys(self.levels, out_channels)
         self.strides = {level: 2 ** int(level[1]) for level in self.levels}
 
     def forward(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:

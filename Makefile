@@ -1,0 +1,43 @@
+# quickstart · test · check · fix · bench · test-learning: each makes the environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: quickstart test check fix bench test-learning clean
+
+# Shapes are generated, Faster R-CNN learns them from random weights, and what it finds is drawn.
+quickstart: $(READY)
+	rm -rf runs/quickstart
+	$(BIN)/hub train configs/quickstart.yaml --run runs/quickstart
+	$(BIN)/hub evaluate runs/quickstart
+	$(BIN)/hub predict runs/quickstart data/shapes/val --out runs/quickstart/drawn
+	@echo "look at runs/quickstart/predictions.png and runs/quickstart/drawn/"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Ratios against torchvision in one run; nothing else should run meanwhile.
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+# The slow suite: trains to the targets that the configs promise.
+test-learning: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,71 @@
+"""Pretrained weights of a backbone from a file: read safely, and refused when they are another model's."""
+
+from __future__ import annotations
+
+import os
+
+import timm.models
+from torch import Tensor, nn
+
+from hub.errors import CheckpointError, CheckpointMismatchError
+
+# Resized position tables and a first convolution adapted to other channels differ from the file, no more.
+_MUST_COME_FROM_FILE = 0.8
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read a state dict from a ``.safetensors`` or a torch file, without unpickling code.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, or holds something else.
+    """
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"weights {os.fspath(path)} do not exist", fix="check the path given as pretrained"
+        )
+    try:
+        state = timm.models.load_state_dict(os.fspath(path), weights_only=True)
+    except Exception as error:  # safetensors, zip and pickle raise kinds of their own
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"cannot read weights from {os.fspath(path)}: {first}",
+            fix="fetch the file again, or convert it to safetensors",
+        ) from error
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise CheckpointError(f"{os.fspath(path)} holds no weights", fix="give a state dict")
+    return tensors
+
+
+def fingerprints(tensors: dict[str, Tensor]) -> set[tuple[int, float]]:
+    """The number of elements and the sum of each weight: enough to recognise it under another name."""
+    return {_fingerprint(t) for t in tensors.values() if t.ndim > 1 and t.is_floating_point()}
+
+
+def check_loaded(
+    net: nn.Module, known: set[tuple[int, float]], *, name: str, path: str | os.PathLike[str]
+) -> None:
+    """Make sure that the network's weights are those of the file.
+
+    timm does not insist on names when it loads features: a file of another model would leave random weights.
+
+    Args:
+        net: after loading.
+        known: `fingerprints` of the file.
+        name: of the backbone, for the message.
+        path: of the file, for the message.
+
+    Raises:
+        CheckpointMismatchError: more than a fifth of the weights are not from the file.
+    """
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    loaded = sum(_fingerprint(p) in known for p in weights)
+    if loaded < _MUST_COME_FROM_FILE * len(weights):
+        raise CheckpointMismatchError(
+            f"{os.fspath(path)} does not hold weights of {name}: it has {loaded} of {len(weights)} layers",
+            fix="name the backbone that the file was made for, in timm's format",
+        )
+
+
+def _fingerprint(tensor: Tensor) -> tuple[int, float]:
+    return tensor.numel(), round(float(tensor.detach().double().sum()), 6)

@@ -1,0 +1,112 @@
+"""From arguments to a command, and from whatever it raises to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+
+import hub
+from hub.cli.logs import add_verbosity, logs_to_stderr
+from hub.errors import HubError, did_you_mean
+
+COMMANDS = {
+    "train": ("hub.cli.train", "train a model as a config says"),
+    "evaluate": ("hub.cli.evaluate", "score a trained model on a dataset"),
+    "predict": ("hub.cli.predict", "run a trained model on images"),
+    "data": ("hub.cli.data", "make, check or look at a dataset"),
+    "list": ("hub.cli.listing", "what there is to choose from: tasks, necks, datasets, backbones"),
+    "info": ("hub.cli.info", "one plugin or one model in detail"),
+    "plugins": ("hub.cli.plugins", "third-party plugins, and what is wrong with them"),
+}
+
+
+class UsageError(HubError):
+    """Arguments that the command line does not understand."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` whose errors are `HubError`: every message has one form."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Raise the message instead of exiting."""
+        raise UsageError(message, fix=f"see `{self.prog} --help`")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments, those of the process if None.
+
+    Returns:
+        The exit code: 0, or that of the `hub.errors.HubError` raised, or 130 after Ctrl-C. ``HUB_DEBUG=1``
+        shows the traceback of an error.
+
+    >>> main(["--version"])
+    hub ...
+    0
+    """
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+        return code
+    except HubError as error:
+        if os.environ.get("HUB_DEBUG", "0") not in ("", "0"):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `hub list | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as shells report it: 128 + SIGPIPE
+
+
+def _run(argv: list[str]) -> int:
+    first = argv[0] if argv else "--help"
+    if first in ("-h", "--help"):
+        print(_help())
+        return 0
+    if first == "--version":
+        print(f"hub {hub.__version__}")
+        return 0
+    if first not in COMMANDS:
+        raise UsageError(
+            f"unknown command {first!r}.{did_you_mean(first, COMMANDS)}", fix=f"one of {', '.join(COMMANDS)}"
+        )
+    module, summary = COMMANDS[first]
+    command = importlib.import_module(module)
+    parser = Parser(
+        prog=f"hub {first}",
+        description=getattr(command, "SUMMARY", summary),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    add_verbosity(parser)
+    try:
+        args = _parse(parser, argv[1:])
+    except SystemExit as stop:  # --help
+        return int(stop.code or 0)
+    with logs_to_stderr(args.verbosity):
+        return int(command.run(args))
+
+
+def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
+    try:
+        return parser.parse_intermixed_args(argv)  # `hub train CONFIG --resume key=value`
+    except TypeError:  # argparse cannot mix the arguments of a command with subcommands
+        return parser.parse_args(argv)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    what = (hub.__doc__ or "").partition("\n")[0]
+    return (
+        f"usage: hub COMMAND [-h] …\n\n{what}\n\ncommands:\n{rows}\n\n"
+        "`hub COMMAND --help` explains one. HUB_DEBUG=1 shows the traceback of an error."
+    )

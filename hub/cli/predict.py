@@ -1,0 +1,43 @@
+"""``hub predict``: drawings and a results file for images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "draw what a model finds in images, and write it as JSON"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", help="the folder of a run, or a .safetensors checkpoint")
+    parser.add_argument("images", help="an image, or a folder of images")
+    parser.add_argument("--out", metavar="DIR", default="predictions", help="folder to write to (default: predictions)")
+    parser.add_argument("--score", type=float, default=0.5, help="least score that is drawn (default: 0.5)")
+    parser.add_argument("--ids-from", metavar="FILE", help="COCO JSON whose image ids to use, matched by file name")
+    parser.add_argument("--batch", type=int, default=8, help="images computed together (default: 8)")
+    parser.add_argument("--device", help="for example cpu or cuda:0")
+    parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict; an unreadable image is reported and the others are done all the same (exit status 1)."""
+    from hub.engine.distributed import world
+    from hub.engine.predict import predict_files
+    from hub.images import find_images
+    from hub.weights import load
+
+    files = find_images(args.images)
+    with world(args.device) as here:
+        model = load(args.model, device=here.device)
+        failed = predict_files(
+            model,
+            files,
+            out=Path(args.out),
+            score=args.score,
+            ids_from=Path(args.ids_from) if args.ids_from else None,
+            batch_size=args.batch,
+            precision=args.precision,
+        )
+    print(f"{len(files) - failed} of {len(files)} images: drawings and JSON in {args.out}/")
+    return 1 if failed else 0

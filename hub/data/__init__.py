@@ -1,0 +1,53 @@
+"""The way of the data: a format reads files into samples, which transforms and the loader make batches of.
+
+Nothing is imported until it is used: the registry reads `hub.data.specs` without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hub.data.boxes import BoxReport, check_boxes
+    from hub.data.dataset import Dataset
+    from hub.data.instances import InstanceDataset, InstanceOptions
+    from hub.data.packed import PackedBytes, PackedInstances
+    from hub.data.packing import pack_instances
+    from hub.data.sample import Instances, Sample
+
+_LAZY = {
+    "BoxReport": "hub.data.boxes",
+    "Dataset": "hub.data.dataset",
+    "InstanceDataset": "hub.data.instances",
+    "InstanceOptions": "hub.data.instances",
+    "Instances": "hub.data.sample",
+    "PackedBytes": "hub.data.packed",
+    "PackedInstances": "hub.data.packed",
+    "Sample": "hub.data.sample",
+    "check_boxes": "hub.data.boxes",
+    "pack_instances": "hub.data.packing",
+}
+
+__all__ = [
+    "BoxReport",
+    "Dataset",
+    "InstanceDataset",
+    "InstanceOptions",
+    "Instances",
+    "PackedBytes",
+    "PackedInstances",
+    "Sample",
+    "check_boxes",
+    "pack_instances",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'hub.data' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

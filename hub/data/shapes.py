@@ -1,0 +1,219 @@
+"""A small dataset that generates itself: five kinds of overlapping textured shapes, in COCO's layout.
+
+It needs no download, and has boxes, exact masks, keypoints and a semantic map, so that every head can learn
+something from it in minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import cv2
+import numpy as np
+from PIL import Image
+from pycocotools import mask as coco_mask
+from pydantic import Field
+
+from hub.data.coco import Coco
+from hub.data.sample import Sample
+from hub.data.shapes_draw import KEYPOINTS, KINDS, Shape, draw_scene
+from hub.errors import DataError, ImageError, SaveError
+from hub.labels import LabelSpace
+from hub.model.options import Options
+
+CATEGORY_IDS = (3, 7, 12, 21, 40)  # with gaps and not from 0, as in COCO
+SEMANTIC = LabelSpace(("background", *KINDS), ids=tuple(range(len(KINDS) + 1)))
+SPLITS = ("train", "val")
+_PALETTE = (0, 0, 0, 230, 25, 75, 60, 180, 75, 255, 225, 25, 0, 130, 200, 245, 130, 48)
+_VERSION = 1  # of the drawing: a change of what a seed gives must change this
+
+Progress = Callable[[int, int], None]
+
+
+def generate_shapes(
+    out: str | os.PathLike[str],
+    *,
+    train: int = 1600,
+    val: int = 200,
+    size: int = 128,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Write the dataset; the same arguments give the same bytes. Does nothing where it is already there.
+
+    ``out`` appears all at once or not at all, with these in it:
+
+    - ``train/*.jpg`` and ``val/*.jpg``;
+    - ``annotations/instances_{train,val}.json``: of each object the visible part's mask as compressed RLE,
+    its tight
+      box and its area, and five keypoints at pixel centres;
+    - ``semantic/{train,val}/*.png``: paletted; 0 is background, k the k-th kind of shape, and no pixel is
+    255;
+    - ``shapes.json``: the arguments.
+
+    Args:
+        out: folder to make; it may exist if it is empty.
+        train: number of training images.
+        val: number of validation images.
+        size: height and width of the images in pixels.
+        seed: not negative.
+        progress: called with (images done, images in all) after each image.
+
+    Raises:
+        DataError: ``out`` holds something else, or shapes of other arguments.
+        SaveError: it cannot be written.
+    """
+    out = Path(os.path.abspath(out))
+    parameters = {"version": _VERSION, "train": train, "val": val, "size": size, "seed": seed}
+    if _is_there(out, parameters):
+        return
+    partial = out.with_name(f".{out.name}-{secrets.token_hex(4)}.partial")
+    try:
+        partial.mkdir(parents=True)
+        done = 0
+        for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True)):
+            writer = _SplitWriter(partial, split)
+            for index in range(count):
+                writer.add(index, *draw_scene(np.random.default_rng([seed, number, index]), size))
+                done += 1
+                if progress is not None:
+                    progress(done, train + val)
+            writer.close()
+        (partial / "shapes.json").write_text(json.dumps(parameters))
+        try:
+            partial.rename(out)
+        except OSError:
+            if not _is_there(out, parameters):  # otherwise another process was faster, with the same bytes
+                raise
+    except OSError as error:
+        raise SaveError(f"cannot write shapes to {out}: {error}", fix="choose another data.root") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+class Shapes(Coco):
+    """The generated shapes; makes them on first use. Also provides the map ``"semantic"``.
+
+    The keypoints are the ends of a shape in the image's four directions, so that ``left_end`` and
+    ``right_end`` change places in a horizontal flip; a vertical flip does not suit them.
+    """
+
+    class Options(Options):
+        """Where the shapes are, and what makes them.
+
+        Args:
+            root: folder; generated if absent.
+            split: train or val.
+            train: number of training images.
+            val: number of validation images.
+            size: height and width of the images in pixels.
+            seed: of the generator.
+        """
+
+        root: str = "data/shapes"
+        split: Literal["train", "val"] = "train"
+        train: Annotated[int, Field(ge=1)] = 1600
+        val: Annotated[int, Field(ge=1)] = 200
+        size: Annotated[int, Field(ge=32)] = 128
+        seed: Annotated[int, Field(ge=0)] = 0
+
+    def __init__(self, options: Shapes.Options) -> None:
+        root, split = options.root, options.split
+        generate_shapes(root, train=options.train, val=options.val, size=options.size, seed=options.seed)
+        annotations = f"annotations/instances_{split}.json"
+        super().__init__(Coco.Options(root=root, images=split, annotations=annotations))
+        self._semantic = Path(root) / "semantic" / split
+        self.label_spaces = {**self.label_spaces, "semantic": SEMANTIC}
+        self.provides = self.provides | {"semantic"}
+
+    def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
+        sample = super().load(index, needs - {"semantic"}, in_chans=in_chans)
+        if "semantic" in needs:
+            sample.maps = {**sample.maps, "semantic": _read_map(self._semantic / f"{sample.path.stem}.png")}
+        return sample
+
+
+class _SplitWriter:
+    """Writes the images of one split, and gathers their annotations for COCO's JSON."""
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.images = root / split
+        self.maps = root / "semantic" / split
+        self.json = root / "annotations" / f"instances_{split}.json"
+        for folder in (self.images, self.maps, self.json.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.content: dict[str, list[dict[str, Any]]] = {
+            "images": [],
+            "annotations": [],
+            "categories": [
+                {"id": id, "name": name, "keypoints": list(KEYPOINTS), "skeleton": []}
+                for id, name in zip(CATEGORY_IDS, KINDS, strict=True)
+            ],
+        }
+
+    def add(self, index: int, image: np.ndarray, shapes: list[Shape]) -> None:
+        name = f"{index:06d}"
+        coded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+        (self.images / f"{name}.jpg").write_bytes(coded.tobytes())
+        classes = np.zeros(image.shape[:2], np.uint8)
+        for shape in shapes:
+            classes[shape.mask > 0] = shape.kind + 1
+        paletted = Image.fromarray(classes)
+        paletted.putpalette(_PALETTE)
+        paletted.save(self.maps / f"{name}.png")
+        image_id, (height, width) = index + 1, image.shape[:2]
+        self.content["images"].append({"id": image_id, "file_name": f"{name}.jpg", "height": height, "width": width})
+        annotations = self.content["annotations"]
+        for shape in shapes:
+            annotations.append(_annotation(shape, len(annotations) + 1, image_id))
+
+    def close(self) -> None:
+        self.json.write_text(json.dumps(self.content))
+
+
+def _annotation(shape: Shape, id: int, image_id: int) -> dict[str, Any]:
+    rle = coco_mask.encode(np.asfortranarray(shape.mask))
+    columns, rows = np.flatnonzero(shape.mask.any(0)), np.flatnonzero(shape.mask.any(1))
+    x, y = int(columns[0]), int(rows[0])
+    points = [[px + 0.5, py + 0.5, v] if v else [0, 0, 0] for px, py, v in shape.keypoints.tolist()]
+    return {
+        "id": id,
+        "image_id": image_id,
+        "category_id": CATEGORY_IDS[shape.kind],
+        "bbox": [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y],
+        "area": int(shape.mask.sum()),
+        "iscrowd": 0,
+        "segmentation": {"size": rle["size"], "counts": rle["counts"].decode()},
+        "keypoints": [value for point in points for value in point],
+        "num_keypoints": sum(point[2] > 0 for point in points),
+    }
+
+
+def _is_there(out: Path, parameters: dict[str, int]) -> bool:
+    """Whether the folder holds just these shapes; False where it is absent or empty."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    fix = "choose another data.root, or remove it"
+    try:
+        found = json.loads((out / "shapes.json").read_text())
+    except (OSError, ValueError):
+        raise DataError(f"{out} exists, but holds no generated shapes", fix=fix) from None
+    if found != parameters:
+        raise DataError(f"{out} holds shapes of other parameters: {found} instead of {parameters}", fix=fix)
+    return True
+
+
+def _read_map(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as file:
+            return np.array(file)  # the palette's indices
+    except OSError as error:
+        fix = "remove the folder of the shapes: it is made again"
+        raise ImageError(f"map {path} cannot be read: {error}", fix=fix) from None

@@ -1,0 +1,147 @@
+"""Scenes of overlapping textured shapes, with the exact mask of what is visible of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MIN_VISIBLE = 0.3  # a shape of which less can be seen is not drawn at all
+KEYPOINTS = ("left_end", "right_end", "top", "bottom", "centre")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of a scene.
+
+    Attributes:
+        kind: index into `KINDS`.
+        mask: (size, size) uint8 of 0 and 1, its visible pixels.
+        keypoints: (5, 3) int64 in the order of `KEYPOINTS`: column, row, and COCO's visibility: 2 for a pixel
+            of the visible part, 1 for one that is hidden (or in a ring's hole), 0 (with zeros) for one
+            outside the image.
+    """
+
+    kind: int
+    mask: np.ndarray
+    keypoints: np.ndarray
+
+
+def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Shape]]:
+    """Draw one to six shapes over a background; later shapes hide earlier ones.
+
+    Args:
+        rng: the only source of randomness.
+        size: height and width in pixels; shapes are 0.16 to 0.55 of it.
+
+    Returns:
+        The image, (size, size, 3) uint8 RGB, and its shapes from the furthest to the nearest.
+    """
+    background = _surface(rng, size, _colour(rng), contrast=18.0)
+    planned = [_plan(rng, size) for _ in range(int(rng.integers(1, 7)))]
+
+    # The nearest first: whether a shape is hidden follows from those before it that are drawn.
+    margin = size // 2
+    covered = np.zeros((size, size), bool)
+    kept: list[tuple[int, np.ndarray, np.ndarray]] = []
+    for kind, whole in planned:
+        inside = whole[margin:-margin, margin:-margin] > 0
+        visible = inside & ~covered
+        if visible.sum() >= MIN_VISIBLE * whole.sum():
+            covered |= inside
+            kept.append((kind, visible, whole))
+
+    image = background
+    base = background.mean((0, 1))
+    shapes = []
+    for kind, visible, whole in reversed(kept):
+        surface = _surface(rng, size, _colour(rng, unlike=base), contrast=26.0)
+        image = np.where(visible[:, :, None], surface, image)
+        shapes.append(Shape(kind, visible.astype(np.uint8), _keypoints(whole, visible, margin)))
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 8))
+    return (image + noise).clip(0, 255).astype(np.uint8), shapes
+
+
+def _plan(rng: np.random.Generator, size: int) -> tuple[int, np.ndarray]:
+    """A kind, and the mask of the whole shape on a canvas with a margin of ``size // 2`` around the image."""
+    kind = int(rng.integers(len(KINDS)))
+    radius = rng.uniform(0.08, 0.275) * size
+    centre = size // 2 + rng.uniform(0.1, 0.9, 2) * size
+    mask = np.zeros((size + 2 * (size // 2),) * 2, np.uint8)
+    KINDS[list(KINDS)[kind]](mask, centre, radius, rng.uniform(0, 2 * np.pi))
+    return kind, mask
+
+
+def _circle(mask: np.ndarray, centre: np.ndarray, radius: float, angle: float) -> None:
+    _fill(mask, _around(centre, np.full(48, radius), angle))
+
+
+def _ring(mask: np.ndarray, centre: np.ndarray, radius: float, angle: float) -> None:
+    _fill(mask, _around(centre, np.full(48, radius), angle))
+    _fill(mask, _around(centre, np.full(48, radius * 0.5), angle), 0)
+
+
+def _square(mask: np.ndarray, centre: np.ndarray, radius: float, angle: float) -> None:
+    _fill(mask, _around(centre, np.full(4, radius), angle))
+
+
+def _triangle(mask: np.ndarray, centre: np.ndarray, radius: float, angle: float) -> None:
+    _fill(mask, _around(centre, np.full(3, radius), angle))
+
+
+def _star(mask: np.ndarray, centre: np.ndarray, radius: float, angle: float) -> None:
+    _fill(mask, _around(centre, np.tile([radius, radius * 0.45], 5), angle))
+
+
+KINDS: dict[str, Callable[[np.ndarray, np.ndarray, float, float], None]] = {
+    "circle": _circle,
+    "square": _square,
+    "triangle": _triangle,
+    "star": _star,
+    "ring": _ring,
+}
+
+
+def _around(centre: np.ndarray, radii: np.ndarray, angle: float) -> np.ndarray:
+    """Corners at these distances, evenly around the centre."""
+    angles = angle + np.arange(len(radii)) * (2 * np.pi / len(radii))
+    return centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+
+
+def _fill(mask: np.ndarray, corners: np.ndarray, value: int = 1) -> None:
+    cv2.fillPoly(mask, [np.round(corners * 16).astype(np.int32)], value, shift=4)
+
+
+def _colour(rng: np.random.Generator, unlike: np.ndarray | None = None) -> np.ndarray:
+    """A colour at least 100 grey levels (Euclidean) from another: some corner of the cube always is."""
+    while True:
+        colour = rng.uniform(30, 226, 3)
+        if unlike is None or np.linalg.norm(colour - unlike) >= 100:
+            return colour
+
+
+def _surface(rng: np.random.Generator, size: int, colour: np.ndarray, *, contrast: float) -> np.ndarray:
+    """(size, size, 3) float32 in one colour, modulated by stripes or by soft blotches."""
+    if rng.random() < 0.5:
+        angle, wavelength = rng.uniform(0, np.pi), rng.uniform(6, 16)
+        along = np.arange(size, dtype=np.float32) * np.float32(2 * np.pi / wavelength)
+        pattern = np.sin(along * np.float32(np.cos(angle)) + along[:, None] * np.float32(np.sin(angle)))
+    else:
+        cells = int(rng.integers(3, 9))
+        pattern = cv2.resize(rng.uniform(-1, 1, (cells, cells)).astype(np.float32), (size, size))
+    strength = np.float32(contrast * rng.uniform(0.2, 1))
+    return colour.astype(np.float32) + strength * pattern[:, :, None]
+
+
+def _keypoints(whole: np.ndarray, visible: np.ndarray, margin: int) -> np.ndarray:
+    """The ends of the whole shape in the four directions, and the middle of its extent."""
+    rows, columns = np.nonzero(whole)
+    ends = [np.argmin(columns), np.argmax(columns), np.argmin(rows), np.argmax(rows)]
+    points = [(columns[i], rows[i]) for i in ends]
+    points.append(((columns.min() + columns.max()) // 2, (rows.min() + rows.max()) // 2))
+    xy = np.array(points, np.int64) - margin
+    inside = np.logical_and(xy >= 0, xy < len(visible)).all(axis=1, keepdims=True)
+    x, y = np.where(inside, xy, 0).T
+    return np.stack([x, y, np.where(visible[y, x], 2, 1)], 1) * inside

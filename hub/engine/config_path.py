@@ -1,0 +1,25 @@
+"""Configs are found by path, and those that ship with the package also where there is no checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGED = Path(__file__).resolve().parents[1] / "configs"
+
+
+def resolve_config(path: str | os.PathLike[str]) -> Path:
+    """The config file meant by ``path``: itself, or the shipped one of that name.
+
+    Args:
+        path: a file; ``configs/quickstart.yaml`` and ``quickstart`` find the shipped file from anywhere.
+    """
+    given = Path(path)
+    if given.exists():
+        return given
+    relative = Path(*given.parts[1:]) if given.parts[:1] == ("configs",) else given
+    for root in (_PACKAGED, _PACKAGED.parents[1] / "configs"):
+        for candidate in (root / relative, root / f"{relative}.yaml"):
+            if candidate.is_file():
+                return candidate
+    return given

@@ -1,0 +1,103 @@
+"""Predicting files: drawings beside a results file in COCO's format."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from hub.errors import AnnotationError, ImageError
+from hub.files import write_text
+from hub.images import read_image, to_rgb
+from hub.model import Model
+from hub.visual import write_image
+
+log = logging.getLogger("hub")
+
+
+def predict_files(
+    model: Model,
+    files: Sequence[Path],
+    *,
+    out: Path,
+    score: float = 0.5,
+    ids_from: Path | None = None,
+    batch_size: int = 8,
+    precision: str = "auto",
+) -> int:
+    """Draw and record what a model finds in image files.
+
+    Args:
+        model: in any mode.
+        files: images.
+        out: gets ``<path of the image>.png`` for each image and ``results.json``; with several heads a folder each.
+        score: least score that is drawn; the results file holds every answer.
+        ids_from: COCO JSON whose image ids to use, matched by file name; by default see `image_ids`.
+        batch_size: images computed together.
+        precision: see `hub.precision.autocast`.
+
+    Returns:
+        How many images could not be read; each is logged, and the others are done.
+
+    Raises:
+        SaveError: ``out`` cannot be written.
+    """
+    ids = image_ids(files, ids_from)
+    base = Path(os.path.commonpath([f.parent for f in files]))
+    many = len(model.heads) > 1
+    records: dict[str, list[dict[str, Any]]] = {name: [] for name in model.heads}
+    failed = 0
+    starts = range(0, len(files), batch_size)
+    for start in track(starts, description="predict", transient=True, disable=len(starts) < 2):
+        chosen, pixels = [], []
+        for file in files[start : start + batch_size]:
+            try:
+                pixels.append(read_image(file, in_chans=model.preprocessing.in_chans))
+                chosen.append(file)
+            except ImageError as error:
+                failed += 1
+                log.error("%s", error)
+        if not chosen:
+            continue
+        batch = model.prepare(pixels)
+        batch.ids = [ids[file] for file in chosen]
+        answers = model.infer(batch, precision=precision)
+        for name, head in model.items():
+            folder = out / name if many else out
+            for file, image, result in zip(chosen, pixels, answers[name], strict=True):
+                shown = str(file.relative_to(base))
+                write_image(folder / f"{shown}.png", head.draw(to_rgb(image), result, score=score))
+                records[name] += [{**record, "file_name": shown} for record in result.to_records()]
+    for name, found in records.items():
+        write_text((out / name if many else out) / "results.json", json.dumps(found))
+    return failed
+
+
+def image_ids(files: Sequence[Path], ids_from: Path | None = None) -> dict[Path, int]:
+    """An integer id for each image: COCO's results format needs one.
+
+    Args:
+        files: images.
+        ids_from: COCO JSON to take ids from, by file name. Without it a name that is a number is its own id
+            (``000000000139.jpg`` → 139), provided that all are; otherwise images count from 1.
+
+    Raises:
+        AnnotationError: ``ids_from`` is not COCO JSON or lacks an image.
+    """
+    if ids_from is not None:
+        try:
+            known = {Path(i["file_name"]).name: int(i["id"]) for i in json.loads(ids_from.read_text())["images"]}
+            return {file: known[file.name] for file in files}
+        except (OSError, ValueError, TypeError) as error:
+            raise AnnotationError(f"{ids_from} is not COCO JSON: {error}", fix="check --ids-from") from None
+        except KeyError as error:
+            raise AnnotationError(f"{ids_from} has no entry {error}", fix="check --ids-from") from None
+    stems = [file.stem for file in files]
+    if all(s.isdecimal() for s in stems) and len({int(s) for s in stems}) == len(stems):
+        return {file: int(file.stem) for file in files}
+    return {file: number for number, file in enumerate(files, start=1)}

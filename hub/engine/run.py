@@ -1,0 +1,125 @@
+"""The folder of a run: everything that is needed to look at it, go on with it, and repeat it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hub.engine.config import Config, load_config
+from hub.engine.state import load_state_file
+from hub.errors import ConfigError
+from hub.files import write_text
+
+# Keys that may differ when a run goes on: they change where and how fast it runs, not what it computes.
+_FREE = ("data.root", "data.workers", "train.log_every", "train.checkpoint_every", "train.evaluate_every")
+
+
+class Run:
+    """A run's folder and the names of the files in it.
+
+    ``config.yaml`` the whole config · ``environment.json`` versions and command · ``last.pt`` to resume ·
+    ``best.safetensors`` and ``last.safetensors`` to use · ``metrics.jsonl`` and TensorBoard's events ·
+    ``evaluation.json`` the last figures · ``predictions.png`` drawn validation images.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.config = self.folder / "config.yaml"
+        self.environment = self.folder / "environment.json"
+        self.state = self.folder / "last.pt"
+        self.best = self.folder / "best.safetensors"
+        self.last = self.folder / "last.safetensors"
+        self.metrics = self.folder / "metrics.jsonl"
+        self.evaluation = self.folder / "evaluation.json"
+        self.predictions = self.folder / "predictions.png"
+
+    @classmethod
+    def new(cls, folder: str | os.PathLike[str]) -> Run:
+        """A folder that holds no run yet: the one named, or else the first free ``name-2``, ``name-3``, …."""
+        base = Path(folder)
+        candidate, number = base, 1
+        while (candidate / "config.yaml").exists():
+            number += 1
+            candidate = base.with_name(f"{base.name}-{number}")
+        return cls(candidate)
+
+    def begin(self, config: Config) -> None:
+        """Write what is needed to repeat the run.
+
+        Raises:
+            SaveError: the folder cannot be written.
+        """
+        config.save(self.config, header=f"written by: {shlex.join(['hub', *sys.argv[1:]])}")
+        write_text(self.environment, json.dumps(environment(), indent=2))
+
+    def stored_config(self) -> Config:
+        """The config that the run was started with.
+
+        Raises:
+            ConfigError: this is not the folder of a run.
+        """
+        if not self.config.exists():
+            raise ConfigError(f"{self.folder} is not the folder of a run: it has no config.yaml", fix="check the path")
+        return load_config(self.config)
+
+    def resume(self, config: Config) -> dict[str, Any]:
+        """The training state to go on from, after checking that the config still means the same run.
+
+        Raises:
+            CheckpointError: there is no sound ``last.pt``.
+            ConfigError: a key differs that changes what is computed.
+        """
+        content = load_state_file(self.state)
+        old, new = _flat(content["config"]), _flat(config.model_dump())
+        differing = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and k not in _FREE]
+        if differing:
+            changes = ", ".join(f"{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in differing[:5])
+            raise ConfigError(
+                f"{self.folder} cannot be resumed with another config: {changes}",
+                fix=f"resume with `hub train {self.folder} --resume`, or start a new run from its weights with "
+                f"model.weights={self.best}",
+            )
+        return content
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, for the record."""
+    names = (
+        "backbone-hub",
+        "torch",
+        "torchvision",
+        "timm",
+        "numpy",
+        "albumentations",
+        "opencv-python-headless",
+    )
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed as a package"
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "command": shlex.join(["hub", *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": versions,
+        "gpus": gpus,
+        "threads": torch.get_num_threads(),
+        "world_size": int(os.environ.get("WORLD_SIZE", 1)),
+    }
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(values, dict) or not values:
+        return {prefix.rstrip("."): values}
+    return {k: v for name, value in values.items() for k, v in _flat(value, f"{prefix}{name}.").items()}

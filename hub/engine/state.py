@@ -1,0 +1,96 @@
+"""The state of training in one file: with it a run goes on as if it had never stopped.
+
+There is no random state to save: the order of the data, every augmentation and every sampled anchor are functions of
+(seed, epoch or step, index).
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hub.errors import CheckpointError, CheckpointMismatchError
+from hub.files import write_atomic
+from hub.model import Model
+from hub.weights import load_state
+
+_FORMAT = 1
+
+
+@dataclass
+class TrainState:
+    """Where training stands.
+
+    Attributes:
+        step: steps done.
+        best: the best main figure of each evaluation so far, or −1 before the first.
+    """
+
+    step: int = 0
+    best: float = -1.0
+
+
+def save_state(
+    path: Path, model: Model, optimizer: torch.optim.Optimizer, state: TrainState, config: dict[str, Any]
+) -> None:
+    """Write model, optimiser and progress in one step.
+
+    Raises:
+        SaveError: see `hub.files.write_atomic`; the previous file stays.
+    """
+    content = {
+        "format": _FORMAT,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": state.step,
+        "best": state.best,
+        "config": config,
+    }
+    write_atomic(path, lambda temporary: torch.save(content, temporary))
+
+
+def load_state_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what `save_state` wrote, on the CPU; nothing in the file is executed.
+
+    Raises:
+        CheckpointError: missing, truncated, or not one of ours.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path} does not exist, so there is nothing to resume", fix="leave out --resume"
+        ) from None
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"{path} cannot be read, it is truncated or not a training checkpoint ({first})",
+            fix="start again from best.safetensors with model.weights=…/best.safetensors",
+        ) from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise CheckpointError(
+            f"{path} is not a training checkpoint of this version", fix="resume a run of this project"
+        )
+    return content
+
+
+def restore(content: dict[str, Any], model: Model, optimizer: torch.optim.Optimizer, *, source: Path) -> TrainState:
+    """Put a loaded state into a model and its optimiser.
+
+    Raises:
+        CheckpointMismatchError: it belongs to another model or optimiser.
+    """
+    load_state(model, content["model"], source=source)
+    try:
+        optimizer.load_state_dict(content["optimizer"])
+    except (ValueError, KeyError) as error:
+        raise CheckpointMismatchError(
+            f"{source} was written with another optimiser: {error}", fix="keep train.optimizer"
+        ) from None
+    return TrainState(content["step"], content["best"])

@@ -1,0 +1,247 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from hub.data.loader import train_loader
+from hub.data.pipeline import Pipeline
+from hub.data.sampler import GroupedBatchSampler
+from hub.data.seeds import derive_seed
+from hub.engine.build import build_model, label_spaces, needs, open_dataset, training_transform
+from hub.engine.config import Config
+from hub.engine.distributed import World
+from hub.engine.evaluate import evaluate
+from hub.engine.events import Events
+from hub.engine.optim import REFERENCE_BATCH, Schedule, make_optimizer, scaled_lr, set_lr
+from hub.engine.run import Run
+from hub.engine.showcase import draw_predictions
+from hub.engine.signals import StopRequest, catch_stop
+from hub.engine.state import TrainState, restore, save_state
+from hub.errors import ConfigError, StoppedError, NonFiniteLossError
+from hub.files import write_text
+from hub.model import Batch, Evaluation
+from hub.precision import autocast
+from hub.weights import save, transfer
+
+log = logging.getLogger("hub")
+
+
+class Trainer:
+    """Trains the model of a config, and can go on where another process stopped.
+
+    Args:
+        config: what to do.
+        run: where to write.
+        world: this process among all.
+
+    Raises:
+        HubError: whatever is wrong with the config, the data or the model, before the first step.
+    """
+
+    def __init__(self, config: Config, run: Run, world: World) -> None:
+        self.config, self.run, self.world = config, run, world
+        c = config.train
+        if c.batch % world.size:
+            raise ConfigError(
+                f"train.batch={c.batch} does not divide among {world.size} processes", fix="choose a multiple"
+            )
+        if not world.first:
+            world.barrier()  # rank 0 may generate or index data that the others then find
+        self.train_data = open_dataset(config.data.train, root=config.data.root, where="data.train")
+        self.val_data = open_dataset(config.data.val, root=config.data.root, where="data.val")
+        if world.first:
+            world.barrier()
+        torch.manual_seed(c.seed)  # the same start in every process
+        self.model = build_model(config, self.train_data)
+        if config.model.weights is not None:
+            log.info("weights from %s:\n%s", config.model.weights, transfer(self.model, config.model.weights))
+        self.model.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(self.model, c)
+        self.state = TrainState()
+        self.pipeline = Pipeline(
+            self.train_data,
+            training_transform(config),
+            needs=needs(self.model),
+            label_spaces=label_spaces(self.model),
+            in_chans=self.model.preprocessing.in_chans,
+            seed=c.seed,
+        )
+        self.sampler = GroupedBatchSampler(
+            self.train_data.sizes,
+            batch_size=c.batch // world.size,
+            seed=c.seed,
+            rank=world.rank,
+            world_size=world.size,
+        )
+        per_epoch = self.sampler.steps_per_epoch
+        unit = per_epoch if c.epochs is not None else 1
+        self.total = c.steps if c.steps is not None else max(1, round((c.epochs or 0) * per_epoch))
+        self.evaluate_every = max(1, round(c.evaluate_every * unit))
+        self.schedule = Schedule(
+            total=self.total,
+            kind=c.schedule,
+            milestones=tuple(round(m * unit) for m in c.milestones),
+            gamma=c.gamma,
+            warmup=c.warmup,
+            warmup_start=c.warmup_start,
+        )
+
+    def resume(self, content: dict[str, Any]) -> None:
+        """Go on from what `Run.resume` read.
+
+        Raises:
+            CheckpointMismatchError: it is another model's state.
+        """
+        self.state = restore(content, self.model, self.optimizer, source=self.run.state)
+        log.info("going on from step %d of %d", self.state.step, self.total)
+
+    def fit(self) -> dict[str, Evaluation]:
+        """Train to the end and return the last figures (on rank 0).
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite; the last good checkpoint stays.
+            StoppedError: by a signal; a checkpoint was written first.
+        """
+        c = self.config.train
+        self._say_hello()
+        parallel: nn.Module = self.model
+        if self.world.size > 1:
+            parallel = nn.parallel.DistributedDataParallel(self.model)
+        evaluations: dict[str, Evaluation] = {}
+        self.model.train()
+        waited, began = 0.0, time.perf_counter()
+        with (
+            Events(self.run, total=self.total, start=self.state.step, active=self.world.first) as events,
+            catch_stop() as stop,
+        ):
+            batches = train_loader(
+                self.pipeline,
+                self.sampler,
+                start_step=self.state.step,
+                workers=self.config.data.workers,
+                divisor=self.model.divisor,
+                device=self.world.device,
+            )
+            while self.state.step < self.total:
+                asked = time.perf_counter()
+                batch = next(batches).batch
+                waited += time.perf_counter() - asked
+                losses, stopping = self._step(parallel, batch, stop)
+                self.state.step += 1
+                step = self.state.step
+                events.tick(step)
+                if step % c.log_every == 0 or step == self.total:
+                    now = time.perf_counter()
+                    values = {name: float(loss) for name, loss in losses.items()}
+                    events.step(step, values, lr=self._lr(step - 1), images=c.batch, waiting=waited / (now - began))
+                    waited, began = 0.0, now
+                if step % self.evaluate_every == 0 or step == self.total:
+                    evaluations = self._evaluate()
+                    events.evaluation(step, evaluations)
+                    self._save()
+                    began = time.perf_counter()
+                elif step % c.checkpoint_every == 0 or stopping:
+                    self._save()
+                if stopping and step < self.total:
+                    raise StoppedError(
+                        f"stopped after step {step} of {self.total}; everything is saved in {self.run.folder}",
+                        fix=f"go on with `hub train {self.run.folder} --resume`",
+                    )
+        if not evaluations:  # resumed at the very end
+            evaluations = self._evaluate()
+        if self.world.first:
+            draw_predictions(self.model, self.val_data, self.run.predictions, precision=c.precision)
+        return evaluations
+
+    def _step(self, model: nn.Module, batch: Batch, stop: StopRequest) -> tuple[dict[str, torch.Tensor], bool]:
+        """One step: its losses by ``head/name`` and whether some process was asked to stop."""
+        c, step = self.config.train, self.state.step
+        # Sampled anchors and dropout are a function of (seed, step, rank): a resumed run draws the same ones.
+        torch.manual_seed(derive_seed(c.seed, "step", step, self.world.rank))
+        set_lr(self.optimizer, self.schedule(step))
+        batch = batch.to(self.world.device, non_blocking=True)
+        with autocast(self.world.device, c.precision):
+            by_head = model(batch)
+        losses = {f"{head}/{name}": loss for head, named in by_head.items() for name, loss in named.items()}
+        total = torch.stack(list(losses.values())).sum()
+        bad = not bool(total.isfinite())
+        any_bad, stopping = self.world.any(bad, bool(stop))
+        if any_bad:
+            self._fail(batch if bad else None, losses)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        if c.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), c.clip)
+        self.optimizer.step()
+        return {"total": total.detach(), **{name: loss.detach() for name, loss in losses.items()}}, stopping
+
+    def _fail(self, batch: Batch | None, losses: dict[str, torch.Tensor]) -> None:
+        ids = [i for part in self.world.gather(list(batch.ids) if batch is not None else []) for i in part]
+        which = ", ".join(name for name, loss in losses.items() if not bool(loss.isfinite())) or "in another process"
+        kept = f"{self.run.state} holds the last good state" if self.run.state.exists() else "nothing was saved yet"
+        raise NonFiniteLossError(
+            f"the loss became NaN or infinite at step {self.state.step + 1} ({which}), on the images {ids}; {kept}",
+            fix="look at these images and their boxes; lower train.lr, lengthen train.warmup, or set train.clip",
+        )
+
+    def _evaluate(self) -> dict[str, Evaluation]:
+        c = self.config
+        found = evaluate(
+            self.model,
+            self.val_data,
+            world=self.world,
+            batch=max(1, c.train.batch // self.world.size),
+            workers=c.data.workers,
+            precision=c.train.precision,
+        )
+        if self.world.first:
+            figures = {head: asdict(evaluation) for head, evaluation in found.items()}
+            write_text(self.run.evaluation, json.dumps({"step": self.state.step, "heads": figures}, indent=2))
+            main = sum(e.figures[e.main] for e in found.values()) / len(found)
+            if main > self.state.best:
+                self.state.best = main
+                save(
+                    self.model,
+                    self.run.best,
+                    step=self.state.step,
+                    figures={h: e.figures for h, e in found.items()},
+                )
+        self.world.barrier()
+        return found
+
+    def _save(self) -> None:
+        if not self.world.first:
+            return
+        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            raise NonFiniteLossError(
+                f"weights became NaN or infinite before step {self.state.step}; the last good checkpoint stays",
+                fix="lower train.lr, lengthen train.warmup, or set train.clip",
+            )
+        save_state(self.run.state, self.model, self.optimizer, self.state, self.config.model_dump())
+        save(self.model, self.run.last, step=self.state.step)
+
+    def _lr(self, step: int) -> float:
+        return scaled_lr(self.config.train) * self.schedule(step)
+
+    def _say_hello(self) -> None:
+        c = self.config.train
+        log.info("run folder %s", self.run.folder)
+        log.info("trunk: %s", self.model.trunk.provenance)
+        log.info(
+            "data: %d images of %s to train on, %d of %s to evaluate on",
+            len(self.train_data), self.train_data.name, len(self.val_data), self.val_data.name,
+        )  # fmt: skip
+        log.info(
+            "learning rate: %g is stated for %d images a step; with %d it is %g",
+            c.lr, REFERENCE_BATCH, c.batch, scaled_lr(c),
+        )  # fmt: skip
+        kind = "bf16 autocast" if autocast(self.world.device, c.precision)._enabled else "fp32"
+        log.info("%d steps on %d × %s in %s", self.total, self.world.size, self.world.device, kind)

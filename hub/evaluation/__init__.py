@@ -1,0 +1,5 @@
+"""Metrics: how results are scored against the annotations of a dataset."""
+
+from hub.evaluation.coco import CocoMetric
+
+__all__ = ["CocoMetric"]

@@ -1,0 +1,68 @@
+"""Writing files so that a crash, a full disk or a kill never leaves half of one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from hub.errors import SaveError
+
+
+def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:
+    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        write: called with the temporary path.
+
+    Returns:
+        The path.
+
+    Raises:
+        SaveError: the disk is full or the folder cannot be written; what stood at ``path`` before is untouched.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomic(Path(folder) / "note.txt", lambda p: p.write_text("whole")).read_text()
+    'whole'
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())  # without it a power cut may leave an empty file under the new name
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
+        _remove(temporary)
+        raise _save_error(path, error) from error
+    except BaseException:
+        _remove(temporary)
+        raise
+    return path
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """`write_atomic` for UTF-8 text."""
+    return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):  # the first problem is the one to report
+        temporary.unlink(missing_ok=True)
+
+
+def _save_error(path: Path, error: OSError | RuntimeError) -> SaveError:
+    full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or any(
+        phrase in str(error) for phrase in ("No space left", "file write failed", "unexpected pos")
+    )
+    if full:
+        return SaveError(
+            f"no space left on the disk while writing {path}; the previous version is untouched",
+            fix="free some space, then continue with --resume",
+        )
+    return SaveError(f"cannot write {path}: {error}", fix="check that the folder exists and may be written")

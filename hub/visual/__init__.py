@@ -1,0 +1,18 @@
+"""Pictures and tables of what a model finds and how well."""
+
+from hub.visual.colors import class_color, ink_on
+from hub.visual.draw import draw_detections, draw_instances
+from hub.visual.grid import side_by_side
+from hub.visual.tables import evaluation_table, per_class_table
+from hub.visual.write import write_image
+
+__all__ = [
+    "class_color",
+    "draw_detections",
+    "draw_instances",
+    "evaluation_table",
+    "ink_on",
+    "per_class_table",
+    "side_by_side",
+    "write_image",
+]

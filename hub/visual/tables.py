@@ -1,0 +1,68 @@
+"""Tables of figures for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.table import Table
+
+from hub.model.head import Evaluation
+
+
+def percent(value: float) -> str:
+    """A fraction as a percentage with one decimal, or a dash where it is undefined.
+
+    >>> percent(0.3741), percent(float("nan"))
+    ('37.4', '–')
+    """
+    return "–" if math.isnan(value) else f"{100 * value:.1f}"
+
+
+def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None = None) -> Table:
+    """A column for each head under its name, a row for each figure; the main figures are bold.
+
+    Args:
+        evaluations: head → what its metric found.
+        title: above the table.
+
+    Returns:
+        A table whose numbers are percentages; a cell is empty where a head does not have that figure.
+    """
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("%")
+    for head in evaluations:
+        table.add_column(head, justify="right")
+    for name in dict.fromkeys(name for e in evaluations.values() for name in e.figures):
+        cells = [percent(e.figures[name]) if name in e.figures else "" for e in evaluations.values()]
+        main = any(name == e.main for e in evaluations.values())
+        table.add_row(name, *cells, style="bold" if main else None)
+    return table
+
+
+def per_class_table(
+    evaluation: Evaluation,
+    *,
+    columns: Sequence[str] = ("AP", "AP50", "AP75", "APs", "APm", "APl"),
+    title: str | None = None,
+) -> Table:
+    """A row for each class in the order of the labels.
+
+    Args:
+        evaluation: what a metric found; classes without a figure of ``columns`` have an empty cell.
+        columns: the figures to show, if the metric gives them; where it gives none of them, all that it gives.
+        title: above the table.
+
+    Returns:
+        A table whose numbers are percentages.
+    """
+    given = list(dict.fromkeys(name for figures in evaluation.per_class.values() for name in figures))
+    shown = [name for name in columns if name in given] or given
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("class, %")
+    for name in shown:
+        table.add_column(name, justify="right")
+    for label, figures in evaluation.per_class.items():
+        table.add_row(label, *(percent(figures[name]) if name in figures else "" for name in shown))
+    return table

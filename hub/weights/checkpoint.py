@@ -1,0 +1,143 @@
+"""A model in one safetensors file whose header holds its recipe: no config is needed to load it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hub.backbones.trunk import Provenance
+from hub.errors import CheckpointError, CheckpointMismatchError
+from hub.files import write_atomic
+from hub.model import Model, Recipe, build
+from hub.preprocessing import Preprocessing
+
+_KEY = "backbone_hub"
+FORMAT = 1
+
+
+def save(model: Model, path: str | os.PathLike[str], **notes: Any) -> Path:
+    """Write a model with everything that is needed to use it.
+
+    Args:
+        model: on any device.
+        path: usually ends in ``.safetensors``.
+        notes: plain values kept in the header, such as the step and the figures reached.
+
+    Raises:
+        SaveError: see `hub.files.write_atomic`.
+    """
+    header = {
+        "format": FORMAT,
+        "recipe": model.recipe.to_dict(),
+        "preprocessing": model.preprocessing.to_dict(),
+        "provenance": model.trunk.provenance.to_dict(),
+        "notes": notes,
+    }
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    return write_atomic(path, lambda temporary: save_file(tensors, temporary, {_KEY: json.dumps(header)}))
+
+
+def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Model:
+    """Build the model that a checkpoint describes, with its weights, in eval mode.
+
+    Args:
+        path: a ``.safetensors`` file that `save` wrote, or a run folder (its best checkpoint, else its last).
+        device: where to put the model.
+
+    Raises:
+        CheckpointError: missing, truncated, or not written by this project.
+        CheckpointMismatchError: its tensors do not fit its recipe.
+        UnknownNameError: it needs a plugin that is not installed.
+    """
+    file = find_checkpoint(path)
+    header, tensors = read_header(file), _read_tensors(file)
+    model = build(Recipe.from_dict(header["recipe"]))
+    model.preprocessing = Preprocessing.from_dict(header["preprocessing"])
+    model.trunk.provenance = Provenance(**header["provenance"])
+    load_state(model, tensors, source=file)
+    return model.to(device).eval()
+
+
+def load_state(model: Model, tensors: Mapping[str, Tensor], *, source: str | os.PathLike[str]) -> None:
+    """Put tensors into a model, all or nothing.
+
+    Raises:
+        CheckpointMismatchError: names or shapes differ; the message gives the first ones.
+    """
+    own = model.state_dict()
+    wrong = [f"{k} is missing" for k in own if k not in tensors]
+    wrong += [f"{k} is unexpected" for k in tensors if k not in own]
+    wrong += [
+        f"{k} has shape {tuple(t.shape)} instead of {tuple(own[k].shape)}"
+        for k, t in tensors.items()
+        if k in own and own[k].shape != t.shape
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        raise CheckpointMismatchError(
+            f"{source} holds another model than {model.recipe.name}: {'; '.join(wrong[:3])}{more}",
+            fix="load it with hub.load, or name the same model, options and labels",
+        )
+    model.load_state_dict(dict(tensors))
+
+
+def find_checkpoint(path: str | os.PathLike[str]) -> Path:
+    """The file itself, or in a run folder ``best.safetensors`` and failing that ``last.safetensors``.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(path)
+    candidates = [path] if not path.is_dir() else [path / "best.safetensors", path / "last.safetensors"]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    what = "holds no best.safetensors or last.safetensors yet" if path.is_dir() else "does not exist"
+    raise CheckpointError(f"{path} {what}", fix="give a run folder or a .safetensors file")
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a checkpoint says of itself: recipe, preprocessing, provenance and notes.
+
+    Raises:
+        CheckpointError: the file is truncated, or was not written by `save`.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from None
+    if _KEY not in metadata:
+        raise CheckpointError(
+            f"{path} is a safetensors file, but not a checkpoint of this project",
+            fix="for a backbone's weights pass it as pretrained='…'",
+        )
+    header = json.loads(metadata[_KEY])
+    if header["format"] > FORMAT:
+        raise CheckpointError(f"{path} was written by a newer version", fix="upgrade backbone-hub")
+    return header
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str | os.PathLike[str], error: Exception) -> CheckpointError:
+    if not Path(path).exists():
+        return CheckpointError(f"{path} does not exist", fix="check the path")
+    return CheckpointError(
+        f"{path} cannot be read, it is truncated or not a safetensors file ({error})",
+        fix="copy it again, or take another checkpoint of the run",
+    )

@@ -1,0 +1,91 @@
+"""Moving weights into a model with other labels or heads: by name, and saying what became of each part."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import torch
+
+from hub.errors import CheckpointMismatchError
+from hub.labels import LabelSpace
+from hub.model import ClassRows, Model
+from hub.weights.checkpoint import load
+
+
+@dataclass
+class TransferReport:
+    """What `transfer` did.
+
+    Attributes:
+        kept: parameters copied whole.
+        matched: head → labels whose rows were found by name.
+        new: head → labels that start at random.
+        initialised: parameter → why it was not copied.
+    """
+
+    kept: list[str] = field(default_factory=list)
+    matched: dict[str, list[str]] = field(default_factory=dict)
+    new: dict[str, list[str]] = field(default_factory=dict)
+    initialised: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"kept {len(self.kept)} tensors"]
+        for head, names in self.matched.items():
+            fresh = self.new.get(head, [])
+            lines.append(f"{head}: labels kept {', '.join(names) or 'none'}; started anew {', '.join(fresh) or 'none'}")
+        lines += [f"started anew: {name} ({why})" for name, why in self.initialised.items()]
+        return "\n".join(lines)
+
+
+def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
+    """Start ``model`` from another model's checkpoint.
+
+    What has the same name and shape is copied. Where a head keeps rows for each class, the rows of labels that both
+    models know are copied by label name, whatever their index.
+
+    Args:
+        model: changed in place.
+        source: a checkpoint or run folder, see `hub.load`.
+
+    Raises:
+        CheckpointError: see `hub.load`.
+        CheckpointMismatchError: not a single tensor fits.
+    """
+    other = load(source)
+    report = TransferReport()
+    theirs, own = other.state_dict(), model.state_dict()
+    rows: dict[str, tuple[str, ClassRows]] = {}
+    for head, module in model.items():
+        if head not in other.heads:
+            continue
+        known = other.labels[head].names
+        report.matched[head] = [n for n in module.labels.names if n in known]
+        report.new[head] = [n for n in module.labels.names if n not in known]
+        rows |= {f"heads.{head}.{name}": (head, layout) for name, layout in module.class_rows().items()}
+    with torch.no_grad():
+        for name, tensor in own.items():
+            if name not in theirs:
+                report.initialised[name] = "the checkpoint does not have it"
+            elif name in rows and theirs[name].shape[1:] == tensor.shape[1:]:
+                head, layout = rows[name]
+                _copy_rows(tensor, theirs[name], model.labels[head], other.labels[head], layout)
+            elif theirs[name].shape != tensor.shape:
+                report.initialised[name] = f"shape {tuple(theirs[name].shape)} there, {tuple(tensor.shape)} here"
+            else:
+                tensor.copy_(theirs[name])
+                report.kept.append(name)
+    if not report.kept:
+        raise CheckpointMismatchError(
+            f"{source} ({other.recipe.name}) shares no weights with {model.recipe.name}",
+            fix="choose the same backbone",
+        )
+    return report
+
+
+def _copy_rows(own: torch.Tensor, theirs: torch.Tensor, labels: LabelSpace, other: LabelSpace, rows: ClassRows) -> None:
+    own[: rows.offset * rows.width] = theirs[: rows.offset * rows.width]  # background and the like
+    for here, there in enumerate(labels.map_to(other)):
+        if there >= 0:
+            a, b = (rows.offset + here) * rows.width, (rows.offset + there) * rows.width
+            own[a : a + rows.width] = theirs[b : b + rows.width]

@@ -1,0 +1,49 @@
+"""A fixed number of boxes to learn from, drawn at random, with a limited share of positive ones."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Sample(NamedTuple):
+    """Boxes that were drawn, positive ones first.
+
+    Attributes:
+        indices: (B, S) int64 into the M boxes; arbitrary where not valid.
+        positive: (B, S) bool.
+        valid: (B, S) bool, False in places for which there was no box.
+    """
+
+    indices: Tensor
+    positive: Tensor
+    valid: Tensor
+
+
+def sample(positive: Tensor, negative: Tensor, *, size: int, positive_fraction: float) -> Sample:
+    """Draw boxes of each image, without replacement, from torch's default generator.
+
+    Args:
+        positive: (B, M) bool.
+        negative: (B, M) bool, disjoint from ``positive``.
+        size: boxes to draw in each image; S = min(size, M).
+        positive_fraction: at most this share of ``size`` is positive; negative ones fill up.
+
+    Returns:
+        The boxes drawn.
+
+    >>> drawn = sample(torch.tensor([[True, False, False]]), torch.tensor([[False, True, True]]),
+    ...     size=2, positive_fraction=0.5)
+    >>> drawn.positive, drawn.valid
+    (tensor([[ True, False]]), tensor([[True, True]]))
+    """
+    most = positive.shape[1]
+    key = torch.rand(positive.shape, device=positive.device)
+    chosen, where = key.masked_fill(~positive, -1).topk(min(int(size * positive_fraction), most))
+    # One more choice by key: chosen positives come first (2), then negatives (0 to 1), then nothing valid (-1).
+    key = key.masked_fill(~negative, -1)
+    key = key.scatter(1, where, torch.where(chosen >= 0, 2.0, key.gather(1, where)))
+    drawn, indices = key.topk(min(size, most))
+    return Sample(indices, positive=drawn == 2, valid=drawn >= 0)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hub.engine.config import Config, load_config, parse_config
+from hub.engine.config_path import resolve_config
+from hub.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def minimal(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "mine.yaml",
+        "model: {name: faster-rcnn/resnet18-fpn}\ntrain: {steps: 10, milestones: [8]}\n",
+    )
+
+
+def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
+    assert len(CONFIGS) == 4
+    for path in CONFIGS:
+        assert isinstance(load_config(path), Config)
+        header = path.read_text().split("model:")[0]
+        assert f"hub train {path.relative_to(ROOT)}" in header
+        assert "xpected" in header or "your own data" in header.lower()
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.batsh=3", ["train.batsh", "Did you mean batch"]),
+        ("modle.name=x", ["modle", "Did you mean model"]),
+        ("model.resize.shortst=3", ["model.resize.shortst", "Did you mean shortest"]),
+        ("train.lr=fast", ["train.lr", "fast"]),
+        ("train.lr=-1", ["train.lr"]),
+        ("train.epochs=2", ["exactly one of train.epochs and train.steps"]),
+        ("train.milestones=[]", ["milestones"]),
+        ("model.norm=layer", ["model.norm", "'batch'"]),
+    ],
+)
+def test_a_wrong_key_or_value_names_the_file_and_the_fix(minimal: Path, override: str, said: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(minimal, [override])
+    for words in [str(minimal), *said]:
+        assert words in str(error.value)
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'model.name' is missing"):
+        load_config(write(tmp_path / "c.yaml", "model: {}\ntrain: {steps: 1, schedule: constant}\n"))
+
+
+@pytest.mark.parametrize("text", ["model: [", "just words", "- a list", ""])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"c\.yaml"):
+        load_config(write(tmp_path / "c.yaml", text))
+
+
+def test_a_missing_file_suggests_its_neighbour(minimal: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Did you mean mine\.yaml"):
+        load_config(minimal.with_name("mien.yaml"))
+
+
+@pytest.mark.parametrize("override", ["train.batch", "=3", "train.batch.size=3"])
+def test_a_malformed_override_is_refused(minimal: Path, override: str) -> None:
+    with pytest.raises(ConfigError):
+        load_config(minimal, ["train.batch=2", override])
+
+
+def test_overrides_are_yaml_values(minimal: Path) -> None:
+    config = load_config(minimal, ["train.lr=1e-3", "data.train={format: coco}", "model.channels=64"])
+    assert (config.train.lr, config.data.train, config.model.channels) == (1e-3, {"format": "coco"}, 64)
+
+
+def test_saved_config_reads_back_equal(minimal: Path, tmp_path: Path) -> None:
+    config = load_config(minimal, ["train.clip=5"])
+    config.save(tmp_path / "out.yaml", header="hub train mine.yaml")
+    assert load_config(tmp_path / "out.yaml") == config
+
+
+def test_the_default_data_are_the_generated_shapes(minimal: Path) -> None:
+    data = load_config(minimal).data
+    assert data.train["format"] == data.val["format"] == "shapes"
+
+
+def test_shipped_configs_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("quickstart", "configs/quickstart.yaml", "quickstart.yaml"):
+        assert resolve_config(name).is_file()
+    assert resolve_config("nothing") == Path("nothing")
+
+
+def test_parse_names_its_source() -> None:
+    with pytest.raises(ConfigError, match="elsewhere"):
+        parse_config({}, source="elsewhere")

@@ -1,0 +1,131 @@
+"""With the same weights, our boxes, scores, labels and losses are torchvision's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
+
+import hub
+from hub.model import Batch, InstanceTargets, pad_images
+from hub_detection.torchvision_weights import load_fasterrcnn
+
+LABELS = ["one", "two", "three", "four"]
+# Everything is sampled on both sides, so that there is no chance in the losses.
+ALL = {
+    "rpn_samples": 10**6,
+    "rpn_positive_fraction": 1.0,
+    "roi_samples": 10**5,
+    "roi_positive_fraction": 1.0,
+}
+THEIR_ALL: dict[str, Any] = {
+    "rpn_batch_size_per_image": 10**6,
+    "rpn_positive_fraction": 1.0,
+    "box_batch_size_per_image": 10**5,
+    "box_positive_fraction": 1.0,
+}
+SIZES = [(160, 224), (176, 192)]  # padded to 192 × 224: p6 is rounded up along one side
+
+
+def _pair(body: str, *, norm_eps: float = 1e-5) -> tuple[FasterRCNN, Any]:
+    """A torchvision model with weights that give spread scores and moved boxes, and ours with the same weights."""
+    torch.manual_seed(0)
+    backbone = resnet_fpn_backbone(backbone_name=body, weights=None, trainable_layers=5)
+    theirs = FasterRCNN(backbone, num_classes=len(LABELS) + 1, min_size=160, max_size=10**4, **THEIR_ALL)
+    theirs.transform._skip_resize = True
+    theirs.transform.resize = lambda image, target=None: (image, target)
+    with torch.no_grad():
+        for module in theirs.modules():
+            if isinstance(module, FrozenBatchNorm2d):
+                module.eps = norm_eps
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.8, 1.5)
+                module.weight.uniform_(0.5, 0.9)
+                module.bias.normal_(0, 0.1)
+        theirs.rpn.head.cls_logits.weight.normal_(0, 0.1)
+        theirs.rpn.head.bbox_pred.weight.normal_(0, 0.02)
+        theirs.roi_heads.box_predictor.cls_score.weight.normal_(0, 0.5)
+        theirs.roi_heads.box_predictor.bbox_pred.weight.normal_(0, 0.3)
+        theirs.roi_heads.box_predictor.bbox_pred.bias.normal_(0, 0.3)
+    ours = hub.create(f"faster-rcnn/{body}-fpn", labels=LABELS, norm="frozen", **ALL)
+    load_fasterrcnn(ours, theirs.state_dict(), bn_eps=norm_eps)
+    return theirs, ours
+
+
+def _images() -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
+
+
+def _batch() -> Batch:
+    images, sizes = pad_images(_images())
+    boxes = torch.tensor(
+        [
+            [[10.0, 20, 70, 90], [60, 40, 200, 150], [100, 100, 120, 130]],
+            [[30.0, 30, 170, 160], [0, 0, 0, 0], [0, 0, 0, 0]],
+        ]
+    )
+    valid = torch.tensor([[True, True, True], [True, False, False]])
+    labels = torch.tensor([[0, 2, 3], [1, 0, 0]])
+    targets = InstanceTargets(boxes=boxes, labels=labels, valid=valid, crowd=torch.zeros_like(valid))
+    return Batch(images=images, sizes=sizes, original_sizes=sizes, ids=[1, 2], instances=targets)
+
+
+def _as_theirs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    images = [torch.from_numpy(image).permute(2, 0, 1) / 255 for image in _images()]
+    found = batch.instances
+    assert found is not None
+    targets = [
+        {"boxes": found.boxes[i, valid], "labels": found.labels[i, valid] + 1}
+        for i, valid in enumerate(found.valid)
+    ]
+    return images, targets
+
+
+@pytest.mark.parametrize(("body", "norm_eps"), [("resnet18", 1e-5), ("resnet50", 0.0)])
+def test_detections_are_torchvisions(body: str, norm_eps: float) -> None:
+    theirs, ours = _pair(body, norm_eps=norm_eps)
+    batch = _batch()
+    with torch.inference_mode():
+        expected = theirs.eval()(_as_theirs(batch)[0])
+    found = ours.infer(batch, precision="fp32")["faster-rcnn"]
+    for one, other in zip(found, expected, strict=True):
+        assert 20 < len(one) <= 100
+        assert len(set(one.labels.tolist())) > 1
+        assert one.scores.max() - one.scores.min() > 0.1
+        torch.testing.assert_close(one.scores, other["scores"], atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(one.boxes, other["boxes"], atol=2e-2, rtol=1e-3)
+        assert one.labels.tolist() == (other["labels"] - 1).tolist()
+
+
+def test_losses_and_their_gradients_are_torchvisions() -> None:
+    theirs, ours = _pair("resnet18")
+    batch = _batch()
+    expected = theirs.train()(*_as_theirs(batch))
+    found = ours.train()(batch)["faster-rcnn"]
+    names = {
+        "loss_rpn_objectness": "loss_objectness",
+        "loss_rpn_box": "loss_rpn_box_reg",
+        "loss_classifier": "loss_classifier",
+        "loss_box": "loss_box_reg",
+    }
+    assert found.keys() == names.keys()
+    for our_name, their_name in names.items():
+        assert expected[their_name] > 1e-3
+        torch.testing.assert_close(found[our_name], expected[their_name], rtol=1e-4, atol=1e-6)
+    sum(expected.values()).backward()
+    sum(found.values()).backward()
+    for mine, original in (
+        (ours.trunk.body.net.conv1, theirs.backbone.body.conv1),
+        (ours.trunk.neck.lateral["p3"], theirs.backbone.fpn.inner_blocks[1][0]),
+        (ours.heads["faster-rcnn"].rpn.conv, theirs.rpn.head.conv[0][0]),
+        (ours.heads["faster-rcnn"].box_head.bbox_pred, theirs.roi_heads.box_predictor.bbox_pred),
+    ):
+        scale = original.weight.grad.abs().max()
+        torch.testing.assert_close(mine.weight.grad / scale, original.weight.grad / scale, atol=1e-3, rtol=1e-2)
