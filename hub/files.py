@@ -36,6 +36,7 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) 
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())  # without it a power cut may leave an empty file under the new name
+        temporary.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner may read
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
         _remove(temporary)
@@ -49,6 +50,12 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """`write_atomic` for UTF-8 text."""
     return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _remove(temporary: Path) -> None:

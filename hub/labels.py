@@ -32,7 +32,7 @@ class LabelSpace:
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "ids", tuple(int(i) for i in self.ids) or tuple(range(1, len(self.names) + 1)))
         for what, values in (("name", self.names), ("id", self.ids)):
-            twice = sorted({str(v) for v in values if values.count(v) > 1})  # type: ignore[arg-type]
+            twice = sorted({str(v) for v in values if values.count(v) > 1})
             if twice:
                 raise LabelMismatchError(f"label {what} {', '.join(twice)} occurs twice", fix="make them unique")
         if len(self.ids) != len(self.names):

@@ -122,4 +122,4 @@ def clip_boxes(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _has_area(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return np.all(boxes[:, 2:] > boxes[:, :2], axis=1)

@@ -1,4 +1,8 @@
-"""Polygons and run-length encodings, as COCO's JSON has them, to masks."""
+"""Polygons and run-length encodings, as COCO's JSON has them, to masks.
+
+pycocotools does the work, but trusts its input: a point that is NaN or far away takes all memory, and an RLE cut short
+decodes to whatever the memory held. So both are checked first.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def to_rle(segment: bytes, height: int, width: int, *, where: str = "a segmentat
         ``{"size": [height, width], "counts": bytes}``.
 
     Raises:
-        AnnotationError: it is neither, or an RLE of another size than the image.
+        AnnotationError: it is neither, or does not fit the image.
 
     >>> rle = to_rle(b"[[0, 0, 2, 0, 2, 2, 0, 2]]", 4, 4)
     >>> int(coco_mask.area(rle))
@@ -35,20 +39,12 @@ def to_rle(segment: bytes, height: int, width: int, *, where: str = "a segmentat
     """
     try:
         value = json.loads(segment or b"[]")
-        if isinstance(value, dict):
-            if value["size"] != [height, width]:
-                raise ValueError(f"an RLE of height and width {value['size']} in an image of {[height, width]}")
-            if isinstance(value["counts"], str):
-                return {"size": [height, width], "counts": value["counts"].encode()}
-            if sum(value["counts"]) != height * width:
-                raise ValueError(f"the RLE's counts sum to {sum(value['counts'])}, not to {height}×{width}")
-            return coco_mask.frPyObjects(value, height, width)
-        polygons = [polygon for polygon in value if len(polygon) >= 6 and len(polygon) % 2 == 0]
-        if not polygons:
-            return coco_mask.frPyObjects({"size": [height, width], "counts": [height * width]}, height, width)
-        return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    except Exception as error:  # pycocotools raises bare ones
-        raise _bad(where, error) from None
+        return _from_rle(value, height, width) if isinstance(value, dict) else _from_polygons(value, height, width)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise AnnotationError(
+            f"{where} is neither polygons nor an RLE of its image: {type(error).__name__}: {error}",
+            fix="mend or remove that annotation",
+        ) from None
 
 
 def decode_masks(segments: Sequence[bytes], height: int, width: int, *, where: Sequence[str]) -> np.ndarray:
@@ -68,16 +64,48 @@ def decode_masks(segments: Sequence[bytes], height: int, width: int, *, where: S
     """
     masks = np.zeros((len(segments), height, width), np.uint8)
     for mask, segment, name in zip(masks, segments, where, strict=True):
-        rle = to_rle(segment, height, width, where=name)
-        try:
-            mask[...] = coco_mask.decode(rle)
-        except ValueError as error:
-            raise _bad(name, error) from None
+        mask[...] = coco_mask.decode(to_rle(segment, height, width, where=name))
     return masks
 
 
-def _bad(where: str, error: Exception) -> AnnotationError:
-    return AnnotationError(
-        f"{where} is neither polygons nor an RLE of its image: {type(error).__name__}: {error}",
-        fix="mend or remove that annotation",
-    )
+def _from_polygons(polygons: list[list[float]], height: int, width: int) -> dict[str, Any]:
+    points = [np.asarray(polygon, np.float64) for polygon in polygons]
+    if any(p.ndim != 1 for p in points):
+        raise ValueError("a polygon is a list of numbers")
+    points = [p for p in points if len(p) >= 6 and len(p) % 2 == 0]
+    if not points:
+        return coco_mask.frPyObjects({"size": [height, width], "counts": [height * width]}, height, width)
+    furthest = 10 * max(height, width)
+    if not all((np.abs(p) <= furthest).all() for p in points):
+        raise ValueError(f"a point is not finite, or far outside the image of {height}×{width}")
+    return coco_mask.merge(coco_mask.frPyObjects([p.tolist() for p in points], height, width))
+
+
+def _from_rle(rle: dict[str, Any], height: int, width: int) -> dict[str, Any]:
+    if list(rle["size"]) != [height, width]:
+        raise ValueError(f"its size is {rle['size']}, the image's {[height, width]}")
+    counts = _runs(rle["counts"]) if isinstance(rle["counts"], str) else rle["counts"]
+    if min(counts, default=0) < 0 or sum(counts) != height * width:
+        raise ValueError(f"its runs sum to {sum(counts)} pixels, the image has {height * width}")
+    return coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+
+
+def _runs(counts: str) -> list[int]:
+    """The run lengths in a compressed RLE.
+
+    Each is a signed number in groups of five bits, lowest first, as characters from "0" on; bit 0x20 says that more
+    follow. From the fourth on it is the difference to the run two before (pycocotools' ``rleFrString``).
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in counts.encode():
+        group = character - 48
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:
+            continue
+        if group & 0x10:  # the sign
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs

@@ -72,6 +72,8 @@ def select_images(instances: PackedInstances, keep: np.ndarray) -> PackedInstanc
         instances: of n images.
         keep: (n,) bool.
     """
+    if keep.all():
+        return instances
     counts = np.diff(instances.offsets)
     rows = np.flatnonzero(np.repeat(keep, counts))
     columns: dict[str, Any] = {}
@@ -80,5 +82,5 @@ def select_images(instances: PackedInstances, keep: np.ndarray) -> PackedInstanc
         if isinstance(value, np.ndarray) and column.name != "offsets":
             columns[column.name] = value[rows]
         elif isinstance(value, PackedBytes):
-            columns[column.name] = PackedBytes.pack(value[i] for i in rows)
+            columns[column.name] = PackedBytes.pack(value[i] for i in rows.tolist())
     return replace(instances, offsets=np.concatenate([[0], np.cumsum(counts[keep])]), **columns)

@@ -17,7 +17,7 @@ from hub.data.transforms import Transform
 from hub.errors import AnnotationError, DataError, LabelMismatchError
 from hub.labels import LabelSpace
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger("hub")
 
 OBJECTS = frozenset({"boxes", "masks", "keypoints"})
 
@@ -99,7 +99,7 @@ class Pipeline(data.Dataset[Sample]):
             )
         absent = sorted(set(labels.names) - set(own.names))
         if absent:
-            log.info("%s has no %s label %s, which the model knows", self.dataset.name, name, _some(absent))
+            logger.info("%s has no %s label %s, which the model knows", self.dataset.name, name, _some(absent))
         table = np.full(max(len(own), IGNORE + 1), -1, np.int64)
         table[: len(where)] = where
         table[IGNORE] = where[IGNORE] if len(where) > IGNORE else IGNORE

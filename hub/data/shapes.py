@@ -12,7 +12,7 @@ import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -20,12 +20,12 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pydantic import Field
 
-from hub.data.coco import Coco
+from hub.data.coco import Coco, CocoOptions
+from hub.data.instances import InstanceOptions
 from hub.data.sample import Sample
 from hub.data.shapes_draw import KEYPOINTS, KINDS, Shape, draw_scene
 from hub.errors import DataError, ImageError, SaveError
 from hub.labels import LabelSpace
-from hub.model.options import Options
 
 CATEGORY_IDS = (3, 7, 12, 21, 40)  # with gaps and not from 0, as in COCO
 SEMANTIC = LabelSpace(("background", *KINDS), ids=tuple(range(len(KINDS) + 1)))
@@ -50,11 +50,9 @@ def generate_shapes(
     ``out`` appears all at once or not at all, with these in it:
 
     - ``train/*.jpg`` and ``val/*.jpg``;
-    - ``annotations/instances_{train,val}.json``: of each object the visible part's mask as compressed RLE,
-    its tight
-      box and its area, and five keypoints at pixel centres;
-    - ``semantic/{train,val}/*.png``: paletted; 0 is background, k the k-th kind of shape, and no pixel is
-    255;
+    - ``annotations/instances_{train,val}.json``: of each object the mask of its visible part as compressed
+      RLE, the tight box and the area of that part, and five keypoints at pixel centres;
+    - ``semantic/{train,val}/*.png``: paletted; 0 is background, k the k-th kind of shape, no pixel is 255;
     - ``shapes.json``: the arguments.
 
     Args:
@@ -69,7 +67,7 @@ def generate_shapes(
         DataError: ``out`` holds something else, or shapes of other arguments.
         SaveError: it cannot be written.
     """
-    out = Path(os.path.abspath(out))
+    out = Path(out).expanduser().absolute()
     parameters = {"version": _VERSION, "train": train, "val": val, "size": size, "seed": seed}
     if _is_there(out, parameters):
         return
@@ -97,6 +95,26 @@ def generate_shapes(
         shutil.rmtree(partial, ignore_errors=True)
 
 
+class ShapesOptions(InstanceOptions):
+    """Options of `Shapes`.
+
+    Attributes:
+        root: folder; generated where it is absent.
+        split: train or val.
+        train: number of training images.
+        val: number of validation images.
+        size: height and width of the images in pixels.
+        seed: of the generator.
+    """
+
+    root: str = "data/shapes"
+    split: Literal["train", "val"] = "train"
+    train: Annotated[int, Field(ge=1)] = 1600
+    val: Annotated[int, Field(ge=1)] = 200
+    size: Annotated[int, Field(ge=32)] = 128
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 class Shapes(Coco):
     """The generated shapes; makes them on first use. Also provides the map ``"semantic"``.
 
@@ -104,31 +122,22 @@ class Shapes(Coco):
     ``right_end`` change places in a horizontal flip; a vertical flip does not suit them.
     """
 
-    class Options(Options):
-        """Where the shapes are, and what makes them.
+    # Its own options: images and annotations follow from the split.
+    Options: ClassVar[type[ShapesOptions]] = ShapesOptions  # type: ignore[assignment]
 
-        Args:
-            root: folder; generated if absent.
-            split: train or val.
-            train: number of training images.
-            val: number of validation images.
-            size: height and width of the images in pixels.
-            seed: of the generator.
-        """
-
-        root: str = "data/shapes"
-        split: Literal["train", "val"] = "train"
-        train: Annotated[int, Field(ge=1)] = 1600
-        val: Annotated[int, Field(ge=1)] = 200
-        size: Annotated[int, Field(ge=32)] = 128
-        seed: Annotated[int, Field(ge=0)] = 0
-
-    def __init__(self, options: Shapes.Options) -> None:
-        root, split = options.root, options.split
+    def __init__(self, options: ShapesOptions) -> None:
+        root, split = Path(options.root).expanduser(), options.split
         generate_shapes(root, train=options.train, val=options.val, size=options.size, seed=options.seed)
-        annotations = f"annotations/instances_{split}.json"
-        super().__init__(Coco.Options(root=root, images=split, annotations=annotations))
-        self._semantic = Path(root) / "semantic" / split
+        super().__init__(
+            CocoOptions(
+                root=str(root),
+                images=split,
+                annotations=f"annotations/instances_{split}.json",
+                max_bad_boxes=options.max_bad_boxes,
+                skip_empty=options.skip_empty,
+            )
+        )
+        self._semantic = root / "semantic" / split
         self.label_spaces = {**self.label_spaces, "semantic": SEMANTIC}
         self.provides = self.provides | {"semantic"}
 

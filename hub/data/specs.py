@@ -1,5 +1,7 @@
 """What the first-party data formats declare; importable without torch."""
 
+from __future__ import annotations
+
 from hub.spec import DatasetSpec
 
 coco = DatasetSpec(

@@ -25,7 +25,7 @@ from hub.engine.run import Run
 from hub.engine.showcase import draw_predictions
 from hub.engine.signals import StopRequest, catch_stop
 from hub.engine.state import TrainState, restore, save_state
-from hub.errors import ConfigError, StoppedError, NonFiniteLossError
+from hub.errors import ConfigError, NonFiniteLossError, StoppedError
 from hub.files import write_text
 from hub.model import Batch, Evaluation
 from hub.precision import autocast

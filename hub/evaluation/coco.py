@@ -60,9 +60,7 @@ class CocoMetric:
                 fix=f"one of {', '.join(SHAPES)}",
             )
         if dataset.instances is None:
-            raise DataError(
-                f"{dataset.name} has no objects to score against", fix="evaluate on a dataset of objects"
-            )
+            raise DataError(f"{dataset.name} has no objects to score against", fix="evaluate on a dataset of objects")
         self.name = dataset.name
         self.labels = labels
         self.iou_type = iou_type
@@ -76,9 +74,7 @@ class CocoMetric:
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         self.found: dict[int | str, Found] = {}
         self._to_class = np.asarray(labels.map_to(self.classes), np.int64)
-        missing = [
-            name for name, i in zip(self.classes.names, self.classes.map_to(labels), strict=True) if i < 0
-        ]
+        missing = [name for name, i in zip(self.classes.names, self.classes.map_to(labels), strict=True) if i < 0]
         if missing:
             log.warning("%s: the model does not know %s; they count as missed", self.name, ", ".join(missing))
 

@@ -98,9 +98,7 @@ class Boxes(Shapes):
     def results(self, found: Iterator[tuple[int, Found]]) -> np.ndarray:
         """(N, 7) float64, the form of the results format without an object for each box."""
         rows = [
-            np.column_stack(
-                [np.full(len(one.labels), image), np.asarray(one.shapes), one.scores, one.labels + 1]
-            )
+            np.column_stack([np.full(len(one.labels), image), np.asarray(one.shapes), one.scores, one.labels + 1])
             for image, one in found
         ]
         return np.concatenate([np.empty((0, 7)), *rows])
@@ -163,18 +161,14 @@ class Keypoints(Shapes):
 
     def __init__(self, instances: PackedInstances, name: str, sigmas: Sequence[float] | None = None) -> None:
         if instances.keypoints is None:
-            raise DataError(
-                f"{name} has no keypoints to score against", fix="score boxes, or annotate keypoints"
-            )
+            raise DataError(f"{name} has no keypoints to score against", fix="score boxes, or annotate keypoints")
         super().__init__(instances, name)
         self.keypoints = instances.keypoints
         count = self.keypoints.shape[1]
         default = COCO_SIGMAS if count == len(COCO_SIGMAS) else (UNIFORM_SIGMA,) * count
         self.sigmas = default if sigmas is None else tuple(sigmas)
         if len(self.sigmas) != count:
-            raise DataError(
-                f"{len(self.sigmas)} sigmas for the {count} keypoints of {name}", fix="give one for each"
-            )
+            raise DataError(f"{len(self.sigmas)} sigmas for the {count} keypoints of {name}", fix="give one for each")
 
     def annotation(self, row: int) -> dict[str, Any]:
         """``keypoints`` and ``num_keypoints``, the number of labelled ones."""

@@ -95,9 +95,9 @@ def pad_images(images: Sequence[np.ndarray], *, divisor: int = 32) -> tuple[Tens
     >>> tuple(images.shape), sizes.tolist()
     ((2, 3, 32, 64), [[30, 20], [10, 40]])
     """
-    sizes = torch.tensor([image.shape[:2] for image in images], dtype=torch.int64)
-    height, width = (int(-(-int(side) // divisor) * divisor) for side in sizes.amax(0))
-    padded = torch.zeros(len(images), height, width, images[0].shape[2], dtype=torch.uint8)
+    sizes = np.array([image.shape[:2] for image in images], dtype=np.int64)
+    height, width = (int(-(-side // divisor) * divisor) for side in sizes.max(axis=0))
+    padded = np.zeros((len(images), height, width, images[0].shape[2]), np.uint8)
     for row, image in zip(padded, images, strict=True):
-        row[: image.shape[0], : image.shape[1]] = torch.from_numpy(np.ascontiguousarray(image))
-    return padded.permute(0, 3, 1, 2), sizes
+        row[: image.shape[0], : image.shape[1]] = image
+    return torch.from_numpy(padded).permute(0, 3, 1, 2), torch.from_numpy(sizes)

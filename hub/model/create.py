@@ -107,7 +107,7 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
     read = {task: cls.levels(options[task]) for task, cls in classes.items()}
     if name.neck is None and (missing := [level for wanted in read.values() for level in wanted if level[0] == "p"]):
         raise BadNameError(
-            f"{recipe.name}: {' and '.join(name.tasks)} reads the pyramid level {missing[0]}, but {name.trunk} has no neck",
+            f"{recipe.name} reads the pyramid level {missing[0]}, but {name.trunk} has no neck",
             fix=f"write {'+'.join(name.tasks)}/{name.trunk}-fpn",
         )
     trunk: Trunk = create_trunk(

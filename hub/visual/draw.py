@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from hub.labels import LabelSpace
     from hub.model.results import Detections
 
-MASK_ALPHA = 0.45
+MASK_ALPHA = 0.4
 HALO_ALPHA = 0.45  # a dark rim, so that a line shows on any background
+CROWDED = 0.25  # a tag that other tags would cover more of than this is left out; its box tells the class by colour
 Rectangle = tuple[int, int, int, int]
 
 
@@ -40,10 +41,10 @@ class Style:
         """The style for an image of this size.
 
         >>> Style.of(128, 128), Style.of(480, 640), Style.of(1080, 1920)
-        (Style(line=1, text=10, dot=2), Style(line=2, text=15, dot=3), Style(line=4, text=29, dot=7))
+        (Style(line=1, text=10, dot=2), Style(line=2, text=12, dot=3), Style(line=4, text=32, dot=7))
         """
         scale = (height * width) ** 0.5
-        return cls(line=max(1, round(scale / 330)), text=max(10, round(scale / 50)), dot=max(2, round(scale / 200)))
+        return cls(line=max(1, round(scale / 330)), text=max(10, round(scale / 45)), dot=max(2, round(scale / 200)))
 
 
 def draw_detections(
@@ -129,9 +130,10 @@ def _draw(
 
 def _inside(box: np.ndarray, width: int, height: int) -> Rectangle:
     """The box as the pixels at its corners, inside the image."""
-    x1, y1, x2, y2 = (int(v) for v in np.rint(box))
-    x1, y1 = min(max(x1, 0), width - 1), min(max(y1, 0), height - 1)
-    return x1, y1, min(max(x2 - 1, x1), width - 1), min(max(y2 - 1, y1), height - 1)
+    limits = np.array([width, height, width, height])
+    x1, y1, x2, y2 = (int(v) for v in np.rint(np.nan_to_num(box)).clip(0, limits))
+    x1, y1 = min(x1, width - 1), min(y1, height - 1)
+    return x1, y1, max(x2 - 1, x1), max(y2 - 1, y1)
 
 
 def _draw_mask(canvas: np.ndarray, mask: np.ndarray, color: Color, style: Style) -> None:
@@ -185,31 +187,33 @@ def _draw_tags(
     colors: Sequence[Color],
     style: Style,
 ) -> np.ndarray:
-    """Write each tag on a plate of its colour, where it covers the least of the tags that are already there."""
+    """Write each tag on a plate of its colour, the first ones first, where there is room among those before."""
     from PIL import Image, ImageDraw
 
     height, width = canvas.shape[:2]
     letters = font(style.text)
     pad = max(2, style.text // 4)
     plate_height = style.text + pad
-    plates: list[Rectangle] = []
-    for rectangle, tag in zip(rectangles, tags, strict=True):
+    plates: dict[int, Rectangle] = {}
+    for i, (rectangle, tag) in enumerate(zip(rectangles, tags, strict=True)):
         plate_width = min(round(letters.getlength(tag)) + 2 * pad, width)
-        plates.append(_place(rectangle, plate_width, plate_height, width, height, plates))
+        taken = list(plates.values())
+        plate = _place(rectangle, plate_width, plate_height, width, height, taken)
+        if _covered(plate, taken) <= CROWDED * plate_width * plate_height:
+            plates[i] = plate
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture)
-    for plate, tag, color in reversed(list(zip(plates, tags, colors, strict=True))):
-        x1, y1, x2, y2 = plate
-        pen.rectangle((x1, y1, x2 - 1, y2 - 1), fill=color)
-        text = shorten(tag, letters, x2 - x1 - 2 * pad)
-        pen.text((x1 + pad, (y1 + y2) / 2), text, ink_on(color), letters, anchor="lm")
+    for i, (x1, y1, x2, y2) in reversed(plates.items()):
+        pen.rectangle((x1, y1, x2 - 1, y2 - 1), fill=colors[i])
+        text = shorten(tags[i], letters, x2 - x1 - 2 * pad)
+        pen.text((x1 + pad, (y1 + y2) / 2), text, ink_on(colors[i]), letters, anchor="lm")
     return np.array(picture)
 
 
 def _place(
     rectangle: Rectangle, plate_width: int, plate_height: int, width: int, height: int, taken: Sequence[Rectangle]
 ) -> Rectangle:
-    """The place for a tag that covers the least of others: above the box, in its corners, below it, at its right."""
+    """The place where a tag covers the least of others: above the box, in its corners, below it, beside it."""
     x1, y1, x2, y2 = rectangle
     corners = [
         (x1, y1 - plate_height),
@@ -226,11 +230,13 @@ def _place(
         x, y = max(0, min(corner[0], width - plate_width)), max(0, min(corner[1], height - plate_height))
         return x, y, x + plate_width, min(y + plate_height, height)
 
-    def covered(plate: Rectangle) -> int:
-        return sum(
-            max(0, min(plate[2], other[2]) - max(plate[0], other[0]))
-            * max(0, min(plate[3], other[3]) - max(plate[1], other[1]))
-            for other in taken
-        )
+    return min((shifted(corner) for corner in corners), key=lambda plate: _covered(plate, taken))
 
-    return min((shifted(corner) for corner in corners), key=covered)
+
+def _covered(plate: Rectangle, taken: Sequence[Rectangle]) -> int:
+    """How many pixels of a plate other plates cover."""
+    return sum(
+        max(0, min(plate[2], other[2]) - max(plate[0], other[0]))
+        * max(0, min(plate[3], other[3]) - max(plate[1], other[1]))
+        for other in taken
+    )

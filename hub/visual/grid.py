@@ -36,7 +36,7 @@ def side_by_side(
         ValueError: there are no images, or titles that are not as many.
 
     >>> side_by_side([np.zeros((60, 80, 3), np.uint8)] * 3, columns=2).shape
-    (136, 176, 3)
+    (132, 172, 3)
     """
     from PIL import Image, ImageDraw
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from hub.model.head import Evaluation
@@ -33,7 +34,7 @@ def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("%")
     for head in evaluations:
-        table.add_column(head, justify="right")
+        table.add_column(escape(head), justify="right")
     for name in dict.fromkeys(name for e in evaluations.values() for name in e.figures):
         cells = [percent(e.figures[name]) if name in e.figures else "" for e in evaluations.values()]
         main = any(name == e.main for e in evaluations.values())
@@ -42,27 +43,24 @@ def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None
 
 
 def per_class_table(
-    evaluation: Evaluation,
-    *,
-    columns: Sequence[str] = ("AP", "AP50", "AP75", "APs", "APm", "APl"),
-    title: str | None = None,
+    head: str, evaluation: Evaluation, *, columns: Sequence[str] = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 ) -> Table:
     """A row for each class in the order of the labels.
 
     Args:
-        evaluation: what a metric found; classes without a figure of ``columns`` have an empty cell.
+        head: the head's name, the table's title.
+        evaluation: what its metric found; classes without a figure have an empty cell.
         columns: the figures to show, if the metric gives them; where it gives none of them, all that it gives.
-        title: above the table.
 
     Returns:
         A table whose numbers are percentages.
     """
     given = list(dict.fromkeys(name for figures in evaluation.per_class.values() for name in figures))
     shown = [name for name in columns if name in given] or given
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=escape(head), box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("class, %")
     for name in shown:
         table.add_column(name, justify="right")
     for label, figures in evaluation.per_class.items():
-        table.add_row(label, *(percent(figures[name]) if name in figures else "" for name in shown))
+        table.add_row(escape(label), *(percent(figures[name]) if name in figures else "" for name in shown))
     return table

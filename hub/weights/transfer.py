@@ -50,11 +50,17 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
 
     Raises:
         CheckpointError: see `hub.load`.
-        CheckpointMismatchError: not a single tensor fits.
+        CheckpointMismatchError: its backbone is another one; the model is left as it was.
     """
     other = load(source)
     report = TransferReport()
     theirs, own = other.state_dict(), model.state_dict()
+    weights = dict(model.trunk.body.named_parameters(prefix="trunk.body"))
+    if not any(n in theirs and theirs[n].shape == weight.shape for n, weight in weights.items()):
+        raise CheckpointMismatchError(
+            f"the backbone of {source} ({other.recipe.name}) shares no weights with that of {model.recipe.name}",
+            fix="start from a checkpoint with the same backbone",
+        )
     rows: dict[str, tuple[str, ClassRows]] = {}
     for head, module in model.items():
         if head not in other.heads:

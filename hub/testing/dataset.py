@@ -1,0 +1,130 @@
+"""Two small drawn images with every kind of target, as a dataset and as a batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hub.data.collate import collate
+from hub.data.dataset import Dataset
+from hub.data.packing import pack_instances
+from hub.data.sample import Instances, Sample
+from hub.labels import LabelSpace
+from hub.model.batch import Batch
+from hub.model.options import Options
+
+IMAGE_SIZE = 128
+_SIZES = ((128, 128), (96, 112))
+_SCALE = 2  # the "files" are this much larger than the batch's images
+_KEYPOINTS = 17
+# x1 y1 x2 y2 in pixels of the batch's images, and whether it is a crowd region
+_BOXES = (
+    (((8, 8, 40, 56), False), ((60, 20, 124, 100), False), ((16, 70, 44, 90), False)),
+    (((30, 24, 94, 88), False), ((2, 2, 22, 22), True)),
+)
+
+
+class TinyDataset(Dataset):
+    """Two images: one of three objects, and one of another size with an object and a crowd region.
+
+    Args:
+        labels: the classes, used in turn.
+        labels_from: which of the label spaces they are; see `hub.Head`.
+        targets: maps and tags by name, one row an image. What has the shape (2, `IMAGE_SIZE`, `IMAGE_SIZE`) is a
+            map, of which each image takes its upper left part; anything else is a tag.
+    """
+
+    Options = Options
+
+    def __init__(
+        self, labels: LabelSpace, *, labels_from: str = "instances", targets: Mapping[str, Any] | None = None
+    ) -> None:
+        self.name = "the tiny dataset of hub.testing"
+        self.label_spaces = {"instances": labels, labels_from: labels}
+        self.targets = {name: np.asarray(value) for name, value in (targets or {}).items()}
+        self.provides = frozenset({"boxes", "masks", "keypoints", *self.targets})
+        self.ids = [1, 2]
+        self.sizes = np.array(_SIZES, np.int64) * _SCALE
+        every = self.provides
+        objects = [sample.instances for sample in (self.load(i, every) for i in range(2)) if sample.instances]
+        keypoints = np.concatenate([o.keypoints for o in objects if o.keypoints is not None])
+        self.instances = pack_instances(
+            np.repeat([0, 1], [len(o) for o in objects]),
+            2,
+            ids=np.arange(1, 1 + len(keypoints)),
+            boxes=np.concatenate([o.boxes for o in objects]),
+            labels=np.concatenate([o.labels for o in objects]),
+            crowd=np.concatenate([o.crowd for o in objects]),
+            segments=[_rectangle(box) for o in objects for box in o.boxes.tolist()],
+            keypoints=keypoints,
+            keypoint_names=tuple(f"point {i}" for i in range(_KEYPOINTS)),
+        )
+
+    def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        """The image as if read from its file; see `hub.data.Dataset.load`."""
+        return self._sample(index, needs, in_chans=in_chans, scale=_SCALE)
+
+    def batch(self, needs: frozenset[str], *, in_chans: int = 3) -> Batch:
+        """Both images, of half the files' size, padded to `IMAGE_SIZE`."""
+        samples = [self._sample(i, needs, in_chans=in_chans, scale=1) for i in range(2)]
+        sizes = [tuple(size) for size in self.sizes.tolist()]
+        return collate([replace(s, original_size=size) for s, size in zip(samples, sizes, strict=True)])
+
+    def _sample(self, index: int, needs: frozenset[str], *, in_chans: int, scale: int) -> Sample:
+        height, width = _SIZES[index]
+        random = np.random.default_rng(index)
+        image = random.integers(0, 80, (height, width, in_chans), dtype=np.uint8)
+        boxes = np.array([box for box, _ in _BOXES[index]], np.float32)
+        labels = np.arange(len(boxes), dtype=np.int64) % len(self.label_spaces["instances"])
+        masks = np.zeros((len(boxes), height, width), np.uint8)
+        for mask, (x1, y1, x2, y2), label in zip(masks, boxes.astype(int), labels, strict=True):
+            mask[y1:y2, x1:x2] = 1
+            image[y1:y2, x1:x2] += np.uint8(90 + 70 * (label % 2))
+        along = np.linspace(0, 1, _KEYPOINTS, dtype=np.float32)[:, None]
+        points = boxes[:, None, :2] + along * (boxes[:, None, 2:] - boxes[:, None, :2])
+        keypoints = np.concatenate([points * scale, np.full_like(points[..., :1], 2)], axis=-1)
+        grown = {n: t[index] for n, t in self.targets.items() if n in needs}
+        maps = {n: _grow(t[:height, :width], scale) for n, t in grown.items() if self._is_map(n)}
+        return Sample(
+            image=_grow(image, scale),
+            id=self.ids[index],
+            path=Path(f"tiny-{index}.png"),
+            original_size=(height * scale, width * scale),
+            instances=Instances(
+                boxes=boxes * scale,
+                labels=labels,
+                crowd=np.array([crowd for _, crowd in _BOXES[index]]),
+                masks=np.stack([_grow(m, scale) for m in masks]) if "masks" in needs else None,
+                keypoints=keypoints if "keypoints" in needs else None,
+            ),
+            maps=maps,
+            tags={n: t for n, t in grown.items() if n not in maps},
+        )
+
+    def _is_map(self, name: str) -> bool:
+        return self.targets[name].shape == (2, IMAGE_SIZE, IMAGE_SIZE)
+
+
+def without_targets(batch: Batch) -> Batch:
+    """The same images with nothing on them: no valid object, every pixel of a map to be ignored."""
+    objects = batch.instances
+    return replace(
+        batch,
+        instances=objects
+        and replace(objects, **{k: v.clone().zero_() for k, v in vars(objects).items() if v is not None}),
+        maps={n: m.clone().fill_(float("nan") if m.is_floating_point() else 255) for n, m in batch.maps.items()},
+    )
+
+
+def _grow(image: np.ndarray, scale: int) -> np.ndarray:
+    return image.repeat(scale, 0).repeat(scale, 1)
+
+
+def _rectangle(box: list[float]) -> bytes:
+    x1, y1, x2, y2 = box
+    return json.dumps([[x1, y1, x2, y1, x2, y2, x1, y2]]).encode()

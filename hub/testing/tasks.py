@@ -1,0 +1,261 @@
+"""The conformance kit of task plugins: whether a head keeps the contract of `hub.Head`."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hub.errors import OptionError
+from hub.labels import LabelSpace
+from hub.model.batch import Batch
+from hub.model.create import create, head_class
+from hub.model.head import Evaluation, Head
+from hub.model.model import Model
+from hub.model.results import Detections, Result
+from hub.names import ModelName
+from hub.registry import LOCAL, find
+from hub.testing.dataset import IMAGE_SIZE, TinyDataset, without_targets
+
+
+def check_task(
+    name: str,
+    *,
+    backbone: str = "resnet18-fpn",
+    labels: Sequence[str] = ("a", "b"),
+    targets: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> None:
+    """Check that a task keeps the contract of a head, on two small drawn images.
+
+    The losses are finite float32 scalars under the same names with and without objects, in bfloat16 too, and reach
+    every parameter of the head. Predictions have one shape, need no targets and are the same each time. There is a
+    result for each image, in pixels of the file, ready for JSON. Drawing leaves the image alone. The metric can be
+    sent between processes and merged. A misspelt option is refused with the right one. Weights load into a model of
+    the same recipe. The spec is light.
+
+    Args:
+        name: of the task, bare or canonical.
+        backbone: the trunk to put it on; its pyramid gets 32 channels.
+        labels: class names.
+        targets: for a head that needs other things than boxes, masks and keypoints (17 of them): each map or tag
+            by name; see `TinyDataset`.
+        options: of the head.
+
+    Raises:
+        AssertionError: the first promise that is not kept, in words.
+        HubError: the task cannot be found or built.
+    """
+    _check_spec(name)
+    case = _build(name, backbone, labels, dict(targets or {}), options)
+    _check_class_rows(case)
+    _check_losses(case)
+    predictions = _check_predictions(case)
+    results = _check_results(case, predictions)
+    _check_drawing(case, results)
+    _check_metric(case, results)
+    _check_options(case)
+    _check_state_dict(case)
+
+
+@dataclass
+class _Case:
+    """One model with what it is checked on."""
+
+    task: str
+    recipe: dict[str, Any]
+    model: Model
+    head: Head
+    dataset: TinyDataset
+    batch: Batch
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        self.model.train()
+        return self.model(batch)[self.task]
+
+    @torch.inference_mode()
+    def predictions(self, batch: Batch, model: Model | None = None) -> dict[str, Tensor]:
+        return (model or self.model).eval()(batch)[self.task]
+
+
+def _check_spec(name: str) -> None:
+    entry = find("tasks", name)
+    spec = entry.spec()
+    assert spec.summary.strip(), f"{name}: the spec has no summary"
+    assert "\n" not in spec.summary, f"{name}: the summary of the spec has more than one line"
+    if entry.distribution == LOCAL:
+        return
+    module = entry.value.partition(":")[0]
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=False)
+    assert done.returncode == 0, f"{name}: importing the spec's module {module} imports torch; keep the spec light"
+
+
+def _build(name: str, backbone: str, labels: Sequence[str], targets: dict[str, Any], options: dict[str, Any]) -> _Case:
+    cls = head_class(name)
+    strange = sorted(cls.needs - {"boxes", "masks", "keypoints"} - targets.keys())
+    assert not strange, (
+        f"{name} needs {strange[0]!r}, which the kit cannot draw: pass targets={{{strange[0]!r}: array}}, "
+        f"of shape (2, {IMAGE_SIZE}, {IMAGE_SIZE}) for a map or (2, …) for a tag"
+    )
+    channels = {} if ModelName.parse(backbone).neck is None else {"channels": 32}
+    recipe = {"name": f"{name}/{backbone}", "labels": list(labels), **channels, **options}
+    torch.manual_seed(0)
+    model = create(**recipe)
+    head = dict(model.items())[name]
+    dataset = TinyDataset(LabelSpace.of(labels), labels_from=cls.labels_from, targets=targets)
+    return _Case(name, recipe, model, head, dataset, dataset.batch(cls.needs))
+
+
+def _check_class_rows(case: _Case) -> None:
+    parameters = dict(case.head.named_parameters())
+    for path, rows in case.head.class_rows().items():
+        assert path in parameters, f"class_rows names {path!r}, which is not a parameter of {case.task}"
+        least = (rows.offset + len(case.head.labels)) * rows.width
+        found = len(parameters[path])
+        assert found >= least, f"class_rows: {path} has {found} rows, but {rows} wants at least {least}"
+
+
+def _check_losses(case: _Case) -> None:
+    names: dict[str, list[str]] = {}
+    for what, batch in (("with objects", case.batch), ("without objects", without_targets(case.batch))):
+        for precision in (torch.float32, torch.bfloat16):
+            with torch.autocast("cpu", precision, enabled=precision is torch.bfloat16):
+                losses = case.losses(batch)
+            where = f"a batch {what} in {str(precision).removeprefix('torch.')}"
+            names[where] = list(losses)
+            _check_each_loss(losses, where)
+            case.model.zero_grad()
+            torch.stack(list(losses.values())).sum().backward()
+            idle = [n for n, p in case.head.named_parameters() if p.requires_grad and p.grad is None]
+            assert not idle, f"{where}: the losses do not depend on {', '.join(idle)}, so distributed training hangs"
+    first, *others = names.items()
+    for where, found in others:
+        assert found == first[1], f"{first[0]} gives the losses {first[1]}, but {where} gives {found}"
+
+
+def _check_each_loss(losses: Mapping[str, Tensor], where: str) -> None:
+    assert losses, f"{where}: no losses"
+    for name, loss in losses.items():
+        assert isinstance(loss, Tensor), f"{where}: loss {name} is a {type(loss).__name__}"
+        assert loss.ndim == 0, f"{where}: loss {name} has the shape {tuple(loss.shape)}, not that of a scalar"
+        assert loss.dtype == torch.float32, f"{where}: loss {name} is {loss.dtype}, not float32"
+        assert torch.isfinite(loss), f"{where}: loss {name} is {loss.item()}"
+        assert loss.requires_grad, f"{where}: loss {name} has no gradient"
+
+
+def _check_predictions(case: _Case) -> dict[str, Tensor]:
+    bare = replace(case.batch, instances=None, maps={}, tags={})
+    predictions = case.predictions(bare)
+    for name, tensor in predictions.items():
+        assert isinstance(tensor, Tensor), f"predict: {name} is a {type(tensor).__name__}, not a tensor"
+        assert tensor.ndim, f"predict: {name} is a scalar; its first dimension must be the batch"
+        assert len(tensor) == 2, f"predict: {name} has {len(tensor)} rows for 2 images"
+    _assert_same(predictions, case.predictions(bare), "predict gives other values the second time")
+    _assert_same(predictions, case.predictions(case.batch), "predict gives other values where there are targets")
+    black = case.predictions(replace(bare, images=torch.zeros_like(bare.images)))
+    shapes = [{n: tuple(t.shape) for n, t in p.items()} for p in (predictions, black)]
+    assert shapes[0] == shapes[1], f"predict: shapes depend on the pixels: {shapes[0]} and {shapes[1]} for black images"
+    return predictions
+
+
+def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Result]:
+    results = case.head.results(predictions, case.batch)
+    assert len(results) == 2, f"results: {len(results)} for 2 images"
+    for result, image_id, size in zip(results, case.batch.ids, case.batch.original_sizes.tolist(), strict=True):
+        assert isinstance(result, Result), f"results: a {type(result).__name__} is not a hub.Result"
+        assert result.image_id == image_id, f"results: image_id {result.image_id!r}, but the batch says {image_id!r}"
+        assert list(result.size) == size, f"results: size {result.size}, but the file has {tuple(size)}"
+        try:
+            json.dumps(result.to_records())
+        except TypeError as error:
+            raise AssertionError(f"results: to_records() is not ready for JSON: {error}") from error
+    larger = replace(case.batch, original_sizes=case.batch.original_sizes * 2)
+    for small, large in zip(results, case.head.results(predictions, larger), strict=True):
+        if isinstance(small, Detections) and isinstance(large, Detections):
+            _check_detections(small, large)
+    return results
+
+
+def _check_detections(small: Detections, large: Detections) -> None:
+    """Answers to one prediction for a file and for one of twice its size."""
+    height, width = small.size
+    limit = torch.tensor([width, height, width, height]) + 1e-3
+    inside = bool(((small.boxes >= -1e-3) & (small.boxes <= limit)).all())
+    assert inside, f"results: boxes outside the file of {width}×{height} pixels"
+    scaled = torch.allclose(large.boxes, small.boxes * 2, atol=1e-2)
+    assert scaled, "results: boxes are not in pixels of the file: they do not grow with original_sizes"
+    assert bool((small.scores[:-1] >= small.scores[1:]).all()), "results: scores are not in falling order"
+    assert bool((small.labels < len(small.label_space)).all()), "results: a label beyond the label space"
+    if small.masks is not None:
+        shape = tuple(small.masks.shape[1:])
+        assert shape == (height, width), f"results: masks of {shape}, but the file has {(height, width)}"
+
+
+def _check_drawing(case: _Case, results: Sequence[Result]) -> None:
+    for index, result in enumerate(results):
+        image = case.dataset.load(index, frozenset()).image
+        before = image.copy()
+        drawn = case.head.draw(image, result, score=0.0)
+        assert np.array_equal(image, before), "draw changes the image that it is given; draw on a copy"
+        assert drawn.shape == image.shape, f"draw: {drawn.shape} for an image of {image.shape}"
+        assert drawn.dtype == np.uint8, f"draw: {drawn.dtype}, not uint8"
+
+
+def _check_metric(case: _Case, results: Sequence[Result]) -> None:
+    whole, first, second = (case.head.metric(case.dataset) for _ in range(3))
+    whole.update(results)
+    first.update(results[:1])
+    second.update(results[1:])
+    evaluation = whole.compute()
+    assert isinstance(evaluation, Evaluation), f"metric: compute() gives a {type(evaluation).__name__}"
+    assert evaluation.main in evaluation.figures, (
+        f"metric: the main figure {evaluation.main!r} is not among {list(evaluation.figures)}"
+    )
+    for name, figure in evaluation.figures.items():
+        assert isinstance(figure, float), f"metric: {name} is a {type(figure).__name__}, not a float"
+        assert math.isnan(figure) or 0 <= figure <= 1, f"metric: {name} is {figure}, not a fraction"
+    first.merge([pickle.loads(pickle.dumps(second))])
+    merged = first.compute().figures
+    same = merged.keys() == evaluation.figures.keys() and np.allclose(
+        list(merged.values()), list(evaluation.figures.values()), equal_nan=True
+    )
+    assert same, f"metric: merged from two processes {merged}, but {evaluation.figures} from one"
+
+
+def _check_options(case: _Case) -> None:
+    known = next(iter(type(case.head).Options.model_fields), "option")
+    wrong = known + known[-1]
+    try:
+        create(**{**case.recipe, wrong: None})
+    except OptionError as error:
+        message = str(error)
+    else:
+        raise AssertionError(f"the option {wrong!r} does not exist, but is accepted; derive Options from hub.Options")
+    assert wrong in message, f"the error about the option {wrong!r} does not name it: {message}"
+
+
+def _check_state_dict(case: _Case) -> None:
+    torch.manual_seed(1)
+    twin = create(**case.recipe)
+    twin.load_state_dict(case.model.state_dict())
+    mine, its = case.predictions(case.batch), case.predictions(case.batch, twin)
+    _assert_same(mine, its, "the same weights in another model of the same recipe predict something else")
+
+
+def _assert_same(one: Mapping[str, Tensor], other: Mapping[str, Tensor], message: str) -> None:
+    assert one.keys() == other.keys(), f"{message}: {list(one)} and {list(other)}"
+    for name, tensor in one.items():
+        same = torch.allclose(tensor, other[name], rtol=0, atol=0, equal_nan=tensor.is_floating_point())
+        assert same, f"{message} ({name})"

@@ -1,0 +1,62 @@
+"""Tables as the terminal shows them."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.table import Table
+
+from hub.model.head import Evaluation
+from hub.visual import evaluation_table, per_class_table
+
+NAN = float("nan")
+BOXES = Evaluation(
+    {"AP": 0.3741, "AP50": 0.5, "APs": NAN}, "AP", {"cat": {"AP": 0.5, "AR1": 0.25}, "dog": {"AP": NAN, "AR1": 0.0}}
+)
+PIXELS = Evaluation({"mIoU": 0.81249}, "mIoU", {"road": {"IoU": 0.9}})
+
+
+def cells(table: Table) -> list[list[str]]:
+    """The words of each printed line that has letters or digits."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    console.print(table)
+    lines = console.file.getvalue().splitlines()
+    return [line.split() for line in lines if any(c.isalnum() for c in line)]
+
+
+def test_each_head_has_its_own_column_in_percent_with_one_decimal() -> None:
+    assert cells(evaluation_table({"faster-rcnn": BOXES, "semantic-fpn": PIXELS})) == [
+        ["%", "faster-rcnn", "semantic-fpn"],
+        ["AP", "37.4"],
+        ["AP50", "50.0"],
+        ["APs", "–"],
+        ["mIoU", "81.2"],
+    ]
+
+
+def test_a_main_figure_stands_out() -> None:
+    table = evaluation_table({"faster-rcnn": BOXES})
+    assert [row.style for row in table.rows] == ["bold", None, None]
+
+
+def test_classes_are_rows_with_the_columns_that_the_metric_gives() -> None:
+    assert cells(per_class_table("faster-rcnn", BOXES)) == [
+        ["faster-rcnn"],
+        ["class,", "%", "AP"],
+        ["cat", "50.0"],
+        ["dog", "–"],
+    ]
+    assert cells(per_class_table("faster-rcnn", BOXES, columns=["AR1", "AP"]))[1:3] == [
+        ["class,", "%", "AR1", "AP"],
+        ["cat", "25.0", "50.0"],
+    ]
+
+
+def test_a_metric_with_other_figures_is_shown_with_its_own() -> None:
+    assert cells(per_class_table("semantic-fpn", PIXELS))[1:] == [["class,", "%", "IoU"], ["road", "90.0"]]
+
+
+def test_names_with_brackets_are_not_taken_for_markup() -> None:
+    tricky = Evaluation({"AP": 0.5}, "AP", {"[red]van": {"AP": 0.5}})
+    assert cells(per_class_table("a[bold]b", tricky)) == [["a[bold]b"], ["class,", "%", "AP"], ["[red]van", "50.0"]]
