@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # Shapes are generated, Faster R-CNN learns them from random weights, and what it finds is drawn.
 quickstart: $(READY)
 	rm -rf runs/quickstart
-	$(BIN)/hub train configs/quickstart.yaml --run runs/quickstart
+	$(BIN)/hub train configs/quickstart.yaml --out runs/quickstart
 	$(BIN)/hub evaluate runs/quickstart
 	$(BIN)/hub predict runs/quickstart data/shapes/val --out runs/quickstart/drawn
 	@echo "look at runs/quickstart/predictions.png and runs/quickstart/drawn/"

@@ -26,6 +26,7 @@ from hub.errors import (
     did_you_mean,
 )
 from hub.spec import CONTRACT_VERSION, SPECS, Spec
+from hub.timm_names import timm_names
 
 log = logging.getLogger("hub")
 
@@ -210,8 +211,6 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
     by_id = shadowed()
     names = [e.id if e in by_id else e.name for e in entries(kind)]
     if kind == "backbones":
-        from hub.backbones.timm_names import timm_names
-
         names += timm_names()
     return sorted({n for n in names if fnmatch.fnmatchcase(n, pattern)})
 

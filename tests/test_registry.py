@@ -99,8 +99,12 @@ def test_missing_requirement_prints_the_pip_line() -> None:
 
 @pytest.mark.parametrize(
     ("target", "cause"),
-    [("no_such_module:X", ModuleNotFoundError), ("collections:NoSuch", AttributeError), ("json.no:X", ModuleNotFoundError)],
-)  # fmt: skip
+    [
+        ("no_such_module:X", ModuleNotFoundError),
+        ("collections:NoSuch", AttributeError),
+        ("json.no:X", ModuleNotFoundError),
+    ],
+)
 def test_a_broken_target_is_raised_on_use_with_its_cause(target: str, cause: type[Exception]) -> None:
     hub.register(task(target=target))
     with pytest.raises(BrokenPluginError, match="local:my-head cannot import") as caught:

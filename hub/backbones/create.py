@@ -13,13 +13,13 @@ from torch import nn
 from hub.backbones.norm import set_norm
 from hub.backbones.probe import Body, probe
 from hub.backbones.timm_body import LoadedBackbone, load_timm
-from hub.backbones.timm_names import timm_names
 from hub.backbones.trunk import Provenance, Trunk
 from hub.errors import ContractError, OptionError, UnknownNameError, did_you_mean
 from hub.names import ModelName
 from hub.preprocessing import Preprocessing
 from hub.registry import Entry, entries, find
 from hub.spec import NeckSpec
+from hub.timm_names import timm_names
 
 
 def create_trunk(

@@ -13,10 +13,10 @@ import timm
 from torch import nn
 
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
-from hub.backbones.timm_names import timm_names
 from hub.backbones.trunk import Provenance
 from hub.errors import CheckpointMismatchError, ContractError, DownloadError, UnknownNameError, did_you_mean
 from hub.preprocessing import Preprocessing
+from hub.timm_names import timm_names
 
 log = logging.getLogger("hub")
 

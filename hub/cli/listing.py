@@ -6,12 +6,12 @@ import argparse
 import fnmatch
 from importlib import metadata
 
-from hub.backbones.timm_names import timm_names
 from hub.cli.describe import distribution_of, kind_and_summary
 from hub.cli.table import format_table
 from hub.errors import UnknownNameError, did_you_mean
 from hub.registry import entries, list_names, shadowed
 from hub.spec import SPECS
+from hub.timm_names import timm_names
 
 SUMMARY = """\
 What there is to choose from. A plugin that is broken, or for another version of the hub, says so.

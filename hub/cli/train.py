@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="for example data.root=/data/coco train.batch=4"
     )
-    parser.add_argument("--run", metavar="DIR", help="folder of the run (default: runs/ and the config's name)")
+    parser.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/ and the config's name)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--device", help="for example cpu or cuda:0 (default: the GPU where there is one)")
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"{given} is the folder of a run", fix="add --resume, or give a config file")
     path = given / "config.yaml" if from_run else resolve_config(given)
     config = load_config(path, args.overrides)
-    folder = Path(args.run) if args.run else given if from_run else Path("runs") / path.stem
+    folder = Path(args.out) if args.out else given if from_run else Path("runs") / path.stem
     with world(args.device) as here:
         if args.resume:
             here_run = Run(folder)

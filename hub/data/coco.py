@@ -59,6 +59,7 @@ class Coco(InstanceDataset):
         categories = sorted(file.categories, key=lambda category: category["id"])
         _unique(path, "category id", (category["id"] for category in categories))
         _unique(path, "category name", (category["name"] for category in categories))
+        _unique(path, "image id", (image["id"] for image in file.images))
         _unique(path, "annotation id", (annotation["id"] for annotation in file.annotations))
         super().__init__(
             options,
@@ -147,5 +148,6 @@ def _unique(path: Path, what: str, values: Iterable[int | str]) -> None:
     twice = [value for value, n in Counter(values).items() if n > 1]
     if twice:
         raise AnnotationError(
-            f"{path}: {len(twice)} {what}s occur more than once; the first: {twice[0]!r}", fix=f"make each {what} unique"
+            f"{path}: {len(twice)} {what}s occur more than once; the first: {twice[0]!r}",
+            fix=f"make each {what} unique",
         )

@@ -56,9 +56,7 @@ class AnchorGenerator(nn.Module):
         anchors = []
         for i, ((height, width), stride) in enumerate(zip(maps, self.strides, strict=True)):
             cell = getattr(self, f"cell_{i}")
-            step_y, step_x = (
-                (stride, stride) if self.spacing == "level" else (image[0] // height, image[1] // width)
-            )
+            step_y, step_x = (stride, stride) if self.spacing == "level" else (image[0] // height, image[1] // width)
             y = torch.arange(height, device=cell.device, dtype=cell.dtype) * step_y
             x = torch.arange(width, device=cell.device, dtype=cell.dtype) * step_x
             rows, columns = torch.meshgrid(y, x, indexing="ij")

@@ -7,9 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-_MAX_LOG_SCALE = math.log(
-    1000 / 16
-)  # a box grows at most to 62.5 times its reference: exp() must not overflow
+_MAX_LOG_SCALE = math.log(1000 / 16)  # a box grows at most to 62.5 times its reference: exp() must not overflow
 _MIN_SIDE = 1e-6  # pixels; keeps the logarithm of empty boxes, whose loss has no weight, finite
 
 

@@ -70,9 +70,7 @@ class BoxHead(nn.Module):
         logits = self.cls_score(hidden).view(batch, -1, self.classes + 1)
         return logits, self.bbox_pred(hidden).view(*logits.shape, 4)
 
-    def losses(
-        self, logits: Tensor, offsets: Tensor, rois: RoIs, targets: InstanceTargets
-    ) -> dict[str, Tensor]:
+    def losses(self, logits: Tensor, offsets: Tensor, rois: RoIs, targets: InstanceTargets) -> dict[str, Tensor]:
         """``loss_classifier`` and ``loss_box`` (ibid., equation 1), float32 scalars."""
         chosen = rois.labels[..., None, None].expand(-1, -1, 1, 4)
         wanted = self.coder.encode(pick(targets.boxes, rois.matched), rois.boxes)

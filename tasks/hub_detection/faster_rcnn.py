@@ -71,9 +71,7 @@ class FasterRCNN(Head):
             nms_threshold=o.rpn_nms_threshold,
             beta=o.smooth_l1_beta,
         )
-        self.roi_sampler = RoISampler(
-            Matcher(o.roi_fg_iou, o.roi_bg_iou), o.roi_samples, o.roi_positive_fraction
-        )
+        self.roi_sampler = RoISampler(Matcher(o.roi_fg_iou, o.roi_bg_iou), o.roi_samples, o.roi_positive_fraction)
         self.box_pool = RoIAlign(
             [strides[level] for level in o.pool_levels],
             size=o.pooled_size,
@@ -116,12 +114,16 @@ class FasterRCNN(Head):
             DataError: the batch has no instances.
         """
         targets = instance_targets(batch)
-        dense = self.rpn([features[level] for level in self.rpn_levels], _padded_size(batch))
+        levels = [features[level] for level in self.rpn_levels]
+        dense = self.rpn(levels, _padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.training_limits)
         rois = self.roi_sampler(proposals, targets)
         pooled = self.box_pool([features[level] for level in self.pool_levels], rois.boxes)
         logits, offsets = self.box_head(pooled, len(batch))
-        return {**self.rpn.losses(dense, targets), **self.box_head.losses(logits, offsets, rois, targets)}
+        return {
+            **self.rpn.losses(levels, dense.anchors, targets),
+            **self.box_head.losses(logits, offsets, rois, targets),
+        }
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """The objects found; shapes as in `BoxHead.detections`, in pixels of the resized images."""

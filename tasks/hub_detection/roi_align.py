@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from hub.errors import OptionError
+from hub_detection.pyramid import by_level, first_rows, pixel_table
 
 _CANONICAL_SIZE, _CANONICAL_LEVEL = (
     224,
@@ -49,9 +50,7 @@ class RoIAlign(nn.Module):
     ) -> None:
         super().__init__()
         if not strides or any(b != 2 * a for a, b in pairwise(strides)):
-            raise OptionError(
-                f"boxes cannot be pooled from strides {tuple(strides)}", fix="use consecutive levels"
-            )
+            raise OptionError(f"boxes cannot be pooled from strides {tuple(strides)}", fix="use consecutive levels")
         self.strides = tuple(strides)
         self.size = size
         self.sampling_ratio = sampling_ratio
@@ -67,8 +66,8 @@ class RoIAlign(nn.Module):
         Returns:
             (B · R, C, size, size) of the features' dtype, in channels_last layout.
         """
-        table = torch.cat([f.permute(0, 2, 3, 1).reshape(-1, f.shape[1]) for f in features])
-        index, weight = self._bins([(f.shape[2], f.shape[3]) for f in features], boxes.detach())
+        table = pixel_table(features)
+        index, weight = self._bins(features, boxes.detach())
         pooled = _WeightedRows.apply(table, index, weight.to(table.dtype))
         return pooled.view(-1, self.size, self.size, table.shape[1]).permute(0, 3, 1, 2)
 
@@ -81,27 +80,20 @@ class RoIAlign(nn.Module):
         level = (_CANONICAL_LEVEL + torch.log2(sides / _CANONICAL_SIZE) + _EPSILON).floor()
         lowest = int(math.log2(self.strides[0]))
         # Clamped again as integers: a box of a diverged network (NaN) must not point outside.
-        return (level.clamp(lowest, lowest + len(self.strides) - 1).long() - lowest).clamp(
-            0, len(self.strides) - 1
-        )
+        return (level.clamp(lowest, lowest + len(self.strides) - 1).long() - lowest).clamp(0, len(self.strides) - 1)
 
-    def _bins(self, maps: list[tuple[int, int]], boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def _bins(self, features: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
         """For each bin the rows it takes, (B·R·size², (2·sampling_ratio)²) int32, and their weights."""
-        batch, count = boxes.shape[:2]
-        areas = [height * width for height, width in maps]
-        starts = [batch * sum(areas[:i]) for i in range(len(maps))]
         level = self.level_of(boxes)
-        height, width = _by_level(level, [h for h, _ in maps]), _by_level(level, [w for _, w in maps])
-        image = torch.arange(batch, device=boxes.device)[:, None]
-        first = _by_level(level, starts) + image * _by_level(level, areas)
-
-        scaled = boxes / _by_level(level, self.strides)[..., None] - (0.5 if self.aligned else 0.0)
+        height = by_level(level, [f.shape[2] for f in features])
+        width = by_level(level, [f.shape[3] for f in features])
+        scaled = boxes / by_level(level, self.strides)[..., None] - (0.5 if self.aligned else 0.0)
         rows, row_weight = self._axis(scaled[..., 1], scaled[..., 3], height)
         columns, column_weight = self._axis(scaled[..., 0], scaled[..., 2], width)
-        rows = (first[..., None, None] + rows * width[..., None, None]).int()
+        rows = (first_rows(features, level)[..., None, None] + rows * width[..., None, None]).int()
         index = rows[..., :, None, :, None] + columns.int()[..., None, :, None, :]
         weight = row_weight[..., :, None, :, None] * column_weight[..., None, :, None, :]
-        bins = batch * count * self.size**2
+        bins = level.numel() * self.size**2
         return index.reshape(bins, -1), weight.reshape(bins, -1)
 
     def _axis(self, low: Tensor, high: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,9 +110,7 @@ class RoIAlign(nn.Module):
         steps = torch.arange(self.size * self.sampling_ratio, device=low.device) + 0.5
         at = low[..., None] + steps * (extent / (self.size * self.sampling_ratio))[..., None]
         last = (length - 1)[..., None]
-        inside = (at >= -1) & (
-            at <= length[..., None]
-        )  # farther out a sample counts as 0, nearer it is moved in
+        inside = (at >= -1) & (at <= length[..., None])  # farther out a sample counts as 0, nearer it is moved in
         at = at.clamp(min=0).minimum(last.to(at.dtype))
         below = at.long().clamp(min=0).minimum(last)
         share = at - below
@@ -150,19 +140,9 @@ class _WeightedRows(torch.autograd.Function):
         """(bags, C) → (rows, C)."""
         index, weight = ctx.saved_tensors
         ordered, order = index.flatten().sort(stable=True)
-        starts = torch.searchsorted(
-            ordered, torch.arange(ctx.rows, dtype=ordered.dtype, device=ordered.device)
-        )
+        starts = torch.searchsorted(ordered, torch.arange(ctx.rows, dtype=ordered.dtype, device=ordered.device))
         bags = (order // index.shape[1]).int()
         grad = F.embedding_bag(
             bags, grads[0].contiguous(), starts.int(), mode="sum", per_sample_weights=weight.flatten()[order]
         )
         return grad, None, None
-
-
-def _by_level(level: Tensor, values: Sequence[int]) -> Tensor:
-    """``values[level]`` without copying a table to the device, which would wait for it."""
-    out = torch.full_like(level, values[0])
-    for i, value in enumerate(values[1:], start=1):
-        out = torch.where(level == i, value, out)
-    return out

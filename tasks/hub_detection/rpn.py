@@ -16,6 +16,7 @@ from hub_detection.boxes import at_least, box_iou, clip_boxes, pick
 from hub_detection.losses import box_loss, objectness_loss
 from hub_detection.matcher import Matcher, matched_object
 from hub_detection.nms import nms
+from hub_detection.pyramid import neighbourhoods
 from hub_detection.sampling import sample
 
 _MIN_SIDE = 1e-3  # pixels; smaller proposals hold nothing
@@ -88,8 +89,9 @@ class RPN(nn.Module):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
+    @torch.no_grad()
     def forward(self, features: Sequence[Tensor], image: tuple[int, int]) -> DensePredictions:
-        """Look at every level.
+        """Look at every anchor, without gradients: the losses look again at the few that they draw.
 
         Args:
             features: of each level (B, C, H, W).
@@ -103,9 +105,28 @@ class RPN(nn.Module):
             hidden = F.relu(self.conv(feature), inplace=True)
             logits.append(self.objectness(hidden).permute(0, 2, 3, 1).flatten(1))
             offsets.append(self.offsets(hidden).permute(0, 2, 3, 1).reshape(len(feature), -1, 4))
-        return DensePredictions(
-            logits, offsets, self.anchors([(f.shape[2], f.shape[3]) for f in features], image)
-        )
+        return DensePredictions(logits, offsets, self.anchors([(f.shape[2], f.shape[3]) for f in features], image))
+
+    def look_at(self, features: Sequence[Tensor], anchors: Tensor) -> tuple[Tensor, Tensor]:
+        """The same predictions for some anchors only, with gradients.
+
+        A gradient that is 0 but for a few hundred of many thousand anchors costs a convolution's whole backward pass,
+        which is a quarter of a training step. Here it costs as much as there are anchors.
+
+        Args:
+            features: of each level (B, C, H, W).
+            anchors: (B, S) int64, counted through all levels.
+
+        Returns:
+            Logits (B, S) and offsets (B, S, 4).
+        """
+        per_cell = self.anchors.per_cell[0]
+        seen = neighbourhoods(features, anchors // per_cell)
+        hidden = F.relu(F.linear(seen, self.conv.weight.permute(0, 2, 3, 1).flatten(1), self.conv.bias))
+        logits = F.linear(hidden, self.objectness.weight.flatten(1), self.objectness.bias)
+        offsets = F.linear(hidden, self.offsets.weight.flatten(1), self.offsets.bias).unflatten(2, (per_cell, 4))
+        which = (anchors % per_cell)[..., None]
+        return logits.gather(2, which).squeeze(2), torch.take_along_dim(offsets, which[..., None], 2).squeeze(2)
 
     @torch.no_grad()
     def propose(self, dense: DensePredictions, sizes: Tensor, *, candidates: int, keep: int) -> Proposals:
@@ -128,29 +149,29 @@ class RPN(nn.Module):
             levels.append(torch.full(best.shape[1:], level, device=best.device))
         found = clip_boxes(torch.cat(boxes, dim=1), sizes)
         scores = torch.cat(logits, dim=1).float().sigmoid()
-        index, valid = nms(
-            found, scores, torch.cat(levels), at_least(found, _MIN_SIDE), self.nms_threshold, keep
-        )
+        index, valid = nms(found, scores, torch.cat(levels), at_least(found, _MIN_SIDE), self.nms_threshold, keep)
         return Proposals(pick(found, index) * valid[..., None], pick(scores, index) * valid, valid)
 
-    def losses(self, dense: DensePredictions, targets: InstanceTargets) -> dict[str, Tensor]:
+    def losses(
+        self, features: Sequence[Tensor], anchors: Sequence[Tensor], targets: InstanceTargets
+    ) -> dict[str, Tensor]:
         """Losses over anchors drawn at random (ibid., equation 1, normalised as in torchvision).
 
         Args:
-            dense: from `forward`.
+            features: of each level (B, C, H, W).
+            anchors: of each level (A, 4), from `forward`.
             targets: from `instance_targets`.
 
         Returns:
             ``loss_rpn_objectness`` and ``loss_rpn_box``, float32 scalars.
         """
-        anchors = torch.cat(dense.anchors)
-        iou = box_iou(targets.boxes, anchors)
+        boxes = torch.cat(list(anchors))
+        iou = box_iou(targets.boxes, boxes)
         match = self.matcher(iou, targets.valid)
         drawn = sample(*match, size=self.samples, positive_fraction=self.positive_fraction)
         objects = pick(targets.boxes, matched_object(iou, drawn.indices))
-        logits = pick(torch.cat(dense.logits, dim=1), drawn.indices)
-        offsets = pick(torch.cat(dense.offsets, dim=1), drawn.indices)
-        wanted = self.coder.encode(objects, anchors[drawn.indices])
+        logits, offsets = self.look_at(features, drawn.indices)
+        wanted = self.coder.encode(objects, boxes[drawn.indices])
         return {
             "loss_rpn_objectness": objectness_loss(logits, drawn.positive, drawn.valid),
             "loss_rpn_box": box_loss(offsets, wanted, drawn.positive, drawn.valid, beta=self.beta),

@@ -31,6 +31,4 @@ def instance_targets(batch: Batch) -> InstanceTargets:
 
 
 def _one_place(value: Tensor | None) -> Tensor | None:
-    return (
-        None if value is None else torch.cat([value, value.new_zeros(len(value), 1, *value.shape[2:])], dim=1)
-    )
+    return None if value is None else torch.cat([value, value.new_zeros(len(value), 1, *value.shape[2:])], dim=1)

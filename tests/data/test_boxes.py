@@ -69,7 +69,7 @@ def test_clipping_equals_torchvision():
 def test_refuses_only_above_the_limit():
     boxes = np.array([[0, 0, 5, 5], [3, 3, 3, 3], [90, 90, 95, 95], [1, 1, 2, np.nan]])
     report = check_boxes(boxes, np.tile(SIZE, (4, 1)))
-    known = dict(name="some.json", ids=np.array([11, 12, 13, 14]), image_ids=["a", "b", "c", "d"])
+    known = {"name": "some.json", "ids": np.array([11, 12, 13, 14]), "image_ids": ["a", "b", "c", "d"]}
     report.refuse(0.75, **known)
     with pytest.raises(BadBoxesError) as error:
         report.refuse(0.74, **known)

@@ -13,6 +13,7 @@ from hub.labels import LabelSpace
 
 BOXES = frozenset({"boxes"})
 MASKS = frozenset({"boxes", "masks"})
+COLUMNS = {"boxes", "labels", "crowd", "segments", "keypoints"}
 SQUARE = b"[[2,2,8,2,8,8,2,8]]"
 
 
@@ -24,25 +25,22 @@ def build(tmp_path):
         for name in ("a.png", "b.png"):
             if not (tmp_path / name).exists():
                 Image.new("RGB", (30, 20), (200, 10, 10)).save(tmp_path / name)
-        columns = dict(
-            ids=np.array([1, 2, 3]),
-            boxes=np.array([[2, 2, 8, 8], [-5, 3, 40, 9], [1, 1, 4, 4]]),
-            labels=np.array([0, 1, 0]),
-            crowd=np.array([False, True, False]),
-        )
-        columns |= {key: changes.pop(key) for key in [*columns, "segments", "keypoints"] if key in changes}
+        columns = {
+            "ids": np.array([1, 2, 3]),
+            "boxes": np.array([[2, 2, 8, 8], [-5, 3, 40, 9], [1, 1, 4, 4]]),
+            "labels": np.array([0, 1, 0]),
+            "crowd": np.array([False, True, False]),
+        }
+        columns |= {key: changes.pop(key) for key in COLUMNS & changes.keys()}
         images = changes.pop("images", np.array([0, 0, 1]))
-        given = (
-            dict(
-                name="some.json",
-                folder=tmp_path,
-                files=["a.png", "b.png"],
-                ids=[7, "b"],
-                sizes=np.array([[20, 30], [20, 30]]),
-                labels=LabelSpace.of(["cat", "dog"]),
-            )
-            | changes
-        )
+        given = {
+            "name": "some.json",
+            "folder": tmp_path,
+            "files": ["a.png", "b.png"],
+            "ids": [7, "b"],
+            "sizes": np.array([[20, 30], [20, 30]]),
+            "labels": LabelSpace.of(["cat", "dog"]),
+        } | changes
         instances = pack_instances(images, len(given["ids"]), **columns)
         return InstanceDataset(InstanceOptions(root=str(tmp_path), **(options or {})), instances=instances, **given)
 
@@ -122,7 +120,7 @@ def test_a_need_that_the_data_do_not_meet_is_an_error(build):
 
 
 def test_empty_images_stay_unless_skipped(build):
-    nothing = dict(images=np.array([1, 1, 0]), crowd=np.array([False, False, True]))
+    nothing = {"images": np.array([1, 1, 0]), "crowd": np.array([False, False, True])}
     dataset = build(**nothing)
     assert len(dataset) == 2
     dataset = build(**nothing, options={"skip_empty": True})  # a crowd alone teaches nothing
@@ -171,11 +169,6 @@ def test_files_in_subfolders_are_found(build, tmp_path):
 def test_images_need_ids_of_their_own(build):
     with pytest.raises(AnnotationError, match=r"some.json: 1 image ids occur more than once; the first: 5"):
         build(ids=[5, 5])
-
-
-def test_no_images_is_an_error(build):
-    with pytest.raises(AnnotationError, match=r"some.json lists no images"):
-        build(ids=[])
 
 
 def test_a_worker_process_gets_the_same_dataset(build):

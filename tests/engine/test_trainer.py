@@ -135,9 +135,7 @@ def test_a_checkpoint_of_another_model_is_refused(straight: Path, config: Make, 
         trainer.resume(content)
 
 
-def test_a_nan_loss_stops_and_names_the_images(
-    config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = start(config(), tmp_path)
 
     def poison() -> None:
@@ -214,9 +212,7 @@ def test_fine_tuning_starts_from_the_weights_of_a_run(straight: Path, config: Ma
     assert all(torch.equal(own[name], tensor) for name, tensor in expected.items())
 
 
-def test_the_log_states_how_lr_was_scaled(
-    config: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_states_how_lr_was_scaled(config: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="hub"):
         start(config("train.steps=1"), tmp_path).fit()
     assert "learning rate: 0.01 is stated for 16 images a step; with 4 it is 0.0025" in caplog.text

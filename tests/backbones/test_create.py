@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import hub
+from hub import BackboneSpec, NeckSpec, registry
+from hub.errors import BadNameError, ContractError, OptionError, UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def _take_back() -> Iterator[None]:
+    yield
+    for name in ("my_net", "my-neck"):
+        registry.unregister(name)
+
+
+class MyNeck(nn.Module):
+    def __init__(self, channels: Any, strides: Any, *, levels: Any, out_channels: int = 4) -> None:
+        super().__init__()
+        self.channels = dict.fromkeys(levels, out_channels)
+        self.strides = dict.fromkeys(levels, 8)
+        self.conv = nn.Conv2d(channels["c3"], out_channels, 1)
+
+    def forward(self, features: Any) -> Any:
+        return {level: self.conv(features["c3"]) for level in self.channels}
+
+
+class Mute(MyNeck):
+    """Does not say what it gives."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        del self.channels
+
+
+class Odd(nn.Module):
+    """A stride of 3."""
+
+    def __init__(self, pretrained: bool, in_chans: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_chans, 4, 3, 3)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [self.conv(x)]
+
+
+class Flat(Odd):
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [x.flatten(1)]
+
+
+def test_pyramid_width_and_levels() -> None:
+    trunk = hub.create("resnet18-fpn", channels=24, levels=("p6", "p3"))
+    features = trunk(torch.zeros(1, 3, 64, 64))
+    assert [(n, tuple(f.shape)) for n, f in features.items()] == [("p6", (1, 24, 1, 1)), ("p3", (1, 24, 8, 8))]
+
+
+def test_raw_levels_beside_the_pyramid() -> None:
+    trunk = hub.create("resnet18-fpn", channels=24, levels=("c2", "p3"))
+    assert trunk.channels == {"c2": 64, "p3": 24}
+
+
+def test_raw_levels_alone_build_no_neck() -> None:
+    trunk = hub.create("resnet18-fpn", levels=("c3",))
+    assert trunk.neck is None
+    assert trunk.strides == {"c3": 8}
+
+
+def test_unknown_levels() -> None:
+    with pytest.raises(OptionError, match="resnet18 has no level 'p3'.*") as caught:
+        hub.create("resnet18", levels=("p3",))
+    assert "resnet50-fpn" in str(caught.value), "it says how to get a pyramid"
+    with pytest.raises(OptionError, match="no level p9"):
+        hub.create("resnet18-fpn", levels=("p9",))
+
+
+def test_pyramid_options_without_a_neck() -> None:
+    with pytest.raises(OptionError, match="has no neck"):
+        hub.create("resnet18", channels=32)
+    with pytest.raises(OptionError, match="has no neck"):
+        hub.create("resnet18", neck={"top": "conv"})
+
+
+def test_neck_options_are_checked() -> None:
+    assert hub.create("resnet18-fpn", neck={"top": "conv", "out_channels": 16}).channels["p6"] == 16
+    with pytest.raises(OptionError, match="neck fpn has no option 'out_channel'. Did you mean out_channels"):
+        hub.create("resnet18-fpn", neck={"out_channel": 16})
+    with pytest.raises(OptionError, match="top='pol'"):
+        hub.create("resnet18-fpn", neck={"top": "pol"})
+
+
+def test_unknown_neck() -> None:
+    with pytest.raises(UnknownNameError, match="unknown neck 'fpm'. Did you mean fpn"):
+        hub.create("resnet18-fpm")
+
+
+def test_bad_name() -> None:
+    with pytest.raises(BadNameError):
+        hub.create("resnet 18")
+
+
+def test_a_neck_registered_here() -> None:
+    hub.register(NeckSpec(name="my-neck", summary="", target=f"{__name__}:MyNeck", levels=("q3",)))
+    MyModule.install()
+    trunk = hub.create("resnet18-my-neck")
+    assert {n: tuple(f.shape) for n, f in trunk(torch.zeros(1, 3, 64, 64)).items()} == {"q3": (1, 4, 8, 8)}
+    assert hub.create("resnet18-local:my-neck", channels=6).channels == {"q3": 6}
+
+
+def test_a_neck_that_does_not_say_what_it_gives() -> None:
+    hub.register(NeckSpec(name="my-neck", summary="", target=f"{__name__}:Mute"))
+    MyModule.install()
+    with pytest.raises(ContractError, match="local:my-neck has no channels by level"):
+        hub.create("resnet18-my-neck")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("Odd", "stride 3.*no power of two"), ("Flat", "not four-dimensional"), ("make_nothing", "made a NoneType")],
+)
+def test_backbones_that_do_not_keep_the_contract(target: str, message: str) -> None:
+    hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:{target}"))
+    MyModule.install()
+    with pytest.raises(ContractError, match=message):
+        hub.create("my_net")
+
+
+def make_nothing(pretrained: bool, in_chans: int) -> None:
+    """A factory that forgot to return."""
+
+
+class MyModule:
+    """Makes this file importable under the name that the specs give, however pytest imported it."""
+
+    @staticmethod
+    def install() -> None:
+        import sys
+        import types
+
+        module = types.ModuleType(__name__)
+        vars(module).update(globals())
+        sys.modules[__name__] = module
+
+
+@pytest.mark.parametrize("name", ["levit_128s", "vit_small_patch14_dinov2"])
+def test_strides_that_are_no_powers_of_two(name: str) -> None:
+    with pytest.raises(ContractError, match="no power of two"):
+        hub.create(name)
