@@ -105,9 +105,7 @@ def _load(name: ModelName, *, pretrained: bool | str | os.PathLike[str], in_chan
         )
     net = entry.target()(pretrained=pretrained, in_chans=in_chans)
     if not isinstance(net, nn.Module):
-        raise ContractError(
-            f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module"
-        )
+        raise ContractError(f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module")
     preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
     source = f"plugin {entry.id}" if pretrained else "random"
     return LoadedBackbone(
@@ -126,9 +124,7 @@ def _neck(
     target = entry.target()
     parameters = inspect.signature(target).parameters
     known = [
-        n
-        for n, p in parameters.items()
-        if p.kind is not p.VAR_KEYWORD and n not in ("channels", "strides", "levels")
+        n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD and n not in ("channels", "strides", "levels")
     ]
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for option in options:

@@ -20,9 +20,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         CheckpointError: the file is missing, truncated, or holds something else.
     """
     if not os.path.isfile(path):
-        raise CheckpointError(
-            f"weights {os.fspath(path)} do not exist", fix="check the path given as pretrained"
-        )
+        raise CheckpointError(f"weights {os.fspath(path)} do not exist", fix="check the path given as pretrained")
     try:
         state = timm.models.load_state_dict(os.fspath(path), weights_only=True)
     except Exception as error:  # safetensors, zip and pickle raise kinds of their own
@@ -42,9 +40,7 @@ def fingerprints(tensors: dict[str, Tensor]) -> set[tuple[int, float]]:
     return {_fingerprint(t) for t in tensors.values() if t.ndim > 1 and t.is_floating_point()}
 
 
-def check_loaded(
-    net: nn.Module, known: set[tuple[int, float]], *, name: str, path: str | os.PathLike[str]
-) -> None:
+def check_loaded(net: nn.Module, known: set[tuple[int, float]], *, name: str, path: str | os.PathLike[str]) -> None:
     """Make sure that the network's weights are those of the file.
 
     timm does not insist on names when it loads features: a file of another model would leave random weights.

@@ -31,9 +31,7 @@ def set_norm(module: nn.Module, norm: str) -> nn.Module:
     GroupNorm(24, 48, eps=1e-05, affine=True)
     """
     if norm not in NORMS:
-        raise OptionError(
-            f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"one of {', '.join(NORMS)}"
-        )
+        raise OptionError(f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"one of {', '.join(NORMS)}")
     if norm == "frozen":
         for layer in module.modules():
             if isinstance(layer, _BatchNorm):
@@ -71,9 +69,7 @@ def _group_norm(layer: _BatchNorm) -> nn.Module:
         new.act, new.drop = layer.act, getattr(layer, "drop", nn.Identity())
     else:
         new = nn.GroupNorm(groups, layer.num_features, eps=layer.eps)
-    new.load_state_dict(
-        {k: v for k, v in layer.state_dict().items() if k in ("weight", "bias")}, strict=False
-    )
+    new.load_state_dict({k: v for k, v in layer.state_dict().items() if k in ("weight", "bias")}, strict=False)
     return new
 
 

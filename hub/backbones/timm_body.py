@@ -68,9 +68,7 @@ def load_timm(
     cfg = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     local = pretrained if not isinstance(pretrained, bool) else None
     if pretrained is True and cfg.tag not in tags:
-        raise UnknownNameError(
-            f"timm has no pretrained weights for {name}", fix="create it with pretrained=False"
-        )
+        raise UnknownNameError(f"timm has no pretrained weights for {name}", fix="create it with pretrained=False")
     if pretrained and tag is None:
         what = "its preprocessing" if local else "its weights"
         log.info("%s: no tag given; using timm's default, %s, for %s", name, cfg.tag, what)
@@ -104,9 +102,7 @@ def _features(name: str, in_chans: int, fixed_size: bool, **weights: Any) -> nn.
         except Exception as error:  # timm and its downloaders raise many kinds
             problem = error
             break
-    raise ContractError(
-        f"{name} cannot give feature maps ({problem})", fix="choose another backbone"
-    ) from problem
+    raise ContractError(f"{name} cannot give feature maps ({problem})", fix="choose another backbone") from problem
 
 
 def _with_file(name: str, path: str | os.PathLike[str], in_chans: int, fixed_size: bool) -> nn.Module:

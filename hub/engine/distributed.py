@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,8 @@ def world(device: str | None = None) -> Iterator[World]:
     here = torch.device(device)
     if here.type == "cuda":
         torch.cuda.set_device(here)
+    if rank:
+        logging.getLogger("hub").setLevel(logging.WARNING)  # what rank 0 says once is enough
     if size > 1:
         dist.init_process_group("nccl" if here.type == "cuda" else "gloo")
     try:

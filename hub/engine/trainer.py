@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import warnings
 from dataclasses import asdict
 from typing import Any
 
@@ -114,8 +115,10 @@ class Trainer:
         self._say_hello()
         parallel: nn.Module = self.model
         if self.world.size > 1:
+            # For 1×1 kernels both memory formats are the same, yet DDP warns that their strides differ.
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             parallel = nn.parallel.DistributedDataParallel(self.model)
-        evaluations: dict[str, Evaluation] = {}
+        evaluations: dict[str, Evaluation] | None = None
         self.model.train()
         waited, began = 0.0, time.perf_counter()
         with (
@@ -155,7 +158,7 @@ class Trainer:
                         f"stopped after step {step} of {self.total}; everything is saved in {self.run.folder}",
                         fix=f"go on with `hub train {self.run.folder} --resume`",
                     )
-        if not evaluations:  # resumed at the very end
+        if evaluations is None:  # resumed at the very end
             evaluations = self._evaluate()
         if self.world.first:
             draw_predictions(self.model, self.val_data, self.run.predictions, precision=c.precision)

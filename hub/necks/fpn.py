@@ -47,9 +47,7 @@ class FPN(nn.Module):
         super().__init__()
         wrong = [level for level in levels if level not in {f"p{i}" for i in range(2, 8)}]
         if wrong or not levels:
-            raise OptionError(
-                f"an FPN has no level {wrong[0] if wrong else '(none)'}", fix="choose from p2 … p7"
-            )
+            raise OptionError(f"an FPN has no level {wrong[0] if wrong else '(none)'}", fix="choose from p2 … p7")
         if top not in ("pool", "conv"):
             raise OptionError(f"top={top!r} is not a way to make p6", fix="pool or conv")
         numbers = sorted({int(level[1]) for level in levels})
@@ -67,11 +65,7 @@ class FPN(nn.Module):
             return layer if norm is None else nn.Sequential(layer, make_norm(norm, out_channels))
 
         self.resample = nn.ModuleDict(
-            {
-                f"p{i}": _resample(int(n[1:]) - i, channels[n])
-                for i, n in self.source.items()
-                if int(n[1:]) != i
-            }
+            {f"p{i}": _resample(int(n[1:]) - i, channels[n]) for i, n in self.source.items() if int(n[1:]) != i}
         )
         self.lateral = nn.ModuleDict({f"p{i}": conv(channels[n], 1) for i, n in self.source.items()})
         self.output = nn.ModuleDict(
