@@ -14,8 +14,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import (
     AmbiguousNameError,
@@ -27,6 +26,9 @@ from hub.errors import (
 )
 from hub.spec import CONTRACT_VERSION, SPECS, Spec
 from hub.timm_names import timm_names
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 log = logging.getLogger("hub")
 
@@ -257,6 +259,8 @@ _LOCAL: list[Entry] = []
 
 @lru_cache(maxsize=1)
 def _installed() -> tuple[Entry, ...]:
+    from importlib import metadata  # a quarter of what `import hub` would take
+
     found: list[Entry] = []
     seen: set[str] = set()
     for distribution in metadata.distributions():

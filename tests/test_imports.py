@@ -37,11 +37,6 @@ def test_listing_imports_no_plugin() -> None:
     assert run(code) == "False\n"
 
 
-def test_every_public_name_can_be_had() -> None:
-    out = run("import hub; print([name for name in hub.__all__ if getattr(hub, name, None) is None])")
-    assert out == "[]\n"
-
-
 def test_an_unknown_attribute_is_an_attribute_error() -> None:
     import hub
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import timm.models
@@ -9,8 +10,10 @@ from torch import Tensor, nn
 
 from hub.errors import CheckpointError, CheckpointMismatchError
 
+log = logging.getLogger("hub")
+
 # Resized position tables and a first convolution adapted to other channels differ from the file, no more.
-_MUST_COME_FROM_FILE = 0.8
+_MUST_MATCH = 0.8
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -54,12 +57,17 @@ def check_loaded(net: nn.Module, known: set[tuple[int, float]], *, name: str, pa
     Raises:
         CheckpointMismatchError: more than a fifth of the weights are not from the file.
     """
-    weights = [p for p in net.parameters() if p.ndim > 1]
-    loaded = sum(_fingerprint(p) in known for p in weights)
-    if loaded < _MUST_COME_FROM_FILE * len(weights):
+    own = [_fingerprint(p) for p in net.parameters() if p.ndim > 1]
+    loaded = sum(fingerprint in known for fingerprint in own)
+    if loaded < _MUST_MATCH * len(own):
         raise CheckpointMismatchError(
-            f"{os.fspath(path)} does not hold weights of {name}: it has {loaded} of {len(weights)} layers",
+            f"{os.fspath(path)} does not hold weights of {name}: it has {loaded} of {len(own)} layers",
             fix="name the backbone that the file was made for, in timm's format",
+        )
+    unused = len(known - set(own))
+    if len(known) - unused < _MUST_MATCH * len(known):
+        log.warning(
+            "%s: %d of %d layers of %s are not used; is it a file of another model?", name, unused, len(known), path
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-MIN_VISIBLE = 0.3  # a shape of which less can be seen is not drawn at all
+MIN_VISIBLE = 0.35  # a shape of which less can be seen is not drawn at all
 KEYPOINTS = ("left_end", "right_end", "top", "bottom", "centre")
 
 
@@ -34,12 +34,12 @@ def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Sh
 
     Args:
         rng: the only source of randomness.
-        size: height and width in pixels; shapes are 0.16 to 0.55 of it.
+        size: height and width in pixels; shapes are 0.2 to 0.55 of it.
 
     Returns:
         The image, (size, size, 3) uint8 RGB, and its shapes from the furthest to the nearest.
     """
-    background = _surface(rng, size, _colour(rng), contrast=18.0)
+    background = _surface(rng, size, _colour(rng), contrast=12.0)
     planned = [_plan(rng, size) for _ in range(int(rng.integers(1, 7)))]
 
     # The nearest first: whether a shape is hidden follows from those before it that are drawn.
@@ -57,18 +57,18 @@ def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Sh
     base = background.mean((0, 1))
     shapes = []
     for kind, visible, whole in reversed(kept):
-        surface = _surface(rng, size, _colour(rng, unlike=base), contrast=26.0)
+        surface = _surface(rng, size, _colour(rng, unlike=base), contrast=16.0)
         image = np.where(visible[:, :, None], surface, image)
         shapes.append(Shape(kind, visible.astype(np.uint8), _keypoints(whole, visible, margin)))
-    noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 8))
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 6))
     return (image + noise).clip(0, 255).astype(np.uint8), shapes
 
 
 def _plan(rng: np.random.Generator, size: int) -> tuple[int, np.ndarray]:
     """A kind, and the mask of the whole shape on a canvas with a margin of ``size // 2`` around the image."""
     kind = int(rng.integers(len(KINDS)))
-    radius = rng.uniform(0.08, 0.275) * size
-    centre = size // 2 + rng.uniform(0.1, 0.9, 2) * size
+    radius = rng.uniform(0.1, 0.275) * size
+    centre = size // 2 + rng.uniform(0.15, 0.85, 2) * size
     mask = np.zeros((size + 2 * (size // 2),) * 2, np.uint8)
     KINDS[list(KINDS)[kind]](mask, centre, radius, rng.uniform(0, 2 * np.pi))
     return kind, mask

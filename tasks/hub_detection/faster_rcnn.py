@@ -48,7 +48,7 @@ class FasterRCNN(Head):
         options: FasterRCNNOptions,
     ) -> None:
         super().__init__(channels, strides, labels, options)
-        widths = {channels[level] for level in options.levels}
+        widths = {channels[level] for level in options.anchor_levels}
         if len(widths) > 1:
             raise OptionError(
                 f"faster-rcnn reads levels of one width, not {dict(channels)}",
@@ -59,7 +59,7 @@ class FasterRCNN(Head):
         anchors = AnchorGenerator(
             [(size,) for size in o.anchor_sizes],
             o.anchor_ratios,
-            [strides[level] for level in o.levels],
+            [strides[level] for level in o.anchor_levels],
             spacing=o.anchor_strides,
         )
         self.rpn = RPN(
@@ -86,7 +86,7 @@ class FasterRCNN(Head):
             coder=BoxCoder(o.box_weights),
             beta=o.smooth_l1_beta,
         )
-        self.rpn_levels, self.pool_levels = o.levels, o.pool_levels
+        self.anchor_levels, self.pool_levels = o.anchor_levels, o.pool_levels
         self.training_limits = {"candidates": o.rpn_candidates_train, "keep": o.rpn_proposals_train}
         self.test_limits = {"candidates": o.rpn_candidates_test, "keep": o.rpn_proposals_test}
         self.detection_limits: dict[str, Any] = {
@@ -98,7 +98,7 @@ class FasterRCNN(Head):
     @classmethod
     def levels(cls, options: FasterRCNNOptions) -> tuple[str, ...]:
         """The levels that anchors live on."""
-        return options.levels
+        return options.anchor_levels
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """The four losses of a batch.
@@ -114,7 +114,7 @@ class FasterRCNN(Head):
             DataError: the batch has no instances.
         """
         targets = instance_targets(batch)
-        levels = [features[level] for level in self.rpn_levels]
+        levels = [features[level] for level in self.anchor_levels]
         dense = self.rpn(levels, _padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.training_limits)
         rois = self.roi_sampler(proposals, targets)
@@ -127,7 +127,7 @@ class FasterRCNN(Head):
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """The objects found; shapes as in `BoxHead.detections`, in pixels of the resized images."""
-        dense = self.rpn([features[level] for level in self.rpn_levels], _padded_size(batch))
+        dense = self.rpn([features[level] for level in self.anchor_levels], _padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.test_limits)
         pooled = self.box_pool([features[level] for level in self.pool_levels], proposals.boxes)
         logits, offsets = self.box_head(pooled, len(batch))

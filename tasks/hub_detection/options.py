@@ -18,7 +18,7 @@ class FasterRCNNOptions(Options):
     """Options of Faster R-CNN; the defaults are torchvision's, which are those of Lin et al. 2017.
 
     Attributes:
-        levels: that anchors live on.
+        anchor_levels: that anchors live on.
         pool_levels: of those the ones that boxes are pooled from, each of twice the stride of the one before.
         anchor_sizes: for each level the square root of its anchors' areas, in pixels.
         anchor_ratios: height / width of the anchors.
@@ -43,7 +43,7 @@ class FasterRCNNOptions(Options):
         max_detections: of each image.
     """
 
-    levels: tuple[str, ...] = ("p2", "p3", "p4", "p5", "p6")
+    anchor_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5", "p6")
     pool_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5")
     anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
     anchor_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
@@ -74,15 +74,15 @@ class FasterRCNNOptions(Options):
     @field_validator("pool_levels")
     @classmethod
     def _pooled_are_read(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if not value or not set(value) <= set(info.data.get("levels", value)):
-            raise ValueError("must be some of 'levels'")
+        if not value or not set(value) <= set(info.data.get("anchor_levels", value)):
+            raise ValueError("must be some of 'anchor_levels'")
         return value
 
     @field_validator("anchor_sizes")
     @classmethod
     def _one_size_a_level(cls, value: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
-        if len(value) != len(info.data.get("levels", value)):
-            raise ValueError("must be one size for each of 'levels'")
+        if len(value) != len(info.data.get("anchor_levels", value)):
+            raise ValueError("must be one size for each of 'anchor_levels'")
         return value
 
     @field_validator("rpn_bg_iou", "roi_bg_iou")

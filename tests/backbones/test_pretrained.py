@@ -95,15 +95,22 @@ def test_random_weights_say_so() -> None:
     assert str(provenance) == "resnet18, random weights"
 
 
-@pytest.mark.parametrize(("name", "other"), [("resnet18", "resnet34"), ("resnet34", "resnet18"), ("resnet18", "convnext_atto"), ("resnet50", "resnet18")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "other"), [("resnet34", "resnet18"), ("resnet18", "convnext_atto"), ("resnet50", "resnet18")]
+)
 def test_another_models_weights_are_refused(name: str, other: str, weights: Callable[[str], Path]) -> None:
     """timm itself loads what fits and says nothing."""
-    path = weights(other)
-    if (name, other) == ("resnet18", "resnet34"):
-        hub.create(name, pretrained=path)  # every weight of ResNet-18 is there: nothing is left at random
-        return
     with pytest.raises(CheckpointMismatchError, match=f"{other}.* does not hold weights of {name}"):
-        hub.create(name, pretrained=path)
+        hub.create(name, pretrained=weights(other))
+
+
+def test_a_larger_models_weights_are_remarked(weights: Callable[[str], Path], caplog: pytest.LogCaptureFixture) -> None:
+    """All of ResNet-18 is in a ResNet-34's file, but hardly what was meant."""
+    hub.create("resnet18", pretrained=weights("resnet34"))
+    assert "17 of 37 layers of" in caplog.text
+    caplog.clear()
+    hub.create("resnet18", pretrained=weights("resnet18"))
+    assert "layers" not in caplog.text
 
 
 @pytest.mark.parametrize("name", ["cut.safetensors", "cut.pth"])
@@ -158,7 +165,16 @@ class LocalEntryNotFoundError(FileNotFoundError, ValueError):
     """What the downloader raises offline; also a `FileNotFoundError`, which it is not."""
 
 
-@pytest.mark.parametrize("error", [ConnectionError("no route"), OSError("proxy says no"), LocalEntryNotFoundError("offline"), RuntimeError("hash"), TypeError("odd")])  # fmt: skip
+ERRORS = (
+    ConnectionError("no route"),
+    OSError("proxy says no"),
+    LocalEntryNotFoundError("offline"),
+    RuntimeError("hash"),
+    TypeError("odd"),
+)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
 def test_without_a_network_the_error_says_what_to_do(error: Exception, download: Callable[[Any], None]) -> None:
     download(error)
     with pytest.raises(DownloadError, match=r"cannot fetch the pretrained weights of resnet18\.a1_in1k") as caught:

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hub.cli import main
+from hub.testing import distribution
+
+SPEC = (
+    "from hub import TaskSpec\nspec = TaskSpec(name='x', kind='k', summary='s', target='{target}', requires={requires})"
+)
+
+
+@contextmanager
+def plugin(folder: Path, name: str, task: str, source: str, *, contract: int = 1) -> Iterator[None]:
+    module = name.replace("-", "_")
+    points = {f"backbone_hub.tasks.v{contract}": {task: f"{module}:spec"}}
+    with distribution(folder / name, name, files={f"{module}.py": source}, entry_points=points):
+        yield
+
+
+def test_none_installed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_DISABLE_PLUGINS", "1")
+    assert main(["plugins"]) == 0
+    assert capsys.readouterr().out == "no third-party plugins are installed\n"
+
+
+def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sound = SPEC.format(target="collections:OrderedDict", requires={})
+    with plugin(tmp_path, "sound-plugin", "sound", sound), plugin(tmp_path, "bad-plugin", "bad", "1 / 0"):
+        assert main(["plugins", "list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["sound-plugin"].split() == ["sound-plugin", "1.0", "sound", "ok"]
+    assert "bad is broken: ZeroDivisionError" in lines["bad-plugin"]
+    assert "backbone-hub" not in lines
+
+
+def test_doctor_finds_first_party_plugins_sound(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_DISABLE_PLUGINS", "1")
+    code = main(["plugins", "doctor"])
+    out = capsys.readouterr().out
+    assert code == 0, out
+    assert "5 of 5 plugins are sound" in out
+    assert "note: HUB_DISABLE_PLUGINS=1 is set" in out
+
+
+@pytest.mark.parametrize(
+    ("source", "trouble"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        (SPEC.format(target="no_such_module:Head", requires={}), "No module named 'no_such_module'"),
+        (SPEC.format(target="collections:OrderedDict", requires={}), "no subclass of hub.model.head.Head"),
+        ("spec = 3", "is a int, not a TaskSpec"),
+    ],
+)
+def test_doctor_shows_the_traceback_of_what_is_broken(
+    source: str, trouble: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with plugin(tmp_path, "bad-plugin", "bad", source):
+        assert main(["plugins", "doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "broken: bad_plugin:bad (bad-plugin 1.0)\nTraceback" in out
+    assert trouble in out
+
+
+def test_doctor_notes_what_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wants = SPEC.format(target="collections:OrderedDict", requires={"not_installed": "pip install not-installed"})
+    with (
+        plugin(tmp_path, "future-plugin", "future", "1 / 0", contract=2),
+        plugin(tmp_path, "wanting-plugin", "wanting", wants),
+        plugin(tmp_path, "other-plugin", "wanting", wants),
+    ):
+        assert main(["plugins", "doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "note: future_plugin:future is for version 2 of the plugin contract" in out
+    assert "pip install not-installed" in out
+    assert "use wanting_plugin:wanting" in out
+    assert "use other_plugin:wanting" in out
+    assert "Traceback" not in out

@@ -1,0 +1,40 @@
+"""Anchors against torchvision's generator."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torchvision.models.detection.anchor_utils import AnchorGenerator as TheirGenerator
+from torchvision.models.detection.image_list import ImageList
+
+from hub_detection.anchors import AnchorGenerator
+
+STRIDES = (4, 8, 16, 32, 64)
+
+
+@pytest.mark.parametrize("sizes", [[(32,), (64,), (128,), (256,), (512,)], [(s, s * 1.26) for s in STRIDES]])
+@pytest.mark.parametrize("image", [(128, 192), (416, 544)])
+def test_anchors_are_torchvisions(sizes: list[tuple[float, ...]], image: tuple[int, int]) -> None:
+    ratios = (0.5, 1.0, 2.0)
+    maps = [(-(-image[0] // s), -(-image[1] // s)) for s in STRIDES]
+    ours = AnchorGenerator(sizes, ratios, STRIDES)
+    theirs = TheirGenerator(tuple(sizes), (ratios,) * 5)
+    found = ours(maps, image)
+    batch = ImageList(torch.zeros(1, 3, *image), [image])
+    expected = theirs(batch, [torch.zeros(1, 1, *m) for m in maps])[0]
+    torch.testing.assert_close(torch.cat(found), expected)
+    assert [len(a) for a in found] == [
+        h * w * n for (h, w), n in zip(maps, theirs.num_anchors_per_location(), strict=True)
+    ]
+
+
+def test_level_spacing_keeps_the_strides_where_a_map_was_rounded_up() -> None:
+    kwargs = {"sizes": [(64,)], "ratios": (1.0,), "strides": (64,)}
+    by_level = AnchorGenerator(**kwargs, spacing="level")([(2, 2)], (96, 96))[0]
+    by_image = AnchorGenerator(**kwargs, spacing="image")([(2, 2)], (96, 96))[0]
+    assert (by_level[3] - by_level[0]).tolist() == [64, 64, 64, 64]
+    assert (by_image[3] - by_image[0]).tolist() == [48, 48, 48, 48]
+
+
+def test_anchors_are_no_weights() -> None:
+    assert not AnchorGenerator([(32,)], (1.0,), (4,)).state_dict()
