@@ -1,9 +1,9 @@
-"""Faster R-CNN with a ResNet-50-FPN, ours and torchvision's: the same images, objects, sizes and frozen layers."""
+"""Faster R-CNN with a ResNet-50-FPN, ours and torchvision's: the same weights, images, objects and frozen layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,64 +11,60 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
-from hub.model import Batch, InstanceTargets, Model
+from hub.model import Batch, InstanceTargets, Model, pad_images
 from hub.precision import autocast
+from hub_detection.torchvision_weights import load_fasterrcnn
 
 CLASSES = 80
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Random images with objects, in both projects' forms."""
-
-    batch: Batch
-    images: list[Tensor]
-    targets: list[dict[str, Tensor]]
-
-
-def make_inputs(batch: int, height: int, width: int, *, objects: int = 8, device: torch.device) -> Inputs:
-    """Noise images with random boxes, from a fixed seed."""
+def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batch:
+    """Smooth random images with random boxes, from a fixed seed."""
     rng = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, 3, 8, 8, generator=rng)
+    images = nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1).mul(255).byte()
     extent = torch.tensor([width, height])
-    low = torch.rand(batch, objects, 2, generator=rng) * extent * 0.6
-    high = low + torch.rand(batch, objects, 2, generator=rng) * extent * 0.35 + 10
-    boxes = torch.cat([low, high], dim=2).to(device)
-    labels = torch.randint(0, CLASSES, (batch, objects), generator=rng).to(device)
-    pixels = torch.randint(0, 256, (batch, 3, height, width), dtype=torch.uint8, generator=rng).to(device)
-    padded = torch.zeros(batch, 3, -(-height // 32) * 32, -(-width // 32) * 32, dtype=torch.uint8, device=device)
-    padded[:, :, :height, :width] = pixels
-    sizes = torch.tensor([[height, width]] * batch, device=device)
-    there = torch.ones(batch, objects, dtype=torch.bool, device=device)
-    return Inputs(
-        Batch(
-            images=padded.contiguous(memory_format=torch.channels_last),
-            sizes=sizes,
-            original_sizes=sizes,
-            ids=list(range(batch)),
-            instances=InstanceTargets(boxes=boxes, labels=labels, valid=there, crowd=~there),
-        ),
-        images=list(pixels.float() / 255),
-        targets=[{"boxes": b, "labels": one + 1} for b, one in zip(boxes, labels, strict=True)],
-    )
+    low = torch.rand(count, objects, 2, generator=rng) * 0.6 * extent
+    boxes = torch.cat([low, low + (0.05 + 0.3 * torch.rand(low.shape, generator=rng)) * extent], dim=2)
+    labels = torch.randint(0, CLASSES, (count, objects), generator=rng)
+    there = torch.ones(count, objects, dtype=torch.bool)
+    stacked, sizes = pad_images([image.permute(1, 2, 0).numpy() for image in images])
+    targets = InstanceTargets(boxes=boxes, labels=labels, valid=there, crowd=~there)
+    return Batch(images=stacked, sizes=sizes, original_sizes=sizes, ids=range(count), instances=targets)
 
 
-def our_model(device: torch.device) -> Model:
-    """The hub's, with frozen norms, stem and first stage."""
+def make_models(batch: Batch) -> tuple[Model, FasterRCNN]:
+    """Both with frozen norms, and two stages that do not learn, as torchvision's recipe trains it.
+
+    The weights are random, but the norms' statistics are those of the batch: otherwise the features explode, and
+    the number of boxes with them.
+    """
+    torch.manual_seed(0)
+    build = partial(resnet_fpn_backbone, backbone_name="resnet50", weights=None, trainable_layers=3)
+    body = build(norm_layer=partial(nn.BatchNorm2d, momentum=None))
+    with torch.no_grad():
+        body.train()(hub.Preprocessing().normalize(batch.images, batch.sizes))
+    theirs = FasterRCNN(build(), CLASSES + 1, min_size=int(batch.sizes.amin()), max_size=10**4)
+    theirs.backbone.load_state_dict(body.state_dict())
     labels = [f"class {i}" for i in range(CLASSES)]
-    model = hub.create("faster-rcnn/resnet50-fpn", labels=labels, norm="frozen", freeze=2)
-    return model.to(device, memory_format=torch.channels_last)
+    ours = hub.create("faster-rcnn/resnet50-fpn", labels=labels, norm="frozen", freeze=2)
+    load_fasterrcnn(ours, theirs.state_dict())
+    return ours, theirs
 
 
-def their_model(device: torch.device, shortest: int) -> nn.Module:
-    """torchvision's ``fasterrcnn_resnet50_fpn`` as its recipe trains it: frozen norms, three stages that learn."""
-    body = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=3)
-    return FasterRCNN(body, CLASSES + 1, min_size=shortest, max_size=4 * shortest).to(device)
+def their_inputs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    """The batch's images and targets in torchvision's form."""
+    assert batch.instances is not None
+    sizes = batch.sizes.tolist()
+    images = [image[:, :h, :w].float() / 255 for image, (h, w) in zip(batch.images, sizes, strict=True)]
+    boxes, labels = batch.instances.boxes, batch.instances.labels + 1
+    return images, [{"boxes": b, "labels": c} for b, c in zip(boxes, labels, strict=True)]
 
 
 def training_step(
     model: nn.Module, losses: Callable[[], dict[str, Tensor]], *, device: torch.device, precision: str
 ) -> Callable[[], None]:
-    """Forward, backward and SGD."""
+    """A step: normalising, forward, backward, SGD."""
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-6, momentum=0.9)
 
     def step() -> None:
@@ -82,29 +78,16 @@ def training_step(
     return step
 
 
-def our_losses(model: Model, inputs: Inputs) -> Callable[[], dict[str, Tensor]]:
-    """Normalising included."""
-    return lambda: model(inputs.batch)["faster-rcnn"]
-
-
-def their_losses(model: nn.Module, inputs: Inputs) -> Callable[[], dict[str, Tensor]]:
-    """Normalising included."""
-    return lambda: model(inputs.images, inputs.targets)
-
-
-def our_inference(model: Model, inputs: Inputs, *, precision: str) -> Callable[[], object]:
-    """Down to results on the CPU."""
-    return lambda: model.infer(inputs.batch, precision=precision)
-
-
-def their_inference(model: nn.Module, inputs: Inputs, *, device: torch.device, precision: str) -> Callable[[], object]:
-    """Down to results on the CPU."""
+def their_inference(
+    model: nn.Module, images: list[Tensor], *, device: torch.device, precision: str
+) -> Callable[[], object]:
+    """From images to detections on the CPU, as `hub.Model.infer` does it."""
 
     @torch.inference_mode()
     def step() -> list[dict[str, Tensor]]:
         model.eval()
         with autocast(device, precision):
-            found = model(inputs.images)
-        return [{k: v.cpu() for k, v in one.items()} for one in found]
+            found = model(images)
+        return [{name: value.cpu() for name, value in one.items()} for one in found]
 
     return step

@@ -68,7 +68,7 @@ def read_image(path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = 
                         fix="save it with 8 bits a channel, or use a reader for such images",
                     )
                 image = ImageOps.exif_transpose(file) if exif else file
-                pixels = np.asarray(image.convert("RGB" if in_chans == 3 else "L"))
+                pixels = np.array(image.convert("RGB" if in_chans == 3 else "L"))
     except FileNotFoundError:
         raise ImageError(f"image {path} does not exist", fix="check the data root and the file names") from None
     except ImageError:

@@ -16,8 +16,8 @@ class InstanceTargets:
     """Annotated objects, padded to the largest number N in the batch.
 
     Attributes:
-        boxes: (B, N, 4) float32, x1 y1 x2 y2 in pixels of the resized image; zeros where not valid.
-        labels: (B, N) int64 indices into the head's `LabelSpace`; 0 where not valid.
+        boxes: (B, N, 4) float32, x1 y1 x2 y2 in pixels of the resized image; zeros where there is no object.
+        labels: (B, N) int64 indices into the head's `LabelSpace`; 0 where there is no object.
         valid: (B, N) bool, True for an object to learn from.
         crowd: (B, N) bool, True for a COCO crowd region; never valid, kept for heads that ignore such regions.
         masks: (B, N, H, W) bool, or None when no head needs them.

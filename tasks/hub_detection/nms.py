@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 import torchvision
 from torch import Tensor
@@ -29,16 +31,22 @@ def nms(
     >>> nms(boxes, torch.tensor([[0.6, 0.9, 0.5]]), torch.zeros(3).long(), torch.ones(1, 3).bool(), 0.5, 4)
     (tensor([[1, 2, 0, 0]]), tensor([[ True,  True, False, False]]))
     """
+
+    def best(boxes: Tensor, scores: Tensor, valid: Tensor) -> Tensor:
+        there = valid.nonzero().squeeze(1)
+        kept = torchvision.ops.batched_nms(boxes[there].float(), scores[there].float(), groups[there], iou_threshold)
+        return there[kept[:max_output]]
+
+    if boxes.is_cpu and torch.get_num_threads() > 1:  # torchvision's kernel keeps one core busy: one image a core
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            found = list(pool.map(best, boxes, scores, valid))
+    else:
+        found = list(map(best, boxes, scores, valid))
     index = torch.zeros(len(boxes), max_output, dtype=torch.int64, device=boxes.device)
     kept = torch.zeros(len(boxes), max_output, dtype=torch.bool, device=boxes.device)
-    for i in range(len(boxes)):
-        there = valid[i].nonzero().squeeze(1)
-        best = torchvision.ops.batched_nms(
-            boxes[i, there].float(), scores[i, there].float(), groups[there], iou_threshold
-        )
-        found = there[best[:max_output]]
-        index[i, : len(found)] = found
-        kept[i, : len(found)] = True
+    for i, rows in enumerate(found):
+        index[i, : len(rows)] = rows
+        kept[i, : len(rows)] = True
     return index, kept
 
 

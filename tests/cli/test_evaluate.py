@@ -22,7 +22,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(model, root / "model.safetensors")
     (root / "config.yaml").write_text(
         "model: {name: faster-rcnn/resnet18-fpn}\ntrain: {steps: 1, schedule: constant}\n"
-        f"data: {{root: {root / 'shapes'}, workers: 0, val: {{format: shapes, split: val, train: 2, val: 3, size: 64}}}}\n"
+        f"data: {{root: {root / 'shapes'}, workers: 0,\n"
+        "  val: {format: shapes, split: val, train: 2, val: 3, size: 64}}\n"
     )
     return root
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import hub
+from hub.engine.build import build_model, training_transform
 from hub.engine.config import Config, load_config, parse_config
 from hub.engine.config_path import resolve_config
 from hub.errors import ConfigError
+from hub.model import parse_options
+from hub.registry import find
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -32,6 +37,19 @@ def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
         header = path.read_text().split("model:")[0]
         assert f"hub train {path.relative_to(ROOT)}" in header
         assert "xpected" in header or "your own data" in header.lower()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_every_shipped_config_builds_its_model(path: Path) -> None:
+    config = load_config(path, ["model.pretrained=false"])
+    data = SimpleNamespace(name="data", label_spaces={"instances": hub.LabelSpace.of(["cat", "dog"])})
+    model = build_model(config, data)  # type: ignore[arg-type]
+    assert model.recipe.name == config.model.name
+    assert model.labels["faster-rcnn"].names == ("cat", "dog")
+    assert len(training_transform(config).steps) == len(config.data.transforms or [])
+    for section in (config.data.train, config.data.val):
+        options = {k: v for k, v in section.items() if k != "format"}
+        parse_options(find("datasets", section["format"]).target().Options, {"root": "x", **options}, owner="data")
 
 
 @pytest.mark.parametrize(

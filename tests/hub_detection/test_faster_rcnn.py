@@ -215,9 +215,9 @@ def test_it_learns_what_it_is_shown() -> None:
         crowd=~mask,
     )
     batch = Batch(images=stacked, sizes=sizes, original_sizes=sizes, ids=range(4), instances=targets)
-    model = hub.create("faster-rcnn/resnet18-fpn", labels=LABELS, channels=64, norm="group", **SMALL)
+    model = hub.create("faster-rcnn/resnet10t-fpn", labels=LABELS, channels=64, **SMALL)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for _ in range(40):
+    for _ in range(80):
         optimizer.zero_grad()
         sum(_losses(model, batch).values()).backward()  # type: ignore[union-attr]
         optimizer.step()
@@ -225,4 +225,4 @@ def test_it_learns_what_it_is_shown() -> None:
         sure = found.above(0.5)
         order = sure.boxes[:, 0].argsort()
         assert sure.labels[order].tolist() == targets.labels[i].tolist()
-        assert (sure.boxes[order] - targets.boxes[i]).abs().max() < 3
+        assert (sure.boxes[order] - targets.boxes[i]).abs().max() < 4
