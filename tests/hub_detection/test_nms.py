@@ -43,3 +43,15 @@ def test_low_precision_boxes_are_compared_in_float32() -> None:
 def test_it_is_a_sound_operator() -> None:
     boxes, scores, groups, valid = _inputs()
     torch.library.opcheck(nms, (boxes, scores, groups, valid, 0.5, 50), test_utils=("test_schema", "test_faketensor"))
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    inputs, threads, found = _inputs(), torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            with torch.inference_mode():
+                found.append(nms(*inputs, 0.5, 100)[0])
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(*found)
