@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ def create_trunk(
     freeze: int = 0,
     channels: int | None = None,
     levels: tuple[str, ...] | None = None,
+    backbone: Mapping[str, Any] | None = None,
     neck: Mapping[str, Any] | None = None,
 ) -> Trunk:
     """Create a trunk.
@@ -43,6 +44,7 @@ def create_trunk(
         freeze: stages that do not train: 0 none, 1 the stem, 2 the stem and the first stage, ….
         channels: width of the pyramid, the neck's default if None.
         levels: to return; by default the neck's, or every raw one where there is no neck.
+        backbone: further options of the backbone, for timm's those of ``timm.create_model``.
         neck: further options of the neck.
 
     Raises:
@@ -52,7 +54,7 @@ def create_trunk(
     {'p2': 4, 'p3': 8, 'p4': 16, 'p5': 32, 'p6': 64}
     """
     parsed = ModelName.parse(name) if isinstance(name, str) else name
-    loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans)
+    loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans, options=backbone or {})
     found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone)
     body = set_norm(Body(loaded.net, found), norm)
     all_channels, all_strides = dict(found.channels), dict(found.strides)
@@ -91,19 +93,25 @@ def create_trunk(
     return trunk.train()
 
 
-def _load(name: ModelName, *, pretrained: bool | str | os.PathLike[str], in_chans: int) -> LoadedBackbone:
+def _load(
+    name: ModelName, *, pretrained: bool | str | os.PathLike[str], in_chans: int, options: Mapping[str, Any]
+) -> LoadedBackbone:
     """timm's backbone where it has that name, else a plugin's: no plugin takes over a name of timm's."""
     plugins = entries("backbones")
     if name.backbone in timm_names() or not any(name.backbone in (e.name, e.id) for e in plugins):
         known = [*timm_names(), *(e.name for e in plugins)]
-        return load_timm(name.backbone, name.tag, pretrained=pretrained, in_chans=in_chans, known=known)
+        return load_timm(
+            name.backbone, name.tag, pretrained=pretrained, in_chans=in_chans, options=options, known=known
+        )
     entry = find("backbones", name.backbone)
     if name.tag is not None:
         raise UnknownNameError(
             f"{entry.id} comes from a plugin and has no tag {name.tag!r}",
             fix=f"write {name.backbone} without it",
         )
-    net = entry.target()(pretrained=pretrained, in_chans=in_chans)
+    target = entry.target()
+    _check_options(f"backbone {entry.name}", target, options, given=("pretrained", "in_chans"))
+    net = target(pretrained=pretrained, in_chans=in_chans, **options)
     if not isinstance(net, nn.Module):
         raise ContractError(f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module")
     preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
@@ -120,21 +128,25 @@ def _neck(
     levels: tuple[str, ...],
     options: Mapping[str, Any],
 ) -> Any:
-    """Build a neck, its options checked against its signature."""
     target = entry.target()
-    parameters = inspect.signature(target).parameters
-    known = [
-        n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD and n not in ("channels", "strides", "levels")
-    ]
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for option in options:
-        if option not in known and not open_ended:
-            raise OptionError(
-                f"neck {entry.name} has no option {option!r}.{did_you_mean(option, known)}",
-                fix=f"its options are {', '.join(known) or '(none)'}",
-            )
+    _check_options(f"neck {entry.name}", target, options, given=("channels", "strides", "levels"))
     built = target(channels, strides, levels=levels, **options)
     for attribute in ("channels", "strides"):
         if not isinstance(getattr(built, attribute, None), Mapping):
             raise ContractError(f"neck {entry.id} has no {attribute} by level", fix="set it in __init__")
     return built
+
+
+def _check_options(
+    owner: str, target: Callable[..., Any], options: Mapping[str, Any], *, given: tuple[str, ...]
+) -> None:
+    """Refuse options that the signature of ``target`` does not have; ``given`` are those that the hub sets."""
+    parameters = inspect.signature(target).parameters
+    known = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD and n not in given]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for option in options:
+        if option not in known and not open_ended:
+            raise OptionError(
+                f"{owner} has no option {option!r}.{did_you_mean(option, known)}",
+                fix=f"its options are {', '.join(known) or '(none)'}",
+            )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import timm
@@ -14,7 +15,14 @@ from torch import nn
 
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
 from hub.backbones.trunk import Provenance
-from hub.errors import CheckpointMismatchError, ContractError, DownloadError, UnknownNameError, did_you_mean
+from hub.errors import (
+    CheckpointMismatchError,
+    ContractError,
+    DownloadError,
+    OptionError,
+    UnknownNameError,
+    did_you_mean,
+)
 from hub.preprocessing import Preprocessing
 from hub.timm_names import timm_names
 
@@ -37,6 +45,7 @@ def load_timm(
     *,
     pretrained: bool | str | os.PathLike[str] = False,
     in_chans: int = 3,
+    options: Mapping[str, Any] | None = None,
     known: Iterable[str] | None = None,
 ) -> LoadedBackbone:
     """Create a timm model that gives features.
@@ -46,11 +55,13 @@ def load_timm(
         tag: timm's pretrained tag, or None for its default one.
         pretrained: True downloads the tag's weights; a path reads them from that file.
         in_chans: channels of the image; timm adapts pretrained first layers.
+        options: further arguments of ``timm.create_model``, such as ``drop_path_rate`` or ``zero_init_last``.
         known: names to suggest from where this one is unknown, timm's own by default.
 
     Raises:
         UnknownNameError: no such model or tag.
         ContractError: the model cannot give features.
+        OptionError: the model does not take one of the options.
         DownloadError: the weights cannot be fetched.
         CheckpointError, CheckpointMismatchError: the file given is not readable, or another model's.
     """
@@ -74,14 +85,15 @@ def load_timm(
         log.info("%s: no tag given; using timm's default, %s, for %s", name, cfg.tag, what)
 
     full_name = f"{name}.{tag}" if tag else name
+    make = partial(_features, full_name, in_chans, cfg.fixed_input_size, dict(options or {}))
     if local is not None:
-        net = _with_file(full_name, local, in_chans, cfg.fixed_input_size)
+        net = _with_file(make, full_name, local)
         provenance = Provenance(name, tag, os.fspath(local), cfg.license if tag else None)
     elif pretrained:
-        net = _with_download(full_name, cfg, in_chans)
+        net = _with_download(make, name, cfg)
         provenance = Provenance(name, cfg.tag, cfg.hf_hub_id or cfg.url or "timm", cfg.license)
     else:
-        net = _features(full_name, in_chans, cfg.fixed_input_size)
+        net = make()
         provenance = Provenance(name)
     return LoadedBackbone(
         net=net,
@@ -91,13 +103,19 @@ def load_timm(
     )
 
 
-def _features(name: str, in_chans: int, fixed_size: bool, **weights: Any) -> nn.Module:
+def _features(name: str, in_chans: int, fixed_size: bool, options: dict[str, Any], **weights: Any) -> nn.Module:
     """A timm model that gives features, of any input size where it can; ``weights`` says what to load."""
     problem: Exception | None = None
     for extra in _size_options(fixed_size):
         try:
-            return timm.create_model(name, features_only=True, in_chans=in_chans, **weights, **extra)
+            return timm.create_model(name, features_only=True, in_chans=in_chans, **weights, **{**extra, **options})
         except TypeError as error:  # this family does not know the option
+            refused = [option for option in options if repr(option) in str(error)]
+            if refused:
+                raise OptionError(
+                    f"{name} does not take the backbone option {refused[0]!r}",
+                    fix="backbone options are those of timm's create_model for this model",
+                ) from error
             problem = error
         except Exception as error:  # timm and its downloaders raise many kinds
             problem = error
@@ -105,15 +123,14 @@ def _features(name: str, in_chans: int, fixed_size: bool, **weights: Any) -> nn.
     raise ContractError(f"{name} cannot give feature maps ({problem})", fix="choose another backbone") from problem
 
 
-def _with_file(name: str, path: str | os.PathLike[str], in_chans: int, fixed_size: bool) -> nn.Module:
+def _with_file(make: Callable[..., nn.Module], name: str, path: str | os.PathLike[str]) -> nn.Module:
     state = read_weights(path)
     known = fingerprints(state)  # before timm adapts the state dict in place
-    weights = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
     try:
         with _quiet_timm():
-            net = _features(name, in_chans, fixed_size, **weights)
+            net = make(pretrained=True, pretrained_cfg_overlay={"state_dict": state})
     except ContractError as error:
-        _features(name, in_chans, fixed_size)  # raises where the model is to blame, not the file
+        make()  # raises where the model is to blame, not the file
         raise CheckpointMismatchError(
             f"{os.fspath(path)} does not hold weights of {name}: {_reason(error.__cause__)}",
             fix="name the backbone that the file was made for, in timm's format",
@@ -134,13 +151,13 @@ def _quiet_timm() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _with_download(name: str, cfg: Any, in_chans: int) -> nn.Module:
+def _with_download(make: Callable[..., nn.Module], name: str, cfg: Any) -> nn.Module:
     try:
-        return _features(name, in_chans, cfg.fixed_input_size, pretrained=True)
+        return make(pretrained=True)
     except ContractError as error:
-        _features(name, in_chans, cfg.fixed_input_size)  # raises where the model is to blame, not the network
+        make()  # raises where the model is to blame, not the network
         raise DownloadError(
-            f"cannot fetch the pretrained weights of {name.partition('.')[0]}.{cfg.tag} "
+            f"cannot fetch the pretrained weights of {name}.{cfg.tag} "
             f"from {cfg.hf_hub_id or cfg.url}: {_reason(error.__cause__)}",
             fix="check the network, or fetch the file elsewhere and pass "
             "pretrained='path/to/file.safetensors' (in a config: model.pretrained)",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-MIN_VISIBLE = 0.35  # a shape of which less can be seen is not drawn at all
+MIN_VISIBLE = 0.7  # a shape of which less can be seen is not drawn at all
 KEYPOINTS = ("left_end", "right_end", "top", "bottom", "centre")
 
 
@@ -30,7 +30,7 @@ class Shape:
 
 
 def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Shape]]:
-    """Draw one to six shapes over a background; later shapes hide earlier ones.
+    """Draw one to five shapes over a background; later shapes hide earlier ones.
 
     Args:
         rng: the only source of randomness.
@@ -40,7 +40,7 @@ def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Sh
         The image, (size, size, 3) uint8 RGB, and its shapes from the furthest to the nearest.
     """
     background = _surface(rng, size, _colour(rng), contrast=12.0)
-    planned = [_plan(rng, size) for _ in range(int(rng.integers(1, 7)))]
+    planned = [_plan(rng, size) for _ in range(int(rng.integers(1, 6)))]
 
     # The nearest first: whether a shape is hidden follows from those before it that are drawn.
     margin = size // 2
@@ -67,7 +67,7 @@ def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Sh
 def _plan(rng: np.random.Generator, size: int) -> tuple[int, np.ndarray]:
     """A kind, and the mask of the whole shape on a canvas with a margin of ``size // 2`` around the image."""
     kind = int(rng.integers(len(KINDS)))
-    radius = rng.uniform(0.1, 0.275) * size
+    radius = rng.uniform(0.11, 0.275) * size
     centre = size // 2 + rng.uniform(0.15, 0.85, 2) * size
     mask = np.zeros((size + 2 * (size // 2),) * 2, np.uint8)
     KINDS[list(KINDS)[kind]](mask, centre, radius, rng.uniform(0, 2 * np.pi))

@@ -69,6 +69,7 @@ def build_model(config: Config, train: Dataset) -> Model:
         norm=section.norm,
         freeze=section.freeze,
         channels=section.channels,
+        backbone=section.backbone,
         neck=section.neck,
         resize=ResizeRule(section.resize.shortest, section.resize.longest),
         heads=section.heads,

@@ -38,6 +38,7 @@ class ModelConfig(Section):
     norm: Literal["batch", "frozen", "group", "sync"] = "batch"
     freeze: int = Field(0, ge=0)
     channels: int | None = Field(None, gt=0)
+    backbone: dict[str, Any] = {}
     neck: dict[str, Any] = {}
     resize: ResizeConfig = ResizeConfig()
     heads: dict[str, dict[str, Any]] = {}

@@ -32,6 +32,7 @@ def create(
     freeze: int = 0,
     channels: int | None = None,
     levels: tuple[str, ...] | None = None,
+    backbone: Mapping[str, Any] | None = None,
     neck: Mapping[str, Any] | None = None,
     resize: ResizeRule | None = None,
     heads: Mapping[str, Mapping[str, Any]] | None = None,
@@ -48,6 +49,7 @@ def create(
         freeze: stages of the backbone that do not train: 2 is the stem and the first stage.
         channels: width of the pyramid.
         levels: that a trunk returns. Trunks only: a model's heads say what they read.
+        backbone: further options of the backbone, for timm's those of ``timm.create_model``.
         neck: further options of the neck.
         resize: size rule of the model's preprocessing. Models only.
         heads: head → its options.
@@ -77,7 +79,7 @@ def create(
                 )
         return create_trunk(
             parsed, pretrained=pretrained, in_chans=in_chans, norm=norm, freeze=freeze,
-            channels=channels, levels=levels, neck=neck,
+            channels=channels, levels=levels, backbone=backbone, neck=neck,
         )  # fmt: skip
     if levels is not None:
         raise OptionError("a model takes no 'levels'", fix="its heads say which levels they read")
@@ -89,6 +91,7 @@ def create(
         norm=norm,
         freeze=freeze,
         channels=channels,
+        backbone=dict(backbone or {}),
         neck=dict(neck or {}),
     )
     model = build(recipe, pretrained=pretrained)
@@ -118,6 +121,7 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         freeze=recipe.freeze,
         channels=recipe.channels,
         levels=tuple(dict.fromkeys(level for wanted in read.values() for level in wanted)),
+        backbone=recipe.backbone,
         neck=recipe.neck,
     )
     heads = {

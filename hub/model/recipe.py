@@ -17,7 +17,7 @@ class Recipe:
         name: ``task[+task…]/backbone[.tag][-neck]``.
         labels: head → its label space.
         heads: head → its options.
-        in_chans, norm, freeze, channels, neck: as in `hub.backbones.create_trunk`.
+        in_chans, norm, freeze, channels, backbone, neck: as in `hub.backbones.create_trunk`.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Recipe:
     norm: str = "batch"
     freeze: int = 0
     channels: int | None = None
+    backbone: Mapping[str, Any] = field(default_factory=dict)
     neck: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
