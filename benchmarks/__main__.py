@@ -41,7 +41,7 @@ def main() -> None:
         table.add_column(column, justify="left" if not column else "right")
     for precision, their_precision in dict.fromkeys([(fast, "fp32"), (fast, fast), ("fp32", "fp32")]):
         theirs = plain if their_precision == "fp32" else tuned
-        label = f"{precision} against {their_precision}" + (", its default" if precision != their_precision else "")
+        label = f"{precision} : {their_precision}" + (" (default)" if precision != their_precision else "")
         step = partial(detection.training_step, device=device)
         if args.only != "infer":
             result = compare(
@@ -49,7 +49,7 @@ def main() -> None:
                 step(theirs, partial(theirs, images, targets), precision=their_precision),
                 rounds=args.rounds,
             )
-            table.add_row(*result.row(f"training step, {label}"))
+            table.add_row(*result.row(f"training, {label}"))
         if args.only != "train":
             result = compare(
                 partial(ours.infer, batch, precision=precision),

@@ -238,6 +238,12 @@ class Trainer:
         c = self.config.train
         log.info("run folder %s", self.run.folder)
         log.info("trunk: %s", self.model.trunk.provenance)
+        section = self.config.model
+        if (section.norm == "frozen" or section.freeze) and not section.pretrained and section.weights is None:
+            log.warning(
+                "norm: frozen and freeze keep layers as they start, and these start at random: "
+                "use norm: batch (or group) and freeze: 0, or pretrained weights"
+            )
         log.info(
             "data: %d images of %s to train on, %d of %s to evaluate on",
             len(self.train_data), self.train_data.name, len(self.val_data), self.val_data.name,

@@ -138,9 +138,9 @@ def test_strides_that_are_no_powers_of_two(name: str) -> None:
 
 
 def test_backbone_options_are_timms_own() -> None:
-    plain, other = (create_trunk("resnet18", backbone={"zero_init_last": zero}) for zero in (True, False))
+    plain, other = (hub.create("resnet18", backbone={"zero_init_last": zero}) for zero in (True, False))
     last = "body.net.layer1.0.bn2.weight"
     assert not plain.state_dict()[last].any()
     assert other.state_dict()[last].all()
     with pytest.raises(OptionError, match="resnet18 does not take the backbone option 'zero_init_lost'"):
-        create_trunk("resnet18", backbone={"zero_init_lost": True})
+        hub.create("resnet18", backbone={"zero_init_lost": True})

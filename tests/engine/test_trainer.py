@@ -217,3 +217,10 @@ def test_the_log_states_how_lr_was_scaled(config: Make, tmp_path: Path, caplog: 
         start(config("train.steps=1"), tmp_path).fit()
     assert "learning rate: 0.01 is stated for 16 images a step; with 4 it is 0.0025" in caplog.text
     assert "random weights" in caplog.text
+
+
+def test_freezing_random_weights_is_warned_of(config: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    start(config("train.steps=1"), tmp_path / "a").fit()
+    assert "start at random" not in caplog.text
+    start(config("train.steps=1", "model.norm=frozen"), tmp_path / "b").fit()
+    assert "these start at random" in caplog.text
