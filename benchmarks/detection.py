@@ -47,7 +47,7 @@ def make_models(batch: Batch) -> tuple[Model, FasterRCNN]:
     theirs = FasterRCNN(build(), CLASSES + 1, min_size=int(batch.sizes.amin()), max_size=10**4)
     theirs.backbone.load_state_dict(body.state_dict())
     labels = [f"class {i}" for i in range(CLASSES)]
-    ours = hub.create("faster-rcnn/resnet50-fpn", labels=labels, norm="frozen", freeze=2)
+    ours = hub.create("faster-rcnn/resnet50-fpn", labels=labels, norm="frozen", freeze=2, anchor_strides="image")
     load_fasterrcnn(ours, theirs.state_dict())
     return ours, theirs
 

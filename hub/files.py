@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hub.errors import SaveError
 
@@ -40,7 +43,7 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) 
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
         _remove(temporary)
-        raise _save_error(path, error) from error
+        raise save_error(path, error) from error
     except BaseException:
         _remove(temporary)
         raise
@@ -50,6 +53,14 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """`write_atomic` for UTF-8 text."""
     return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _umask() -> int:
@@ -63,7 +74,22 @@ def _remove(temporary: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _save_error(path: Path, error: OSError | RuntimeError) -> SaveError:
+def write_json(path: str | os.PathLike[str], value: Any) -> Path:
+    """`write_atomic` for plain values; NaN and infinities, which JSON does not have, become null."""
+    return write_text(path, to_json(value, indent=2))
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Plain values as JSON, with null where a number is not finite.
+
+    >>> to_json({"APl": float("nan")})
+    '{"APl": null}'
+    """
+    return json.dumps(_finite(value), indent=indent)
+
+
+def save_error(path: Path, error: OSError | RuntimeError) -> SaveError:
+    """The error to raise where ``path`` could not be written."""
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or any(
         phrase in str(error) for phrase in ("No space left", "file write failed", "unexpected pos")
     )

@@ -78,6 +78,22 @@ def read_image(path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = 
     return pixels if in_chans == 3 else pixels[:, :, None]
 
 
+def check_image(image: np.ndarray, *, in_chans: int = 3) -> np.ndarray:
+    """The array itself, if it is what `read_image` gives.
+
+    Raises:
+        ImageError: it is not (H, W, in_chans) uint8.
+    """
+    import numpy as np
+
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != in_chans:
+        raise ImageError(
+            f"an array of shape {image.shape} and type {image.dtype} is no image for this model",
+            fix=f"give (height, width, {in_chans}) uint8 with values from 0 to 255",
+        )
+    return image
+
+
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize (H, W, C) uint8 to ``size`` = (height, width): bilinear, area-averaged when shrinking below half."""
     import cv2

@@ -57,6 +57,7 @@ class Trunk(nn.Module):
     Attributes:
         channels: level → channels, of the levels returned.
         strides: level → stride in pixels, of the levels returned.
+        divisor: the backbone's largest stride; images whose sides are multiples of it have exact strides.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Trunk(nn.Module):
                 + ("" if neck is not None else "; a pyramid needs a neck, as in 'resnet50-fpn'"),
             )
         self.levels = levels
+        self.divisor = max(strides[level] for level in self.body_levels)
         self.probe_size = probe_size
         self.channels = {level: channels[level] for level in levels}
         self.strides = {level: strides[level] for level in levels}

@@ -27,8 +27,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _shapes(args: argparse.Namespace) -> int:
-    from hub.data.shapes import generate_shapes
+    from rich.progress import Progress
 
-    generate_shapes(Path(args.out), train=args.train, val=args.val, size=args.size, seed=args.seed)
-    print(f"{args.train} training and {args.val} validation images in {args.out}")
+    from hub.data.shapes import ShapesOptions, generate_shapes
+    from hub.model import parse_options
+
+    given = {name: getattr(args, name) for name in ("train", "val", "size", "seed")}
+    options = parse_options(ShapesOptions, {"root": args.out, **given}, owner="hub data shapes")
+    with Progress(transient=True) as bar:
+        task = bar.add_task("draw")
+        generate_shapes(
+            Path(args.out), **given, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    print(f"{options.train} training and {options.val} validation images in {args.out}")
     return 0

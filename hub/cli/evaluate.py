@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hub.cli.arguments import positive
+
 SUMMARY = "score a trained model on annotated images"
 
 
@@ -13,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="the folder of a run, or a .safetensors checkpoint")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="for example data.root=/data/coco")
     parser.add_argument("--config", help="config whose data.val to use (default: the run's)")
-    parser.add_argument("--batch", type=int, default=8, help="images computed together (default: 8)")
+    parser.add_argument("--batch", type=positive, default=8, help="images computed together (default: 8)")
     parser.add_argument("--out", metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--device", help="for example cpu or cuda:0")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
@@ -21,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print the tables."""
-    import json
     from dataclasses import asdict
 
     from rich.console import Console
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from hub.engine.evaluate import evaluate
     from hub.engine.run import Run
     from hub.errors import ConfigError
-    from hub.files import write_text
+    from hub.files import write_json
     from hub.visual.tables import evaluation_table, per_class_table
     from hub.weights import find_checkpoint, load
 
@@ -61,5 +62,5 @@ def run(args: argparse.Namespace) -> int:
                 if evaluation.per_class:
                     console.print(per_class_table(head, evaluation))
             if args.out:
-                write_text(Path(args.out), json.dumps({head: asdict(e) for head, e in found.items()}, indent=2))
+                write_json(Path(args.out), {head: asdict(e) for head, e in found.items()})
     return 0

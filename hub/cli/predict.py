@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hub.cli.arguments import positive
+
 SUMMARY = "draw what a model finds in images, and write it as JSON"
 
 
@@ -15,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", default="predictions", help="folder to write to (default: predictions)")
     parser.add_argument("--score", type=float, default=0.5, help="least score that is drawn (default: 0.5)")
     parser.add_argument("--ids-from", metavar="FILE", help="COCO JSON whose image ids to use, matched by file name")
-    parser.add_argument("--batch", type=int, default=8, help="images computed together (default: 8)")
+    parser.add_argument("--batch", type=positive, default=8, help="images computed together (default: 8)")
     parser.add_argument("--device", help="for example cpu or cuda:0")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
 

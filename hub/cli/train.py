@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; see `hub.engine.trainer.Trainer` for what it raises."""
+    """Train or go on training; see `hub.engine.trainer.Trainer` for what it raises."""
     from hub.engine.config import load_config
     from hub.engine.config_path import resolve_config
     from hub.engine.distributed import world
@@ -29,24 +29,25 @@ def run(args: argparse.Namespace) -> int:
     from hub.errors import ConfigError
 
     given = Path(args.config)
-    from_run = given.is_dir()
-    if from_run and not args.resume:
+    if given.is_dir() and not args.resume:
         raise ConfigError(f"{given} is the folder of a run", fix="add --resume, or give a config file")
-    path = given / "config.yaml" if from_run else resolve_config(given)
-    config = load_config(path, args.overrides)
-    folder = Path(args.out) if args.out else given if from_run else Path("runs") / path.stem
+    path = given if given.is_dir() else resolve_config(given)
+    named = args.out or (given if given.is_dir() else None)
     with world(args.device) as here:
         if args.resume:
-            here_run = Run(folder)
-            content = here_run.resume(config)
+            home = Run(named) if named else Run.latest(Path("runs") / path.stem)
+            stored = home.stored_config()
+            config = load_config(home.config if given.is_dir() else path, args.overrides)
+            content = home.resume(config)
         else:
+            config, content = load_config(path, args.overrides), None
             # Rank 0 chooses, so that all processes mean the same folder.
-            here_run = Run(here.gather(str(Run.new(folder).folder))[0])
-            content = None
-        trainer = Trainer(config, here_run, here)
-        if content is not None:
-            trainer.resume(content)
-        elif here.first:
-            here_run.begin(config)
+            home = Run(named) if named else Run(here.gather(str(Run.new(Path("runs") / path.stem).folder))[0])
+            if home.config.exists():
+                raise ConfigError(f"{home.folder} holds a run", fix="add --resume, or choose another --out")
+            here.barrier()  # nobody looks for the config after rank 0 has written it
+        trainer = Trainer(config, home, here, resume=content)
+        if here.first and (content is None or config != stored):
+            home.begin(config)
         trainer.fit()
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -111,8 +113,8 @@ def eval_loader(
     max_instances: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Loader:
-    """Every image once and in order, split over the processes; the workers stay for the next pass."""
-    batches = eval_batches(len(pipeline), batch_size=batch_size, rank=rank, world_size=world_size)
+    """Every image once, split over the processes; see `hub.data.sampler.eval_batches` for the order."""
+    batches = eval_batches(pipeline.dataset.sizes, batch_size=batch_size, rank=rank, world_size=world_size)
     items = [[(0, index) for index in batch] for batch in batches]
     return Loader(pipeline, items, workers=workers, divisor=divisor, max_instances=max_instances, device=device)
 
@@ -150,6 +152,13 @@ def _collate(samples: Sequence[Sample | HubError], *, divisor: int, max_instance
 
 
 def _one_thread(worker: int) -> None:
-    """The workers are the parallelism: threads of their own would only compete."""
+    """The workers are the parallelism: threads of their own would only compete.
+
+    A terminal's Ctrl-C and torchrun signal the whole group of processes. The trainer then finishes its step and
+    saves, for which it needs its workers: they leave the group, and end when the trainer ends them or is gone.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -87,20 +87,28 @@ class GroupedBatchSampler:
                 yield epoch, epoch * self.steps_per_epoch + position, batches[position]
 
 
-def eval_batches(count: int, *, batch_size: int, rank: int = 0, world_size: int = 1) -> list[list[int]]:
-    """Every index below ``count`` once, in order, in batches that the processes take by turns.
+def eval_batches(sizes: np.ndarray, *, batch_size: int, rank: int = 0, world_size: int = 1) -> list[list[int]]:
+    """Every image once, in batches that the processes take by turns; the last may be short.
 
-    The last batch may be short, and some processes may have one batch less.
+    Images come in the order of their aspect ratio, so that little of a batch is padding.
 
-    >>> eval_batches(5, batch_size=2), eval_batches(5, batch_size=2, rank=1, world_size=2)
-    ([[0, 1], [2, 3], [4]], [[2, 3]])
+    Args:
+        sizes: (N, 2) height and width of the images.
+        batch_size: images a process and batch.
+        rank: of this process.
+        world_size: number of processes.
+
+    >>> sizes = np.array([[2, 3], [3, 2], [2, 3], [3, 2], [2, 3]])
+    >>> eval_batches(sizes, batch_size=2), eval_batches(sizes, batch_size=2, rank=1, world_size=2)
+    ([[1, 3], [0, 2], [4]], [[0, 2]])
 
     Raises:
         OptionError: a batch size below 1, or a rank outside the world.
     """
     _check(batch_size, rank, world_size)
-    starts = range(0, count, batch_size)[rank::world_size]
-    return [list(range(start, min(start + batch_size, count))) for start in starts]
+    order = np.argsort(sizes[:, 1] / sizes[:, 0], kind="stable").tolist()
+    starts = range(0, len(order), batch_size)[rank::world_size]
+    return [order[start : start + batch_size] for start in starts]
 
 
 def _check(batch_size: int, rank: int, world_size: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from hub.data.dataset import Dataset
 from hub.data.transforms import Transform
 from hub.engine.config import Config
-from hub.errors import ConfigError, ContractError, LabelMismatchError
+from hub.errors import ConfigError, ContractError, LabelMismatchError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
 from hub.model import Model, create, parse_options
@@ -39,15 +39,28 @@ def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Datase
     return make(parse_options(cls.Options, options, owner=f"{where} (format {name})"))
 
 
-def build_model(config: Config, train: Dataset) -> Model:
+def build_model(config: Config, train: Dataset, *, pretrained: bool = True) -> Model:
     """The model of a config, with the labels of the training data where the config gives none.
 
+    Args:
+        config: of the run.
+        train: the training data.
+        pretrained: False leaves out the backbone's weights, for a model whose weights are loaded next.
+
     Raises:
+        ConfigError: no head, or labels for a head that is not there.
         LabelMismatchError: the data have no labels of the kind that a head reads.
     """
     section = config.model
     labels: dict[str, LabelSpace] = {}
-    for task in ModelName.parse(section.name).tasks:
+    tasks = ModelName.parse(section.name).tasks
+    for head in section.labels if isinstance(section.labels, dict) else ():
+        if head not in tasks:
+            raise ConfigError(
+                f"model.labels names {head!r}, which is not a head of {section.name}.{did_you_mean(head, tasks)}",
+                fix=f"its heads are {', '.join(tasks)}",
+            )
+    for task in tasks:
         source = head_class(task).labels_from
         if section.labels is None:
             if source not in train.label_spaces:
@@ -64,7 +77,7 @@ def build_model(config: Config, train: Dataset) -> Model:
     return create(
         section.name,
         labels=labels,
-        pretrained=section.pretrained,
+        pretrained=section.pretrained if pretrained else False,
         in_chans=section.in_chans,
         norm=section.norm,
         freeze=section.freeze,

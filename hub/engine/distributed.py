@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+
+from hub.errors import OptionError
 
 T = TypeVar("T")
 
@@ -50,6 +52,12 @@ class World:
         dist.all_gather_object(values, value)
         return values  # type: ignore[return-value]
 
+    def share(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Give every process rank 0's values of these tensors, in place."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
+
     def barrier(self) -> None:
         """Wait until every process is here."""
         if self.size > 1:
@@ -62,11 +70,12 @@ def world(device: str | None = None) -> Iterator[World]:
 
     Args:
         device: by default this process's GPU where there is one, else the CPU.
+
+    Raises:
+        OptionError: there is no such device.
     """
     size, rank, local = (int(os.environ.get(k, d)) for k, d in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0)))
-    if device is None:
-        device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
-    here = torch.device(device)
+    here = _device(device, local=local, size=size)
     if here.type == "cuda":
         torch.cuda.set_device(here)
     if rank:
@@ -78,3 +87,21 @@ def world(device: str | None = None) -> Iterator[World]:
     finally:
         if size > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _device(name: str | None, *, local: int, size: int) -> torch.device:
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise OptionError(f"there is no device {name!r}", fix="cpu, cuda, or cuda:0, cuda:1, …") from None
+    if device.type != "cuda":
+        return device
+    count = torch.cuda.device_count()
+    if device.index is not None and size > 1:
+        raise OptionError(f"{size} processes cannot share {name}", fix="leave out the number: each takes its own GPU")
+    index = local if device.index is None else device.index
+    if index >= count:
+        raise OptionError(f"there is no device cuda:{index}: torch sees {count} GPUs here", fix="use --device cpu")
+    return torch.device("cuda", index)

@@ -34,7 +34,7 @@ def evaluate(
         DataError: an image cannot be read.
     """
     for name, head in model.items():
-        _check_labels(name, head, dataset)
+        check_labels(name, head, dataset)
     metrics = {name: head.metric(dataset) for name, head in model.items()}
     pipeline = Pipeline(dataset, Transform.resize(model.preprocessing.resize), in_chans=model.preprocessing.in_chans)
     loader = eval_loader(
@@ -58,8 +58,12 @@ def evaluate(
     return evaluations
 
 
-def _check_labels(name: str, head: Head, dataset: Dataset) -> None:
-    """A class that the model has never heard of would silently count as never found."""
+def check_labels(name: str, head: Head, dataset: Dataset) -> None:
+    """Refuse to score a head on classes that it has never heard of: they would silently count as never found.
+
+    Raises:
+        LabelMismatchError: names the classes.
+    """
     labels = dataset.label_spaces.get(head.labels_from)
     unknown = [n for n in labels.names if n not in head.labels.names] if labels is not None else []
     if unknown:

@@ -7,6 +7,8 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -21,6 +23,7 @@ from rich.progress import (
 from torch.utils.tensorboard import SummaryWriter
 
 from hub.engine.run import Run
+from hub.files import save_error, write_text
 from hub.model import Evaluation
 from hub.visual.tables import evaluation_table, per_class_table
 
@@ -42,8 +45,10 @@ class Events:
         if not active:
             return
         self.console = Console(stderr=True)
+        self._path = run.metrics
+        _forget_after(start, run.metrics)
         self._file = run.metrics.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(run.folder), purge_step=start)
+        self._board = SummaryWriter(str(run.folder), purge_step=start + 1 if start else None)
         self._progress = Progress(
             TextColumn("[bold]train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(), TextColumn("<"), TimeRemainingColumn(),
@@ -61,8 +66,9 @@ class Events:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self.active:
             self._progress.stop()
-            self._file.close()
-            self._board.close()
+            with suppress(OSError):  # a full disk was reported when a record was written
+                self._file.close()
+                self._board.close()
 
     def tick(self, step: int) -> None:
         """A step is done."""
@@ -127,8 +133,19 @@ class Events:
 
     def _write(self, record: Mapping[str, float]) -> None:
         finite = {k: (v if math.isfinite(v) else None) for k, v in record.items()}
-        self._file.write(json.dumps(finite) + "\n")
-        self._file.flush()
-        for name, value in record.items():
-            if name != "step" and math.isfinite(value):
-                self._board.add_scalar(name, value, int(record["step"]))
+        try:
+            self._file.write(json.dumps(finite) + "\n")
+            self._file.flush()
+            for name, value in record.items():
+                if name != "step" and math.isfinite(value):
+                    self._board.add_scalar(name, value, int(record["step"]))
+        except OSError as error:
+            raise save_error(self._path, error) from error
+
+
+def _forget_after(step: int, metrics: Path) -> None:
+    """Drop records of steps that a killed run did after its last checkpoint: they will be done again."""
+    if metrics.exists():
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("}\n") and json.loads(line)["step"] <= step]
+        write_text(metrics, "".join(kept))

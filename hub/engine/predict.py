@@ -91,7 +91,10 @@ def image_ids(files: Sequence[Path], ids_from: Path | None = None) -> dict[Path,
     """
     if ids_from is not None:
         try:
-            known = {Path(i["file_name"]).name: int(i["id"]) for i in json.loads(ids_from.read_text())["images"]}
+            listed = [(Path(i["file_name"]).name, int(i["id"])) for i in json.loads(ids_from.read_text())["images"]]
+            known = dict(listed)
+            if len(known) < len(listed):
+                raise AnnotationError(f"{ids_from} has two images of one name", fix="leave out --ids-from")
             return {file: known[file.name] for file in files}
         except (OSError, ValueError, TypeError) as error:
             raise AnnotationError(f"{ids_from} is not COCO JSON: {error}", fix="check --ids-from") from None

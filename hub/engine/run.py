@@ -51,6 +51,14 @@ class Run:
             candidate = base.with_name(f"{base.name}-{number}")
         return cls(candidate)
 
+    @classmethod
+    def latest(cls, folder: str | os.PathLike[str]) -> Run:
+        """The newest run among ``name``, ``name-2``, ``name-3``, …: what `new` made last."""
+        base = Path(folder)
+        free = cls.new(base).folder
+        number = int(free.name.removeprefix(f"{base.name}-")) - 1 if free != base else 1
+        return cls(base if number == 1 else base.with_name(f"{base.name}-{number}"))
+
     def begin(self, config: Config) -> None:
         """Write what is needed to repeat the run.
 

@@ -9,37 +9,25 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from hub.backbones.trunk import Provenance
 from hub.errors import CheckpointError, CheckpointMismatchError
 from hub.files import write_atomic
 from hub.model import Model
+from hub.preprocessing import Preprocessing
 from hub.weights import load_state
 
 _FORMAT = 1
 
 
-@dataclass
-class TrainState:
-    """Where training stands.
-
-    Attributes:
-        step: steps done.
-        best: the best main figure of each evaluation so far, or −1 before the first.
-    """
-
-    step: int = 0
-    best: float = -1.0
-
-
 def save_state(
-    path: Path, model: Model, optimizer: torch.optim.Optimizer, state: TrainState, config: dict[str, Any]
+    path: Path, model: Model, optimizer: torch.optim.Optimizer, *, step: int, config: dict[str, Any]
 ) -> None:
-    """Write model, optimiser and progress in one step.
+    """Write model, optimiser and the number of steps done, all at once.
 
     Raises:
         SaveError: see `hub.files.write_atomic`; the previous file stays.
@@ -48,8 +36,9 @@ def save_state(
         "format": _FORMAT,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "step": state.step,
-        "best": state.best,
+        "preprocessing": model.preprocessing.to_dict(),
+        "provenance": model.trunk.provenance.to_dict(),
+        "step": step,
         "config": config,
     }
     write_atomic(path, lambda temporary: torch.save(content, temporary))
@@ -80,8 +69,11 @@ def load_state_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def restore(content: dict[str, Any], model: Model, optimizer: torch.optim.Optimizer, *, source: Path) -> TrainState:
+def restore(content: dict[str, Any], model: Model, optimizer: torch.optim.Optimizer, *, source: Path) -> int:
     """Put a loaded state into a model and its optimiser.
+
+    Returns:
+        The number of steps done.
 
     Raises:
         CheckpointMismatchError: it belongs to another model or optimiser.
@@ -93,4 +85,6 @@ def restore(content: dict[str, Any], model: Model, optimizer: torch.optim.Optimi
         raise CheckpointMismatchError(
             f"{source} was written with another optimiser: {error}", fix="keep train.optimizer"
         ) from None
-    return TrainState(content["step"], content["best"])
+    model.preprocessing = Preprocessing.from_dict(content["preprocessing"])
+    model.trunk.provenance = Provenance(**content["provenance"])
+    return int(content["step"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import time
 import warnings
 from dataclasses import asdict
@@ -19,18 +19,18 @@ from hub.data.seeds import derive_seed
 from hub.engine.build import build_model, label_spaces, needs, open_dataset, training_transform
 from hub.engine.config import Config
 from hub.engine.distributed import World
-from hub.engine.evaluate import evaluate
+from hub.engine.evaluate import check_labels, evaluate
 from hub.engine.events import Events
 from hub.engine.optim import REFERENCE_BATCH, Schedule, make_optimizer, scaled_lr, set_lr
 from hub.engine.run import Run
 from hub.engine.showcase import draw_predictions
 from hub.engine.signals import StopRequest, catch_stop
-from hub.engine.state import TrainState, restore, save_state
-from hub.errors import ConfigError, NonFiniteLossError, StoppedError
-from hub.files import write_text
+from hub.engine.state import restore, save_state
+from hub.errors import ConfigError, DataError, NonFiniteLossError, StoppedError
+from hub.files import write_json
 from hub.model import Batch, Evaluation
 from hub.precision import autocast
-from hub.weights import save, transfer
+from hub.weights import read_header, save, transfer
 
 log = logging.getLogger("hub")
 
@@ -42,18 +42,21 @@ class Trainer:
         config: what to do.
         run: where to write.
         world: this process among all.
+        resume: what `Run.resume` read, to go on from there; then no other weights are looked for.
 
     Raises:
         HubError: whatever is wrong with the config, the data or the model, before the first step.
     """
 
-    def __init__(self, config: Config, run: Run, world: World) -> None:
+    def __init__(self, config: Config, run: Run, world: World, *, resume: dict[str, Any] | None = None) -> None:
         self.config, self.run, self.world = config, run, world
         c = config.train
         if c.batch % world.size:
             raise ConfigError(
                 f"train.batch={c.batch} does not divide among {world.size} processes", fix="choose a multiple"
             )
+        if config.model.norm == "sync" and world.size > 1 and world.device.type != "cuda":
+            raise ConfigError("model.norm: sync needs GPUs", fix="use norm: group on CPUs")
         if not world.first:
             world.barrier()  # rank 0 may generate or index data that the others then find
         self.train_data = open_dataset(config.data.train, root=config.data.root, where="data.train")
@@ -61,12 +64,18 @@ class Trainer:
         if world.first:
             world.barrier()
         torch.manual_seed(c.seed)  # the same start in every process
-        self.model = build_model(config, self.train_data)
-        if config.model.weights is not None:
+        self.model = build_model(config, self.train_data, pretrained=resume is None)
+        for name, head in self.model.items():
+            check_labels(name, head, self.val_data)
+        if config.model.weights is not None and resume is None:
             log.info("weights from %s:\n%s", config.model.weights, transfer(self.model, config.model.weights))
         self.model.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = make_optimizer(self.model, c)
-        self.state = TrainState()
+        self.step, self.best = 0, -1.0
+        if resume is not None:
+            self.step = restore(resume, self.model, self.optimizer, source=run.state)
+            if run.best.exists():
+                self.best = read_header(run.best)["notes"]["main"]
         self.pipeline = Pipeline(
             self.train_data,
             training_transform(config),
@@ -95,15 +104,6 @@ class Trainer:
             warmup_start=c.warmup_start,
         )
 
-    def resume(self, content: dict[str, Any]) -> None:
-        """Go on from what `Run.resume` read.
-
-        Raises:
-            CheckpointMismatchError: it is another model's state.
-        """
-        self.state = restore(content, self.model, self.optimizer, source=self.run.state)
-        log.info("going on from step %d of %d", self.state.step, self.total)
-
     def fit(self) -> dict[str, Evaluation]:
         """Train to the end and return the last figures (on rank 0).
 
@@ -117,29 +117,38 @@ class Trainer:
         if self.world.size > 1:
             # For 1×1 kernels both memory formats are the same, yet DDP warns that their strides differ.
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-            parallel = nn.parallel.DistributedDataParallel(self.model)
+            # A head's contract is one graph for every batch; parts of the trunk that no head reads stay out of it.
+            parallel = nn.parallel.DistributedDataParallel(self.model, static_graph=True)
         evaluations: dict[str, Evaluation] | None = None
         self.model.train()
         waited, began = 0.0, time.perf_counter()
         with (
-            Events(self.run, total=self.total, start=self.state.step, active=self.world.first) as events,
+            Events(self.run, total=self.total, start=self.step, active=self.world.first) as events,
             catch_stop() as stop,
         ):
             batches = train_loader(
                 self.pipeline,
                 self.sampler,
-                start_step=self.state.step,
+                start_step=self.step,
                 workers=self.config.data.workers,
                 divisor=self.model.divisor,
                 device=self.world.device,
             )
-            while self.state.step < self.total:
+            while self.step < self.total:
                 asked = time.perf_counter()
-                batch = next(batches).batch
+                try:
+                    batch = next(batches).batch
+                except DataError:
+                    self._save()  # a broken file costs no step that is done
+                    raise
+                except RuntimeError as error:
+                    if not stop:
+                        raise
+                    raise self._stopped() from error  # a scheduler signalled the workers, too
                 waited += time.perf_counter() - asked
                 losses, stopping = self._step(parallel, batch, stop)
-                self.state.step += 1
-                step = self.state.step
+                self.step += 1
+                step = self.step
                 events.tick(step)
                 if step % c.log_every == 0 or step == self.total:
                     now = time.perf_counter()
@@ -147,17 +156,14 @@ class Trainer:
                     events.step(step, values, lr=self._lr(step - 1), images=c.batch, waiting=waited / (now - began))
                     waited, began = 0.0, now
                 if step % self.evaluate_every == 0 or step == self.total:
+                    self._save()  # first: whatever evaluation meets, the steps are safe
                     evaluations = self._evaluate()
                     events.evaluation(step, evaluations)
-                    self._save()
-                    began = time.perf_counter()
-                elif step % c.checkpoint_every == 0 or stopping:
+                    waited, began = 0.0, time.perf_counter()
+                elif step % c.checkpoint_every == 0:
                     self._save()
                 if stopping and step < self.total:
-                    raise StoppedError(
-                        f"stopped after step {step} of {self.total}; everything is saved in {self.run.folder}",
-                        fix=f"go on with `hub train {self.run.folder} --resume`",
-                    )
+                    raise self._stopped()
         if evaluations is None:  # resumed at the very end
             evaluations = self._evaluate()
         if self.world.first:
@@ -166,7 +172,7 @@ class Trainer:
 
     def _step(self, model: nn.Module, batch: Batch, stop: StopRequest) -> tuple[dict[str, torch.Tensor], bool]:
         """One step: its losses by ``head/name`` and whether some process was asked to stop."""
-        c, step = self.config.train, self.state.step
+        c, step = self.config.train, self.step
         # Sampled anchors and dropout are a function of (seed, step, rank): a resumed run draws the same ones.
         torch.manual_seed(derive_seed(c.seed, "step", step, self.world.rank))
         set_lr(self.optimizer, self.schedule(step))
@@ -191,12 +197,13 @@ class Trainer:
         which = ", ".join(name for name, loss in losses.items() if not bool(loss.isfinite())) or "in another process"
         kept = f"{self.run.state} holds the last good state" if self.run.state.exists() else "nothing was saved yet"
         raise NonFiniteLossError(
-            f"the loss became NaN or infinite at step {self.state.step + 1} ({which}), on the images {ids}; {kept}",
+            f"the loss became NaN or infinite at step {self.step + 1} ({which}), on the images {ids}; {kept}",
             fix="look at these images and their boxes; lower train.lr, lengthen train.warmup, or set train.clip",
         )
 
     def _evaluate(self) -> dict[str, Evaluation]:
         c = self.config
+        self.world.share(self.model.buffers())  # the running statistics that rank 0 saves
         found = evaluate(
             self.model,
             self.val_data,
@@ -207,29 +214,33 @@ class Trainer:
         )
         if self.world.first:
             figures = {head: asdict(evaluation) for head, evaluation in found.items()}
-            write_text(self.run.evaluation, json.dumps({"step": self.state.step, "heads": figures}, indent=2))
-            main = sum(e.figures[e.main] for e in found.values()) / len(found)
-            if main > self.state.best:
-                self.state.best = main
-                save(
-                    self.model,
-                    self.run.best,
-                    step=self.state.step,
-                    figures={h: e.figures for h, e in found.items()},
-                )
+            write_json(self.run.evaluation, {"step": self.step, "heads": figures})
+            defined = [value for e in found.values() if math.isfinite(value := e.figures[e.main])]
+            main = sum(defined) / len(defined) if defined else 0.0
+            if main > self.best:
+                self.best = main
+                notes = {head: e.figures for head, e in found.items()}
+                save(self.model, self.run.best, step=self.step, main=main, figures=notes)
         self.world.barrier()
         return found
 
     def _save(self) -> None:
         if not self.world.first:
             return
-        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+        if not all(bool(t.isfinite().all()) for t in self.model.state_dict().values()):
             raise NonFiniteLossError(
-                f"weights became NaN or infinite before step {self.state.step}; the last good checkpoint stays",
+                f"weights became NaN or infinite before step {self.step}; the last good checkpoint stays",
                 fix="lower train.lr, lengthen train.warmup, or set train.clip",
             )
-        save_state(self.run.state, self.model, self.optimizer, self.state, self.config.model_dump())
-        save(self.model, self.run.last, step=self.state.step)
+        save_state(self.run.state, self.model, self.optimizer, step=self.step, config=self.config.model_dump())
+        save(self.model, self.run.last, step=self.step)
+
+    def _stopped(self) -> StoppedError:
+        self._save()
+        return StoppedError(
+            f"stopped after step {self.step} of {self.total}; everything is saved in {self.run.folder}",
+            fix=f"go on with `hub train {self.run.folder} --resume`",
+        )
 
     def _lr(self, step: int) -> float:
         return scaled_lr(self.config.train) * self.schedule(step)
@@ -237,6 +248,8 @@ class Trainer:
     def _say_hello(self) -> None:
         c = self.config.train
         log.info("run folder %s", self.run.folder)
+        if self.step:
+            log.info("going on from step %d of %d", self.step, self.total)
         log.info("trunk: %s", self.model.trunk.provenance)
         section = self.config.model
         if (section.norm == "frozen" or section.freeze) and not section.pretrained and section.weights is None:

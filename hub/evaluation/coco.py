@@ -30,7 +30,7 @@ class CocoMetric:
     Classes are matched by name. Detections of a class that the dataset lacks are left out and their number is
     logged; a class of the dataset that the model lacks counts as missed.
 
-    Only packed arrays are kept, of detections and of annotations, so a metric can be pickled and sent.
+    Only packed arrays are kept. What is pickled are the detections: another process merges them into its own metric.
 
     Args:
         dataset: gives the annotations as its files have them, with crowds, areas and the smallest objects.
@@ -94,6 +94,10 @@ class CocoMetric:
                 )
             if result.image_id not in self.found:
                 self.found[result.image_id] = self._pack(result)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to merge: the detections, not the annotations that it has itself."""
+        return {"found": self.found}
 
     def merge(self, others: Sequence[Any]) -> None:
         """Take in what metrics of the same dataset and ``iou_type`` gathered in other processes."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hub.backbones.trunk import Trunk
-from hub.images import read_image, resize_image
+from hub.images import check_image, read_image, resize_image
 from hub.labels import LabelSpace
 from hub.model.batch import Batch, pad_images
 from hub.model.head import Head
@@ -54,7 +54,7 @@ class Model(nn.Module):
     @property
     def divisor(self) -> int:
         """Sides of a padded batch are multiples of this, so that every stride of the backbone is exact."""
-        return min(max(self.trunk.strides.values()), 32)
+        return self.trunk.divisor
 
     def items(self) -> list[tuple[str, Head]]:
         """The heads with their names, typed."""
@@ -71,7 +71,7 @@ class Model(nn.Module):
             return {name: head.losses(features, batch) for name, head in self.items()}
         return {name: head.predict(features, batch) for name, head in self.items()}
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: its tensors could not be changed by whoever gets the results
     def infer(self, batch: Batch, *, precision: str = "auto") -> dict[str, list[Result]]:
         """Results of a batch in pixels of the original files: head → one result an image."""
         was_training = self.training
@@ -101,16 +101,26 @@ class Model(nn.Module):
         todo = cast(list[Image], [images] if single else list(cast(Sequence[Image], images)))
         answers: dict[str, list[Result]] = {name: [] for name in self.heads}
         for start in range(0, len(todo), batch_size):
-            batch = self.prepare(todo[start : start + batch_size])
+            batch = self.prepare(todo[start : start + batch_size], first=start)
             for name, results in self.infer(batch, precision=precision).items():
                 answers[name] += results
         by_head = {name: results[0] if single else results for name, results in answers.items()}
         return next(iter(by_head.values())) if len(by_head) == 1 else by_head
 
-    def prepare(self, images: Sequence[Image]) -> Batch:
-        """Read, resize and pad images as this model's weights want them."""
+    def prepare(self, images: Sequence[Image], *, first: int = 0) -> Batch:
+        """Read, resize and pad images as this model's weights want them.
+
+        Args:
+            images: paths or (H, W, C) uint8 arrays.
+            first: number of the first image; arrays have their number as id.
+
+        Raises:
+            ImageError: a file cannot be read, or an array is of another kind.
+        """
         pixels = [
-            image if isinstance(image, np.ndarray) else read_image(image, in_chans=self.preprocessing.in_chans)
+            check_image(image, in_chans=self.preprocessing.in_chans)
+            if isinstance(image, np.ndarray)
+            else read_image(image, in_chans=self.preprocessing.in_chans)
             for image in images
         ]
         resized = [resize_image(p, self.preprocessing.resize.size(*p.shape[:2])) for p in pixels]
@@ -119,5 +129,5 @@ class Model(nn.Module):
             images=stacked,
             sizes=sizes,
             original_sizes=torch.tensor([p.shape[:2] for p in pixels]),
-            ids=[i if isinstance(image, np.ndarray) else str(Path(image)) for i, image in enumerate(images)],
+            ids=[i if isinstance(image, np.ndarray) else str(Path(image)) for i, image in enumerate(images, first)],
         )

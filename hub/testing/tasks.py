@@ -181,7 +181,8 @@ def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Resul
             json.dumps(result.to_records())
         except TypeError as error:
             raise AssertionError(f"results: to_records() is not ready for JSON: {error}") from error
-    larger = replace(case.batch, original_sizes=case.batch.original_sizes * 2)
+    # Other factors for height and width: swapped axes must not go unnoticed.
+    larger = replace(case.batch, original_sizes=case.batch.original_sizes * torch.tensor([2, 3]))
     for small, large in zip(results, case.head.results(predictions, larger), strict=True):
         if isinstance(small, Detections) and isinstance(large, Detections):
             _check_detections(small, large)
@@ -189,12 +190,12 @@ def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Resul
 
 
 def _check_detections(small: Detections, large: Detections) -> None:
-    """Answers to one prediction for a file and for one of twice its size."""
+    """Answers to one prediction for a file and for one of twice its height and three times its width."""
     height, width = small.size
     limit = torch.tensor([width, height, width, height]) + 1e-3
     inside = bool(((small.boxes >= -1e-3) & (small.boxes <= limit)).all())
     assert inside, f"results: boxes outside the file of {width}×{height} pixels"
-    scaled = torch.allclose(large.boxes, small.boxes * 2, atol=1e-2)
+    scaled = torch.allclose(large.boxes, small.boxes * torch.tensor([3.0, 2, 3, 2]), atol=1e-2)
     assert scaled, "results: boxes are not in pixels of the file: they do not grow with original_sizes"
     assert bool((small.scores[:-1] >= small.scores[1:]).all()), "results: scores are not in falling order"
     assert bool((small.labels < len(small.label_space)).all()), "results: a label beyond the label space"
@@ -244,6 +245,8 @@ def _check_options(case: _Case) -> None:
     else:
         raise AssertionError(f"the option {wrong!r} does not exist, but is accepted; derive Options from hub.Options")
     assert wrong in message, f"the error about the option {wrong!r} does not name it: {message}"
+    suggested = known in message.partition("fix:")[0].replace(wrong, "")
+    assert suggested or not type(case.head).Options.model_fields, f"no suggestion for the option {wrong!r}: {message}"
 
 
 def _check_state_dict(case: _Case) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from hub.errors import SaveError
+from hub.files import write_atomic
 
 
 def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
@@ -30,24 +30,5 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
     format = Image.registered_extensions().get(path.suffix.lower())
     if format not in Image.SAVE:
         raise SaveError(f"{path}: cannot write images as {path.suffix!r}", fix="use .png or .jpg")
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
-            pixels = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
-            Image.fromarray(pixels).save(file, format=format, quality=92)
-        temporary.chmod(0o666 & ~_umask())  # a temporary file starts as its owner's alone
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SaveError(f"{path} cannot be written: {error}", fix="check the folder and the free space") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    pixels = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    return write_atomic(path, lambda temporary: Image.fromarray(pixels).save(temporary, format=format, quality=92))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from hub.backbones.trunk import Provenance
 from hub.errors import CheckpointError, CheckpointMismatchError
-from hub.files import write_atomic
+from hub.files import to_json, write_atomic
 from hub.model import Model, Recipe, build
 from hub.preprocessing import Preprocessing
 
@@ -42,7 +43,14 @@ def save(model: Model, path: str | os.PathLike[str], **notes: Any) -> Path:
         "notes": notes,
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    return write_atomic(path, lambda temporary: save_file(tensors, temporary, {_KEY: json.dumps(header)}))
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(tensors, temporary, {_KEY: to_json(header)})
+        except SafetensorError as error:  # its only sign of a full disk is the system's error number in the text
+            raise OSError(errno.ENOSPC if "os error 28" in str(error) else errno.EIO, str(error)) from error
+
+    return write_atomic(path, write)
 
 
 def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -42,7 +42,7 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
     """Start ``model`` from another model's checkpoint.
 
     What has the same name and shape is copied. Where a head keeps rows for each class, the rows of labels that both
-    models know are copied by label name, whatever their index.
+    models know are copied by label name, whatever their index. Preprocessing and provenance come along.
 
     Args:
         model: changed in place.
@@ -53,6 +53,12 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
         CheckpointMismatchError: its backbone is another one; the model is left as it was.
     """
     other = load(source)
+    if other.preprocessing.in_chans != model.preprocessing.in_chans:
+        raise CheckpointMismatchError(
+            f"{source} takes images of {other.preprocessing.in_chans} channels, "
+            f"the new model {model.preprocessing.in_chans}",
+            fix="set in_chans to that of the checkpoint",
+        )
     report = TransferReport()
     theirs, own = other.state_dict(), model.state_dict()
     weights = dict(model.trunk.body.named_parameters(prefix="trunk.body"))
@@ -81,6 +87,9 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
             else:
                 tensor.copy_(theirs[name])
                 report.kept.append(name)
+    # Preprocessing belongs to the weights; only the size of the images is the new model's own.
+    model.preprocessing = replace(other.preprocessing, resize=model.preprocessing.resize)
+    model.trunk.provenance = other.trunk.provenance
     if not report.kept:
         raise CheckpointMismatchError(
             f"{source} ({other.recipe.name}) shares no weights with {model.recipe.name}",

@@ -47,7 +47,7 @@ class FasterRCNNOptions(Options):
     pool_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5")
     anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
     anchor_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
-    anchor_strides: AnchorStrides = "image"
+    anchor_strides: AnchorStrides = "level"
     rpn_candidates_train: Count = 2000
     rpn_candidates_test: Count = 1000
     rpn_proposals_train: Count = 2000

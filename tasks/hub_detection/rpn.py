@@ -102,9 +102,9 @@ class RPN(nn.Module):
         """
         logits, offsets = [], []
         for feature in features:
-            hidden = F.relu(self.conv(feature), inplace=True)
-            logits.append(self.objectness(hidden).permute(0, 2, 3, 1).flatten(1))
-            offsets.append(self.offsets(hidden).permute(0, 2, 3, 1).reshape(len(feature), -1, 4))
+            hidden = F.relu(_detached(self.conv, feature), inplace=True)
+            logits.append(_detached(self.objectness, hidden).permute(0, 2, 3, 1).flatten(1))
+            offsets.append(_detached(self.offsets, hidden).permute(0, 2, 3, 1).reshape(len(feature), -1, 4))
         return DensePredictions(logits, offsets, self.anchors([(f.shape[2], f.shape[3]) for f in features], image))
 
     def look_at(self, features: Sequence[Tensor], anchors: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,3 +176,13 @@ class RPN(nn.Module):
             "loss_rpn_objectness": objectness_loss(logits, drawn.positive, drawn.valid),
             "loss_rpn_box": box_loss(offsets, wanted, drawn.positive, drawn.valid, beta=self.beta),
         }
+
+
+def _detached(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """A convolution with parameters cut off from the graph.
+
+    Older versions of torch cache autocast's copies of parameters made without gradients, and would give them to
+    `RPN.look_at`, which needs gradients (https://github.com/pytorch/pytorch/issues/112583).
+    """
+    assert layer.bias is not None
+    return F.conv2d(x, layer.weight.detach(), layer.bias.detach(), padding=layer.kernel_size[0] // 2)

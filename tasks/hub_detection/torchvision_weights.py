@@ -103,7 +103,8 @@ def load_fasterrcnn(
     """Convert torchvision's weights and load them into a model with a ``faster-rcnn`` head.
 
     Args:
-        model: changed in place.
+        model: changed in place. Created with ``anchor_strides="image"`` it gives torchvision's boxes for images of
+            any size; the default differs by some pixels in p6 where that level's size is rounded up.
         state_dict, bn_eps, classes: see `convert_fasterrcnn`.
 
     Raises:

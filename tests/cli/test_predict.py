@@ -10,7 +10,7 @@ from PIL import Image
 import hub
 from hub.cli import main
 from hub.engine.predict import image_ids
-from hub.errors import AnnotationError
+from hub.errors import AnnotationError, ImageError
 from hub.images import ResizeRule
 from hub.model import Model
 from hub.weights import save
@@ -102,5 +102,15 @@ def test_one_image_or_many_in_python(model: Path, tmp_path: Path) -> None:
     many = loaded.predict(paths, batch_size=2, precision="fp32")
     assert [r.size for r in many] == [(30, 50), (31, 50), (32, 50)]
     assert [r.image_id for r in many] == [str(p) for p in paths]
+    arrays = [np.asarray(Image.open(p)) for p in paths]
+    assert [r.image_id for r in loaded.predict(arrays, batch_size=2)] == [0, 1, 2]
+    many[0].boxes += 1  # results are the user's to change
+    many[0].boxes -= 1
     one = loaded.predict(np.asarray(Image.open(paths[0])), precision="fp32")
     assert np.allclose(one.boxes, many[0].boxes, atol=1e-2)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8)])
+def test_an_array_that_is_no_image_is_refused(model: Path, bad: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="is no image for this model"):
+        hub.load(model).predict(bad)

@@ -40,10 +40,7 @@ def start(config: Config, folder: Path) -> Trainer:
 
 def go_on(config: Config, folder: Path) -> Trainer:
     run = Run(folder)
-    content = run.resume(config)
-    trainer = Trainer(config, run, ALONE)
-    trainer.resume(content)
-    return trainer
+    return Trainer(config, run, ALONE, resume=run.resume(config))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -55,7 +52,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, how: Callable[[], ob
     original = Trainer._step
 
     def step(self: Trainer, *args: object) -> object:
-        if self.state.step == steps - 1:
+        if self.step == steps - 1:
             how()
         return original(self, *args)  # type: ignore[arg-type]
 
@@ -130,9 +127,8 @@ def test_a_truncated_training_checkpoint_is_named(straight: Path, config: Make, 
 
 def test_a_checkpoint_of_another_model_is_refused(straight: Path, config: Make, tmp_path: Path) -> None:
     content = Run(straight).resume(config())
-    trainer = Trainer(config("model.channels=24"), Run(tmp_path), ALONE)
     with pytest.raises(CheckpointMismatchError, match="holds another model"):
-        trainer.resume(content)
+        Trainer(config("model.channels=24"), Run(tmp_path), ALONE, resume=content)
 
 
 def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +148,62 @@ def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, mon
     content = torch.load(tmp_path / "last.pt", weights_only=True)
     assert content["step"] == 2
     assert all(w.isfinite().all() for w in content["model"].values())
+
+
+@pytest.mark.parametrize("function", ["hub.weights.checkpoint.save_file", "hub.engine.events.json.dumps"])
+def test_a_full_disk_anywhere_gives_a_readable_message(
+    config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    import errno
+
+    from safetensors import SafetensorError
+
+    def fail(*args: object, **kwargs: object) -> str:
+        if "save_file" in function:
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trainer = start(config(), tmp_path)
+    monkeypatch.setattr(function, fail)
+    with pytest.raises(SaveError, match="no space left"):
+        trainer.fit()
+
+
+def test_a_broken_image_costs_no_step_that_is_done(config: Make, shapes: Path, tmp_path: Path) -> None:
+    import shutil
+
+    root = tmp_path / "shapes"
+    shutil.copytree(shapes, root)
+    trainer = start(config(f"data.root={root}", "train.checkpoint_every=100"), tmp_path / "run")
+    _, _, indices = next(trainer.sampler.stream(2))
+    broken = trainer.train_data.path(indices[0])  # type: ignore[attr-defined]
+    seen = {i for step in (0, 1) for i in next(trainer.sampler.stream(step))[2]}
+    assert indices[0] not in seen
+    broken.write_bytes(b"no image")
+    with pytest.raises(DataError, match=broken.name):
+        trainer.fit()
+    assert torch.load(tmp_path / "run/last.pt", weights_only=True)["step"] == 2
+
+
+def test_labels_of_the_validation_data_are_checked_before_the_first_step(
+    config: Make, shapes: Path, tmp_path: Path
+) -> None:
+    content = json.loads((shapes / "annotations/instances_val.json").read_text())
+    content["categories"].append({"id": 99, "name": "hexagon"})
+    (tmp_path / "val.json").write_text(json.dumps(content))
+    val = f"data.val={{format: coco, root: {tmp_path}, images: {shapes / 'val'}, annotations: val.json}}"
+    with pytest.raises(LabelMismatchError, match="does not know: hexagon"):
+        start(config(val), tmp_path / "run")
+
+
+def test_a_run_resumes_without_the_weights_that_it_began_with(straight: Path, config: Make, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(straight, tmp_path / "old")
+    chosen = config(f"model.weights={tmp_path / 'old'}", "train.steps=2")
+    start(chosen, tmp_path / "run").fit()
+    shutil.rmtree(tmp_path / "old")
+    assert go_on(chosen, tmp_path / "run").step == 2
 
 
 def test_a_full_disk_stops_with_the_old_checkpoint_whole(
@@ -189,6 +241,7 @@ def test_a_full_disk_stops_with_the_old_checkpoint_whole(
         (["model.weights=/nowhere"], CheckpointError, "/nowhere does not exist"),
         (["model.heads={faster-rcnn: {roi_sample: 3}}"], HubError, "Did you mean roi_samples"),
         (["model.heads={mask-rcnn: {}}"], HubError, "not a head of"),
+        (["model.labels={faster-rcn: [a]}"], ConfigError, "Did you mean faster-rcnn"),
     ],
 )
 def test_mistakes_are_found_before_the_first_step(
@@ -203,6 +256,9 @@ def test_a_new_run_never_overwrites_an_old_one(tmp_path: Path) -> None:
     assert Run.new(tmp_path / "a").folder == tmp_path / "a"
     write_text(tmp_path / "a/config.yaml", "")
     assert Run.new(tmp_path / "a").folder == tmp_path / "a-2"
+    assert Run.latest(tmp_path / "a").folder == tmp_path / "a"
+    write_text(tmp_path / "a-2/config.yaml", "")
+    assert Run.latest(tmp_path / "a").folder == tmp_path / "a-2"
 
 
 def test_fine_tuning_starts_from_the_weights_of_a_run(straight: Path, config: Make, tmp_path: Path) -> None:

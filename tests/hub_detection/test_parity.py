@@ -38,6 +38,7 @@ THEIR_ALL: dict[str, Any] = {
     "rpn_post_nms_top_n_train": 200,
     "rpn_post_nms_top_n_test": 200,
 }
+ALL["anchor_strides"] = "image"  # as torchvision, where p6 is rounded up
 SIZES = [(80, 160), (96, 140)]  # padded to 96 × 160: p6 is rounded up along both sides
 
 

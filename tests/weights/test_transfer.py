@@ -6,13 +6,26 @@ import pytest
 import torch
 
 import hub
+from hub.backbones.trunk import Provenance
 from hub.errors import CheckpointMismatchError
+from hub.images import ResizeRule
 from hub.model import Model
+from hub.preprocessing import Preprocessing
 from hub.weights import save, transfer
 
 
 def detector(labels: list[str], backbone: str = "resnet18", **options: object) -> Model:
     return hub.create(f"faster-rcnn/{backbone}-fpn", labels=labels, channels=16, **{"box_head_width": 32, **options})
+
+
+def test_preprocessing_and_provenance_come_with_the_weights(tmp_path: Path) -> None:
+    source, model = detector(["cat"]), detector(["cat"])
+    source.preprocessing = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3, resize=ResizeRule(100, 100))
+    source.trunk.provenance = Provenance("resnet18", "tv_in1k", "somewhere", "bsd-3-clause")
+    transfer(model, save(source, tmp_path / "a.safetensors"))
+    assert model.preprocessing.mean == (0.5,) * 3
+    assert model.preprocessing.resize == ResizeRule()
+    assert model.trunk.provenance == source.trunk.provenance
 
 
 def test_class_rows_follow_their_names_and_the_report_says_so(tmp_path: Path) -> None:
