@@ -41,7 +41,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(SaveError, match=r"a\.png cannot be written: .*No space left"):
+    with pytest.raises(SaveError, match=r"no space left on the disk while writing .*a\.png"):
         write_image(path, 255 - PIXELS)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
     assert (read_image(path) == PIXELS).all()
@@ -56,5 +56,5 @@ def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path: Path,
 
 def test_a_file_in_the_place_of_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SaveError, match="cannot be written"):
+    with pytest.raises(SaveError, match="cannot write"):
         write_image(tmp_path / "file" / "a.png", PIXELS)
