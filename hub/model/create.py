@@ -133,7 +133,9 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         )
         for task, cls in classes.items()
     }
-    return Model(trunk, heads, recipe, trunk.preprocessing)
+    # Every option is kept, the defaults too: a checkpoint must not change with the defaults of a later version.
+    resolved = {task: chosen.model_dump(mode="json") for task, chosen in options.items()}
+    return Model(trunk, heads, replace(recipe, heads=resolved), trunk.preprocessing)
 
 
 def head_class(task: str) -> type[Head]:

@@ -16,7 +16,7 @@ class Recipe:
     Args:
         name: ``task[+task…]/backbone[.tag][-neck]``.
         labels: head → its label space.
-        heads: head → its options.
+        heads: head → its options, all of them once the model is built.
         in_chans, norm, freeze, channels, backbone, neck: as in `hub.backbones.create_trunk`.
     """
 

@@ -26,6 +26,7 @@ def test_a_loaded_model_needs_no_config_and_predicts_the_same(model: Model, tmp_
     path = save(model, tmp_path / "best.safetensors", step=7)
     again = load(path)
     assert again.recipe == model.recipe
+    assert again.recipe.heads["faster-rcnn"]["roi_samples"] == 512, "defaults are kept as well"
     assert again.labels["faster-rcnn"].ids == (17, 18)
     assert again.preprocessing == model.preprocessing
     assert again.trunk.provenance == model.trunk.provenance
