@@ -16,6 +16,7 @@ from hub.precision import has_bf16
 
 
 def main() -> None:
+    """Compare and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--batch", type=int, default=2, help="images a step (default: 2)")
     parser.add_argument("--size", type=int, nargs=2, default=(400, 533), metavar=("H", "W"), help="default: 400 533")
