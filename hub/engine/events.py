@@ -20,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from torch.utils.tensorboard import SummaryWriter
 
 from hub.engine.run import Run
@@ -49,10 +50,11 @@ class Events:
         _forget_after(start, run.metrics)
         self._file = run.metrics.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(run.folder), purge_step=start + 1 if start else None)
+        one_line = Column(no_wrap=True)  # 80 columns hold it all
         self._progress = Progress(
-            TextColumn("[bold]train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(), TextColumn("<"), TimeRemainingColumn(),
-            console=self.console, disable=not self.console.is_terminal,
+            TextColumn("[bold]train"), BarColumn(bar_width=12), MofNCompleteColumn(table_column=one_line),
+            TextColumn("{task.fields[note]}", table_column=one_line), TimeElapsedColumn(), TextColumn("<"),
+            TimeRemainingColumn(), console=self.console, disable=not self.console.is_terminal,
         )  # fmt: skip
         self._task = self._progress.add_task("train", total=total, completed=start, note="")
         self._total = total
@@ -90,7 +92,7 @@ class Events:
         now = time.perf_counter()
         speed = images * (step - self._mark[1]) / max(now - self._mark[0], 1e-9)
         self._mark = (now, step)
-        note = f"loss {losses['total']:.3f}  lr {lr:.2e}  {speed:.1f} images/s"
+        note = f"loss {losses['total']:.3f} lr {lr:.1e} {speed:.1f} im/s"
         if waiting > 0.2:
             note += f"  [yellow]{waiting:.0%} waiting for data[/yellow]"
         self._progress.update(self._task, completed=step, note=note)
