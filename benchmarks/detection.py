@@ -13,7 +13,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 import hub
 from hub.model import Batch, InstanceTargets, Model, pad_images
 from hub.precision import autocast
-from hub_detection.torchvision_weights import load_fasterrcnn
+from hub_detection.torchvision_weights import load_rcnn
 
 CLASSES = 80
 
@@ -48,7 +48,7 @@ def make_models(batch: Batch) -> tuple[Model, FasterRCNN]:
     theirs.backbone.load_state_dict(body.state_dict())
     labels = [f"class {i}" for i in range(CLASSES)]
     ours = hub.create("faster-rcnn/resnet50-fpn", labels=labels, norm="frozen", freeze=2, anchor_strides="image")
-    load_fasterrcnn(ours, theirs.state_dict())
+    load_rcnn(ours, theirs.state_dict())
     return ours, theirs
 
 

@@ -67,6 +67,8 @@ class Trainer:
         self.model = build_model(config, self.train_data, pretrained=resume is None)
         for name, head in self.model.items():
             check_labels(name, head, self.val_data)
+            for data in (self.train_data, self.val_data):
+                head.check_dataset(data)
         if config.model.weights is not None and resume is None:
             log.info("weights from %s:\n%s", config.model.weights, transfer(self.model, config.model.weights))
         self.model.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -114,6 +114,14 @@ class Head(nn.Module, ABC):
     def draw(self, image: np.ndarray, result: Any, *, score: float = 0.5) -> np.ndarray:
         """A copy of the image, (H, W, 3) uint8 RGB, with the result drawn on it."""
 
+    def check_dataset(self, dataset: Any) -> None:
+        """Refuse a `hub.data.Dataset` that this head cannot learn from or be scored on; called before the first step.
+
+        Raises:
+            DataError: names what does not fit, and the option or the data to change.
+        """
+        return
+
     def class_rows(self) -> dict[str, ClassRows]:
         """The parameters that have rows for each class, so that weights move to other labels by name."""
         return {}

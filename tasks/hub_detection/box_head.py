@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,7 +11,8 @@ from torch import Tensor, nn
 from hub import ClassRows, InstanceTargets
 from hub_detection.box_coder import BoxCoder
 from hub_detection.boxes import at_least, clip_boxes, pick
-from hub_detection.losses import box_loss, class_loss
+from hub_detection.layers import Norm, conv_tower
+from hub_detection.losses import box_loss, class_loss, giou_box_loss
 from hub_detection.nms import nms
 from hub_detection.roi_sampler import RoIs
 from hub_detection.rpn import Proposals
@@ -17,15 +20,23 @@ from hub_detection.rpn import Proposals
 _MIN_SIDE = 1e-2  # pixels; smaller detections are dropped
 
 
+BoxLoss = Literal["smooth_l1", "giou"]
+
+
 class BoxHead(nn.Module):
-    """Two fully connected layers, then a score for each class and a box for each class.
+    """Convolutions and fully connected layers, then a score for each class and a box for each class.
 
     Args:
         channels: of the pooled features.
-        pooled_size: side of the pooled grid.
-        width: of the hidden layers.
         classes: without background, which is class 0 inside this module.
         coder: of the boxes.
+        pooled_size: side of the pooled grid.
+        convs: 3 × 3 convolutions first.
+        norm: after each of them.
+        fcs: fully connected layers after them, at least 1.
+        conv_width, width: of the convolutions and of the fully connected layers.
+        agnostic: one box for all classes, as in a cascade.
+        loss: of the boxes: smooth L1 of the offsets, or GIoU of the boxes.
         beta: of the smooth L1 loss.
     """
 
@@ -34,26 +45,37 @@ class BoxHead(nn.Module):
         channels: int,
         classes: int,
         *,
-        pooled_size: int = 7,
-        width: int = 1024,
         coder: BoxCoder,
+        pooled_size: int = 7,
+        convs: int = 0,
+        norm: Norm = "none",
+        fcs: int = 2,
+        conv_width: int = 256,
+        width: int = 1024,
+        agnostic: bool = False,
+        loss: BoxLoss = "smooth_l1",
         beta: float = 1 / 9,
     ) -> None:
         super().__init__()
         self.classes = classes
         self.coder = coder
+        self.agnostic = agnostic
+        self.loss = loss
         self.beta = beta
-        self.fc6 = nn.Linear(pooled_size**2 * channels, width)
-        self.fc7 = nn.Linear(width, width)
+        self.convs = conv_tower(channels, conv_width, convs, norm=norm)
+        flat = pooled_size**2 * (conv_width if convs else channels)
+        # fc6, fc7: the names of VGG's layers, which the first detectors took over with their weights.
+        self.fcs = [f"fc{6 + i}" for i in range(fcs)]
+        for i, name in enumerate(self.fcs):
+            self.add_module(name, nn.Linear(width if i else flat, width))
+            nn.init.kaiming_uniform_(self.get_submodule(name).weight, a=1)  # type: ignore[arg-type]
         self.cls_score = nn.Linear(width, classes + 1)
-        self.bbox_pred = nn.Linear(width, (classes + 1) * 4)
-        for layer in (self.fc6, self.fc7):
-            nn.init.kaiming_uniform_(layer.weight, a=1)
+        self.bbox_pred = nn.Linear(width, 4 if agnostic else (classes + 1) * 4)
         # Small, so that at the start all classes are alike and boxes stay where they are (ibid., section 4).
         nn.init.normal_(self.cls_score.weight, std=0.01)
         nn.init.normal_(self.bbox_pred.weight, std=0.001)
-        for layer in (self.fc6, self.fc7, self.cls_score, self.bbox_pred):
-            nn.init.zeros_(layer.bias)
+        for layer in (*map(self.get_submodule, self.fcs), self.cls_score, self.bbox_pred):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, pooled: Tensor, batch: int) -> tuple[Tensor, Tensor]:
         """Look at pooled boxes.
@@ -63,27 +85,32 @@ class BoxHead(nn.Module):
             batch: B.
 
         Returns:
-            Logits (B, R, classes + 1) and offsets (B, R, classes + 1, 4).
+            Logits (B, R, classes + 1) and offsets (B, R, classes + 1, 4), or (B, R, 1, 4) if class-agnostic.
         """
-        hidden = F.relu(self.fc6(pooled.permute(0, 2, 3, 1).flatten(1)), inplace=True)
-        hidden = F.relu(self.fc7(hidden), inplace=True)
+        hidden = self.convs(pooled).permute(0, 2, 3, 1).flatten(1)
+        for name in self.fcs:
+            hidden = F.relu(self.get_submodule(name)(hidden), inplace=True)
         logits = self.cls_score(hidden).view(batch, -1, self.classes + 1)
-        return logits, self.bbox_pred(hidden).view(*logits.shape, 4)
+        return logits, self.bbox_pred(hidden).view(*logits.shape[:2], -1, 4)
 
     def losses(self, logits: Tensor, offsets: Tensor, rois: RoIs, targets: InstanceTargets) -> dict[str, Tensor]:
         """``loss_classifier`` and ``loss_box`` (ibid., equation 1), float32 scalars."""
-        chosen = rois.labels[..., None, None].expand(-1, -1, 1, 4)
-        wanted = self.coder.encode(pick(targets.boxes, rois.matched), rois.boxes)
-        return {
-            "loss_classifier": class_loss(logits, rois.labels, rois.valid),
-            "loss_box": box_loss(
-                offsets.gather(2, chosen).squeeze(2), wanted, rois.positive, rois.valid, beta=self.beta
-            ),
-        }
+        if self.agnostic:
+            own = offsets.squeeze(2)
+        else:
+            own = offsets.gather(2, rois.labels[..., None, None].expand(-1, -1, 1, 4)).squeeze(2)
+        objects = pick(targets.boxes, rois.matched)
+        if self.loss == "giou":
+            moved = self.coder.decode(own, rois.boxes)
+            loss = giou_box_loss(moved, objects, rois.positive, rois.valid)
+        else:
+            wanted = self.coder.encode(objects, rois.boxes)
+            loss = box_loss(own, wanted, rois.positive, rois.valid, beta=self.beta)
+        return {"loss_classifier": class_loss(logits, rois.labels, rois.valid), "loss_box": loss}
 
     def detections(
         self,
-        logits: Tensor,
+        scores: Tensor,
         offsets: Tensor,
         proposals: Proposals,
         sizes: Tensor,
@@ -95,7 +122,8 @@ class BoxHead(nn.Module):
         """The objects of each image, best first.
 
         Args:
-            logits, offsets: from `forward`.
+            scores: (B, R, classes + 1) float32, the softmax of `forward`'s logits.
+            offsets: from `forward`.
             proposals: that they belong to.
             sizes: (B, 2) height and width of the images in pixels; boxes are clipped to them.
             score_threshold: a class with a lower score is not an object.
@@ -107,10 +135,12 @@ class BoxHead(nn.Module):
             and ``valid`` (B, D) bool; zeros where not valid.
         """
         # Background goes before the boxes are decoded, and each class of each box is a candidate of its own.
-        scores = logits.float().softmax(-1)[..., 1:]
-        boxes = clip_boxes(self.coder.decode(offsets[..., 1:, :], proposals.boxes[..., None, :]), sizes)
+        scores = scores[..., 1:]
+        own = offsets if self.agnostic else offsets[..., 1:, :]
+        boxes = clip_boxes(self.coder.decode(own, proposals.boxes[..., None, :]), sizes)
+        boxes = boxes.expand(-1, -1, self.classes, -1)
         valid = (scores > score_threshold) & at_least(boxes, _MIN_SIDE) & proposals.valid[..., None]
-        labels = torch.arange(self.classes, device=logits.device).repeat(logits.shape[1])
+        labels = torch.arange(self.classes, device=scores.device).repeat(scores.shape[1])
         boxes, scores = boxes.flatten(1, 2), scores.flatten(1)
         index, found = nms(boxes, scores, labels, valid.flatten(1), nms_threshold, keep)
         return {
@@ -122,7 +152,7 @@ class BoxHead(nn.Module):
 
     def class_rows(self) -> dict[str, ClassRows]:
         """Where each class's rows are; see `hub.Head.class_rows`."""
-        widths = {"cls_score": 1, "bbox_pred": 4}
+        widths = {"cls_score": 1} if self.agnostic else {"cls_score": 1, "bbox_pred": 4}
         return {
             f"{layer}.{part}": ClassRows(offset=1, width=width)
             for layer, width in widths.items()

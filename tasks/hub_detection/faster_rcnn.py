@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
-from hub import Batch, ClassRows, Detections, Features, Head, LabelSpace, Metric
+from hub import Batch, ClassRows, Detections, Features, Head, InstanceTargets, LabelSpace, Metric
 from hub.errors import OptionError
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
@@ -16,8 +16,9 @@ from hub_detection.matcher import Matcher
 from hub_detection.options import FasterRCNNOptions
 from hub_detection.results import detections
 from hub_detection.roi_align import RoIAlign
-from hub_detection.roi_sampler import RoISampler
-from hub_detection.rpn import RPN
+from hub_detection.roi_branch import RoIBranch
+from hub_detection.roi_sampler import RoIs, RoISampler
+from hub_detection.rpn import RPN, Proposals
 from hub_detection.targets import instance_targets
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 class FasterRCNN(Head):
     """A region proposal network, and a head that classifies and refines its boxes.
+
+    Other two-stage heads derive from it: they add branches that look at the boxes (`roi_branches`), or put another
+    second stage in the place of `box_losses` and `box_detections`.
 
     Args:
         channels: level → channels; the same for all levels.
@@ -37,8 +41,9 @@ class FasterRCNN(Head):
         OptionError: levels of different widths, or that boxes cannot be pooled from.
     """
 
-    Options = FasterRCNNOptions
+    Options: ClassVar[type[FasterRCNNOptions]] = FasterRCNNOptions
     needs = frozenset({"boxes"})
+    options: FasterRCNNOptions
 
     def __init__(
         self,
@@ -51,7 +56,7 @@ class FasterRCNN(Head):
         widths = {channels[level] for level in options.anchor_levels}
         if len(widths) > 1:
             raise OptionError(
-                f"faster-rcnn reads levels of one width, not {dict(channels)}",
+                f"a two-stage head reads levels of one width, not {dict(channels)}",
                 fix="use a pyramid, as in faster-rcnn/resnet50-fpn",
             )
         (width,) = widths
@@ -66,6 +71,7 @@ class FasterRCNN(Head):
             width,
             anchors,
             Matcher(o.rpn_fg_iou, o.rpn_bg_iou, best_too=True),
+            convs=o.rpn_convs,
             samples=o.rpn_samples,
             positive_fraction=o.rpn_positive_fraction,
             nms_threshold=o.rpn_nms_threshold,
@@ -78,14 +84,7 @@ class FasterRCNN(Head):
             sampling_ratio=o.sampling_ratio,
             aligned=o.aligned,
         )
-        self.box_head = BoxHead(
-            width,
-            len(labels),
-            pooled_size=o.pooled_size,
-            width=o.box_head_width,
-            coder=BoxCoder(o.box_weights),
-            beta=o.smooth_l1_beta,
-        )
+        self.make_box_heads(width)
         self.anchor_levels, self.pool_levels = o.anchor_levels, o.pool_levels
         self.training_limits = {"candidates": o.rpn_candidates_train, "keep": o.rpn_proposals_train}
         self.test_limits = {"candidates": o.rpn_candidates_test, "keep": o.rpn_proposals_test}
@@ -100,38 +99,89 @@ class FasterRCNN(Head):
         """The levels that anchors live on."""
         return options.anchor_levels
 
+    def make_box_heads(self, width: int) -> None:
+        """Build the second stage's layers for levels of this width."""
+        self.box_head = self.make_box_head(width, self.options.box_weights)
+
+    def make_box_head(
+        self, width: int, weights: tuple[float, float, float, float], *, agnostic: bool = False
+    ) -> BoxHead:
+        """One box head as the options want it."""
+        o = self.options
+        return BoxHead(
+            width,
+            len(self.labels),
+            coder=BoxCoder(weights),
+            pooled_size=o.pooled_size,
+            convs=o.box_head_convs,
+            norm=o.box_head_norm,
+            fcs=o.box_head_fcs,
+            conv_width=o.box_head_conv_width,
+            width=o.box_head_width,
+            agnostic=agnostic,
+            loss=o.box_loss,
+            beta=o.smooth_l1_beta,
+        )
+
+    def roi_branches(self) -> Sequence[RoIBranch]:
+        """What else is said about each object."""
+        return ()
+
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """The four losses of a batch.
+        """The losses of a batch.
 
         Args:
             features: level → (B, C, H, W).
             batch: with instances.
 
         Returns:
-            ``loss_rpn_objectness``, ``loss_rpn_box``, ``loss_classifier`` and ``loss_box``, float32 scalars.
+            ``loss_rpn_objectness`` and ``loss_rpn_box``, those of `box_losses` and of each branch, float32 scalars.
 
         Raises:
             DataError: the batch has no instances.
         """
         targets = instance_targets(batch)
-        levels = [features[level] for level in self.anchor_levels]
+        levels = self.rpn.embed([features[level] for level in self.anchor_levels])
         dense = self.rpn(levels, _padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.training_limits)
+        pooled_from = [features[level] for level in self.pool_levels]
+        rois, of_boxes = self.box_losses(pooled_from, proposals, targets, batch.sizes)
+        losses = {**self.rpn.losses(levels, dense.anchors, targets), **of_boxes}
+        for branch in self.roi_branches():
+            losses |= branch.losses(pooled_from, rois, targets)
+        return losses
+
+    def box_losses(
+        self, features: Sequence[Tensor], proposals: Proposals, targets: InstanceTargets, sizes: Tensor
+    ) -> tuple[RoIs, dict[str, Tensor]]:
+        """The second stage's losses, ``loss_classifier`` and ``loss_box``, and the boxes that it learned from.
+
+        Args:
+            features: of each level to pool from (B, C, H, W).
+            proposals: of the RPN.
+            targets: from `instance_targets`.
+            sizes: (B, 2) height and width of the images in pixels.
+        """
         rois = self.roi_sampler(proposals, targets)
-        pooled = self.box_pool([features[level] for level in self.pool_levels], rois.boxes)
-        logits, offsets = self.box_head(pooled, len(batch))
-        return {
-            **self.rpn.losses(levels, dense.anchors, targets),
-            **self.box_head.losses(logits, offsets, rois, targets),
-        }
+        logits, offsets = self.box_head(self.box_pool(features, rois.boxes), len(sizes))
+        return rois, self.box_head.losses(logits, offsets, rois, targets)
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """The objects found; shapes as in `BoxHead.detections`, in pixels of the resized images."""
-        dense = self.rpn([features[level] for level in self.anchor_levels], _padded_size(batch))
+        """The objects found, in pixels of the resized images: as `BoxHead.detections`, and what each branch adds."""
+        levels = self.rpn.embed([features[level] for level in self.anchor_levels])
+        dense = self.rpn(levels, _padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.test_limits)
-        pooled = self.box_pool([features[level] for level in self.pool_levels], proposals.boxes)
-        logits, offsets = self.box_head(pooled, len(batch))
-        return self.box_head.detections(logits, offsets, proposals, batch.sizes, **self.detection_limits)
+        pooled_from = [features[level] for level in self.pool_levels]
+        found = self.box_detections(pooled_from, proposals, batch.sizes)
+        for branch in self.roi_branches():
+            found |= branch.predict(pooled_from, found)
+        return found
+
+    def box_detections(self, features: Sequence[Tensor], proposals: Proposals, sizes: Tensor) -> dict[str, Tensor]:
+        """The objects found; arguments as in `box_losses`, answers as in `BoxHead.detections`."""
+        logits, offsets = self.box_head(self.box_pool(features, proposals.boxes), len(sizes))
+        scores = logits.float().softmax(-1)
+        return self.box_head.detections(scores, offsets, proposals, sizes, **self.detection_limits)
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
         """One `hub.Detections` an image, on the CPU, boxes in pixels of the original files."""
@@ -150,8 +200,13 @@ class FasterRCNN(Head):
         return draw_detections(image, result, score=score)
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """The rows of the box head's two predictors."""
-        return {f"box_head.{name}": rows for name, rows in self.box_head.class_rows().items()}
+        """The rows of the predictors of every part that has classes."""
+        return {
+            f"{path}.{name}": rows
+            for path, part in self.named_modules()
+            if isinstance(part, BoxHead | RoIBranch)
+            for name, rows in part.class_rows().items()
+        }
 
 
 def _padded_size(batch: Batch) -> tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub_detection.giou import giou_loss
+
 
 def mean_over(values: Tensor, counts: Tensor) -> Tensor:
     """The mean of those ``values`` that count; 0, with gradients of 0, if none does.
@@ -52,3 +54,13 @@ def box_loss(offsets: Tensor, targets: Tensor, positive: Tensor, valid: Tensor, 
     """
     values = F.smooth_l1_loss(offsets.float(), targets, beta=beta, reduction="none").sum(-1)
     return (values * positive).sum() / valid.sum().clamp(min=1)
+
+
+def giou_box_loss(boxes: Tensor, targets: Tensor, positive: Tensor, valid: Tensor) -> Tensor:
+    """Generalised IoU loss summed over positive boxes, divided by the number of valid ones, as `box_loss`.
+
+    Args:
+        boxes, targets: (B, S, 4) float32 x1 y1 x2 y2 in pixels.
+        positive, valid: (B, S) bool.
+    """
+    return (giou_loss(boxes, targets) * positive).sum() / valid.sum().clamp(min=1)

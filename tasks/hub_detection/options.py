@@ -8,6 +8,8 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from hub import Options
 from hub_detection.anchors import AnchorStrides
+from hub_detection.box_head import BoxLoss
+from hub_detection.layers import Norm
 
 Count = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -23,6 +25,7 @@ class FasterRCNNOptions(Options):
         anchor_sizes: for each level the square root of its anchors' areas, in pixels.
         anchor_ratios: height / width of the anchors.
         anchor_strides: ``"image"`` as torchvision or ``"level"`` as detectron2; see `AnchorGenerator`.
+        rpn_convs: layers of 3 × 3 in the RPN; 2 in torchvision's v2.
         rpn_candidates_train, rpn_candidates_test: anchors of each level that enter NMS ("pre NMS top n").
         rpn_proposals_train, rpn_proposals_test: boxes of each image that come out of it ("post NMS top n").
         rpn_nms_threshold: overlap above which only the better of two proposals stays.
@@ -35,8 +38,12 @@ class FasterRCNNOptions(Options):
         pooled_size: side of the grid that a box is pooled into.
         sampling_ratio: samples along each side of a bin.
         aligned: pool with half a pixel's shift, as detectron2.
-        box_head_width: of the hidden layers of the second stage.
+        box_head_convs: convolutions in the second stage; 4 in v2.
+        box_head_norm: after each of them: none, batch (v2), group, sync or frozen.
+        box_head_fcs: fully connected layers after them; 1 in v2.
+        box_head_conv_width, box_head_width: of the convolutions and of the fully connected layers.
         box_weights: of the four offsets (dx, dy, dw, dh) in its loss.
+        box_loss: of the second stage: smooth_l1 of the offsets or giou of the boxes.
         smooth_l1_beta: where both box losses turn from square to linear.
         score_threshold: detections need more than this score.
         nms_threshold: overlap above which only the better of two detections of one class stays.
@@ -48,6 +55,7 @@ class FasterRCNNOptions(Options):
     anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
     anchor_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
     anchor_strides: AnchorStrides = "level"
+    rpn_convs: Count = 1
     rpn_candidates_train: Count = 2000
     rpn_candidates_test: Count = 1000
     rpn_proposals_train: Count = 2000
@@ -64,8 +72,13 @@ class FasterRCNNOptions(Options):
     pooled_size: Count = 7
     sampling_ratio: Count = 2
     aligned: bool = False
+    box_head_convs: Annotated[int, Field(ge=0)] = 0
+    box_head_norm: Norm = "none"
+    box_head_fcs: Count = 2
+    box_head_conv_width: Count = 256
     box_head_width: Count = 1024
     box_weights: tuple[Positive, Positive, Positive, Positive] = (10.0, 10.0, 5.0, 5.0)
+    box_loss: BoxLoss = "smooth_l1"
     smooth_l1_beta: Annotated[float, Field(ge=0)] = 1 / 9
     score_threshold: Fraction = 0.05
     nms_threshold: Fraction = 0.5
@@ -91,3 +104,80 @@ class FasterRCNNOptions(Options):
         if value > info.data.get(str(info.field_name).replace("bg", "fg"), value):
             raise ValueError("must not be above the overlap of positive boxes")
         return value
+
+
+class MaskOptions(Options):
+    """Options of the mask branch; the defaults are those of He et al. 2017.
+
+    Attributes:
+        mask_pooled_size: side of the grid that a box is pooled into; masks have twice that.
+        mask_head_convs, mask_head_width: layers before the doubling, and their channels.
+        mask_head_norm: after each of them: none, batch (torchvision's v2), group, sync or frozen.
+        mask_threshold: pixels with at least this value belong to the object.
+    """
+
+    mask_pooled_size: Count = 14
+    mask_head_convs: Annotated[int, Field(ge=0)] = 4
+    mask_head_width: Count = 256
+    mask_head_norm: Norm = "none"
+    mask_threshold: Fraction = 0.5
+
+
+class MaskRCNNOptions(MaskOptions, FasterRCNNOptions):
+    """Options of Mask R-CNN: those of the branch, and those of `FasterRCNNOptions`."""
+
+
+class KeypointRCNNOptions(FasterRCNNOptions):
+    """Options of Keypoint R-CNN: these, and those of `FasterRCNNOptions`.
+
+    Attributes:
+        keypoints: how many an object has.
+        sigmas: for COCO's OKS the standard deviation of each as a fraction of the object's scale; by default COCO's
+            where there are 17, and 0.05 for each otherwise.
+        keypoint_pooled_size: side of the grid that a box is pooled into; the maps have four times that.
+        keypoint_head_convs, keypoint_head_width: layers before the maps, and their channels.
+    """
+
+    keypoints: Count = 17
+    sigmas: tuple[Positive, ...] | None = None
+    keypoint_pooled_size: Count = 14
+    keypoint_head_convs: Annotated[int, Field(ge=0)] = 8
+    keypoint_head_width: Count = 512
+
+    @field_validator("sigmas")
+    @classmethod
+    def _one_sigma_a_keypoint(cls, value: tuple[float, ...] | None, info: ValidationInfo) -> tuple[float, ...] | None:
+        if value is not None and len(value) != info.data.get("keypoints", len(value)):
+            raise ValueError("must be one for each of 'keypoints'")
+        return value
+
+
+class CascadeRCNNOptions(FasterRCNNOptions):
+    """Options of Cascade R-CNN: these, and those of `FasterRCNNOptions`; the defaults are Cai and Vasconcelos's.
+
+    ``roi_fg_iou``, ``roi_bg_iou`` and ``box_weights`` have no effect here: each stage has its own.
+
+    Attributes:
+        stage_ious: overlap from which a box is positive, one for each stage.
+        stage_box_weights: of the four offsets in each stage's loss.
+        stage_loss_weights: of each stage's losses.
+    """
+
+    stage_ious: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.6, 0.7)
+    stage_box_weights: tuple[tuple[Positive, Positive, Positive, Positive], ...] = (
+        (10.0, 10.0, 5.0, 5.0),
+        (20.0, 20.0, 10.0, 10.0),
+        (30.0, 30.0, 15.0, 15.0),
+    )
+    stage_loss_weights: tuple[Positive, ...] = (1.0, 0.5, 0.25)
+
+    @field_validator("stage_box_weights", "stage_loss_weights")
+    @classmethod
+    def _one_a_stage(cls, value: tuple[object, ...], info: ValidationInfo) -> tuple[object, ...]:
+        if len(value) != len(info.data.get("stage_ious", value)):
+            raise ValueError("must be one for each of 'stage_ious'")
+        return value
+
+
+class CascadeMaskRCNNOptions(MaskOptions, CascadeRCNNOptions):
+    """Options of Cascade Mask R-CNN: those of the branch, and those of `CascadeRCNNOptions`."""

@@ -24,19 +24,21 @@ def pixel_table(features: Sequence[Tensor]) -> Tensor:
     return torch.cat([f.permute(0, 2, 3, 1).reshape(-1, f.shape[1]) for f in features])
 
 
-def first_rows(features: Sequence[Tensor], level: Tensor) -> Tensor:
+def first_rows(features: Sequence[Tensor], level: Tensor, image: Tensor | None = None) -> Tensor:
     """The row of `pixel_table` where the map of an image begins.
 
     Args:
         features: as given to `pixel_table`.
         level: (B, K) int64, places in ``features``.
+        image: (B, K) int64, the image of each; by default row b is of image b.
 
     Returns:
         (B, K) int64.
     """
     areas = [f.shape[2] * f.shape[3] for f in features]
     starts = [len(f) * sum(areas[:i]) for i, f in enumerate(features)]
-    image = torch.arange(len(level), device=level.device)[:, None]
+    if image is None:
+        image = torch.arange(len(level), device=level.device)[:, None]
     return by_level(level, starts) + image * by_level(level, areas)
 
 

@@ -56,18 +56,19 @@ class RoIAlign(nn.Module):
         self.sampling_ratio = sampling_ratio
         self.aligned = aligned
 
-    def forward(self, features: Sequence[Tensor], boxes: Tensor) -> Tensor:
+    def forward(self, features: Sequence[Tensor], boxes: Tensor, image: Tensor | None = None) -> Tensor:
         """Pool.
 
         Args:
             features: of each level (B, C, H, W), best in channels_last layout: then nothing is transposed.
             boxes: (B, R, 4) float32 x1 y1 x2 y2 in pixels of the image; no gradient flows into them.
+            image: (B, R) int64, the image of each box; by default row b is of image b.
 
         Returns:
             (B · R, C, size, size) of the features' dtype, in channels_last layout.
         """
         table = pixel_table(features)
-        index, weight = self._bins(features, boxes.detach())
+        index, weight = self._bins(features, boxes.detach(), image)
         pooled = _WeightedRows.apply(table, index, weight.to(table.dtype))
         return pooled.view(-1, self.size, self.size, table.shape[1]).permute(0, 3, 1, 2)
 
@@ -82,7 +83,7 @@ class RoIAlign(nn.Module):
         # Clamped again as integers: a box of a diverged network (NaN) must not point outside.
         return (level.clamp(lowest, lowest + len(self.strides) - 1).long() - lowest).clamp(0, len(self.strides) - 1)
 
-    def _bins(self, features: Sequence[Tensor], boxes: Tensor) -> tuple[Tensor, Tensor]:
+    def _bins(self, features: Sequence[Tensor], boxes: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor]:
         """For each bin the rows it takes, (B·R·size², (2·sampling_ratio)²) int32, and their weights."""
         level = self.level_of(boxes)
         height = by_level(level, [f.shape[2] for f in features])
@@ -90,7 +91,7 @@ class RoIAlign(nn.Module):
         scaled = boxes / by_level(level, self.strides)[..., None] - (0.5 if self.aligned else 0.0)
         rows, row_weight = self._axis(scaled[..., 1], scaled[..., 3], height)
         columns, column_weight = self._axis(scaled[..., 0], scaled[..., 2], width)
-        rows = (first_rows(features, level)[..., None, None] + rows * width[..., None, None]).int()
+        rows = (first_rows(features, level, image)[..., None, None] + rows * width[..., None, None]).int()
         index = rows[..., :, None, :, None] + columns.int()[..., None, :, None, :]
         weight = row_weight[..., :, None, :, None] * column_weight[..., None, :, None, :]
         bins = level.numel() * self.size**2

@@ -71,3 +71,20 @@ class RoISampler:
         matched = matched_object(iou, drawn.indices)
         labels = (pick(targets.labels, matched) + 1) * drawn.positive
         return RoIs(pick(boxes, drawn.indices), labels, matched, drawn.positive, drawn.valid)
+
+    @torch.no_grad()
+    def rematch(self, boxes: Tensor, valid: Tensor, targets: InstanceTargets) -> RoIs:
+        """Label boxes that are all learned from: those of the later stages of a cascade.
+
+        Args:
+            boxes: (B, S, 4) float32 x1 y1 x2 y2 in pixels.
+            valid: (B, S) bool.
+            targets: from `instance_targets`.
+
+        Returns:
+            The same boxes, in the same order, each positive or background by this sampler's overlaps.
+        """
+        iou = box_iou(targets.boxes, boxes)
+        positive = self.matcher(iou, targets.valid).positive & valid
+        matched = iou.argmax(1)
+        return RoIs(boxes, (pick(targets.labels, matched) + 1) * positive, matched, positive, valid)

@@ -57,6 +57,7 @@ class RPN(nn.Module):
         channels: of every level.
         anchors: the anchors; every level has as many a cell.
         matcher: which of them are to find an object.
+        convs: layers of 3 × 3 before the predictions.
         samples: anchors of each image in the loss.
         positive_fraction: at most this share of them is positive.
         nms_threshold: overlap above which only the better of two proposals stays.
@@ -69,6 +70,7 @@ class RPN(nn.Module):
         anchors: AnchorGenerator,
         matcher: Matcher,
         *,
+        convs: int = 1,
         samples: int = 256,
         positive_fraction: float = 0.5,
         nms_threshold: float = 0.7,
@@ -82,19 +84,29 @@ class RPN(nn.Module):
         self.nms_threshold = nms_threshold
         self.beta = beta
         self.coder = BoxCoder()
+        self.early = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(convs - 1))
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.objectness = nn.Conv2d(channels, anchors.per_cell[0], 1)
         self.offsets = nn.Conv2d(channels, anchors.per_cell[0] * 4, 1)
-        for layer in (self.conv, self.objectness, self.offsets):
+        for layer in (*self.early, self.conv, self.objectness, self.offsets):
             nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)
+
+    def embed(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """The levels after all convolutions but the last, with gradients: what the other methods are given."""
+        out = []
+        for feature in features:
+            for conv in self.early:
+                feature = F.relu(conv(feature))
+            out.append(feature)
+        return out
 
     @torch.no_grad()
     def forward(self, features: Sequence[Tensor], image: tuple[int, int]) -> DensePredictions:
         """Look at every anchor, without gradients: the losses look again at the few that they draw.
 
         Args:
-            features: of each level (B, C, H, W).
+            features: of each level (B, C, H, W), from `embed`.
             image: height and width of the padded images in pixels.
 
         Returns:
@@ -114,7 +126,7 @@ class RPN(nn.Module):
         which is a quarter of a training step. Here it costs as much as there are anchors.
 
         Args:
-            features: of each level (B, C, H, W).
+            features: of each level (B, C, H, W), from `embed`.
             anchors: (B, S) int64, counted through all levels.
 
         Returns:
@@ -158,7 +170,7 @@ class RPN(nn.Module):
         """Losses over anchors drawn at random (ibid., equation 1, normalised as in torchvision).
 
         Args:
-            features: of each level (B, C, H, W).
+            features: of each level (B, C, H, W), from `embed`.
             anchors: of each level (A, 4), from `forward`.
             targets: from `instance_targets`.
 

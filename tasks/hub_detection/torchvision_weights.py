@@ -1,4 +1,4 @@
-"""Weights of torchvision's Faster R-CNN for a model of the hub."""
+"""Weights of torchvision's Faster, Mask and Keypoint R-CNN, first and second version, for models of the hub."""
 
 from __future__ import annotations
 
@@ -10,44 +10,54 @@ from torch import Tensor, nn
 
 from hub.errors import CheckpointMismatchError
 
-_HEAD = "heads.faster-rcnn"
 _BN_EPS = 1e-5  # of the batch norms that the weights go into
 _PART = r"(weight|bias)"
-# torchvision has renamed some layers, "conv" to "conv.0.0": both are read.
+_TENSOR = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
+_LEVELS = (("inner_blocks", "lateral"), ("layer_blocks", "output"))
+# torchvision has renamed some layers, "conv" to "conv.0.0" and "mask_fcn1" to "0.0": both are read.
 _RENAMED = [
     (r"backbone\.body\.(.+)", r"trunk.body.net.\1"),
-    *(
-        (rf"backbone\.fpn\.{theirs}\.{i}(?:\.0)?\.{_PART}", rf"trunk.neck.{ours}.p{i + 2}.\1")
-        for theirs, ours in (("inner_blocks", "lateral"), ("layer_blocks", "output"))
-        for i in range(4)
-    ),
-    (rf"rpn\.head\.conv(?:\.0\.0)?\.{_PART}", rf"{_HEAD}.rpn.conv.\1"),
-    (rf"rpn\.head\.cls_logits\.{_PART}", rf"{_HEAD}.rpn.objectness.\1"),
-    (rf"rpn\.head\.bbox_pred\.{_PART}", rf"{_HEAD}.rpn.offsets.\1"),
-    (rf"roi_heads\.box_head\.(fc6|fc7)\.{_PART}", rf"{_HEAD}.box_head.\1.\2"),
-    (rf"roi_heads\.box_predictor\.(cls_score|bbox_pred)\.{_PART}", rf"{_HEAD}.box_head.\1.\2"),
-]
+    *((rf"backbone\.fpn\.{theirs}\.{i}\.1\.{_TENSOR}", rf"trunk.neck.{ours}.p{i + 2}.1.\1")
+      for theirs, ours in _LEVELS for i in range(4)),
+    *((rf"backbone\.fpn\.{theirs}\.{i}(?:\.0)?\.{_PART}", rf"trunk.neck.{ours}.p{i + 2}.\1")
+      for theirs, ours in _LEVELS for i in range(4)),
+    (rf"rpn\.head\.conv\.{_PART}", r"rpn.convs.0.\1"),
+    (rf"rpn\.head\.conv\.(\d)\.0\.{_PART}", r"rpn.convs.\1.\2"),
+    (rf"rpn\.head\.cls_logits\.{_PART}", r"rpn.objectness.\1"),
+    (rf"rpn\.head\.bbox_pred\.{_PART}", r"rpn.offsets.\1"),
+    (rf"roi_heads\.box_head\.(fc6|fc7)\.{_PART}", r"box_head.\1.\2"),
+    (rf"roi_heads\.box_head\.(\d)\.([01])\.{_TENSOR}", r"box_head.convs.\1.\2.\3"),
+    (rf"roi_heads\.box_head\.\d\.{_PART}", r"box_head.fc6.\1"),
+    (rf"roi_heads\.box_predictor\.(cls_score|bbox_pred)\.{_PART}", r"box_head.\1.\2"),
+    *((rf"roi_heads\.mask_head\.mask_fcn{i + 1}\.{_PART}", rf"mask_head.convs.{i}.0.\1") for i in range(4)),
+    (rf"roi_heads\.mask_head\.(\d)\.([01])\.{_TENSOR}", r"mask_head.convs.\1.\2.\3"),
+    (rf"roi_heads\.mask_predictor\.conv5_mask\.{_PART}", r"mask_head.upsample.\1"),
+    (rf"roi_heads\.mask_predictor\.mask_fcn_logits\.{_PART}", r"mask_head.predictor.\1"),
+    *((rf"roi_heads\.keypoint_head\.{2 * i}\.{_PART}", rf"keypoint_head.convs.{i}.0.\1") for i in range(8)),
+    (rf"roi_heads\.keypoint_predictor\.kps_score_lowres\.{_PART}", r"keypoint_head.upsample.\1"),
+]  # fmt: skip
 _NEEDED = frozenset(
     f"{layer}.{part}"
-    for layer in (
-        *(f"trunk.neck.{kind}.p{i}" for kind in ("lateral", "output") for i in range(2, 6)),
-        *(f"{_HEAD}.rpn.{name}" for name in ("conv", "objectness", "offsets")),
-        *(f"{_HEAD}.box_head.{name}" for name in ("fc6", "fc7", "cls_score", "bbox_pred")),
-    )
+    for layer in ("rpn.objectness", "rpn.offsets", "box_head.fc6", "box_head.cls_score", "box_head.bbox_pred")
     for part in ("weight", "bias")
-)
+) | {f"trunk.neck.{kind}.p{i}.weight" for _, kind in _LEVELS for i in range(2, 6)}
 
 
-def convert_fasterrcnn(
-    state_dict: Mapping[str, Tensor], *, bn_eps: float = 1e-5, classes: Iterable[int] | None = None
+def convert_rcnn(
+    state_dict: Mapping[str, Tensor],
+    *,
+    task: str = "faster-rcnn",
+    bn_eps: float = 1e-5,
+    classes: Iterable[int] | None = None,
 ) -> dict[str, Tensor]:
-    """Rename and reorder the weights of ``torchvision.models.detection.fasterrcnn_resnet50_fpn``.
+    """Rename and reorder the weights of torchvision's ``fasterrcnn_…_fpn``, ``maskrcnn_…_fpn``, ``keypointrcnn_…_fpn``.
 
-    They fit ``hub.create("faster-rcnn/resnet50-fpn", labels=…, norm="frozen")``, and those of another ResNet the
-    model with that one; see `load_fasterrcnn`.
+    Those of ``maskrcnn_resnet50_fpn`` fit ``hub.create("mask-rcnn/resnet50-fpn", labels=…, norm="frozen")``, those of
+    the ``_v2`` models the same names with their options; see `load_rcnn`.
 
     Args:
         state_dict: torchvision's, with or without its ``num_batches_tracked``.
+        task: of the hub's head that takes them.
         bn_eps: of the source's frozen norms. torchvision builds models of random weights with 1e-5 and those with
             its published ``COCO_V1`` weights with 0; the difference is moved into the variances.
         classes: the source's class numbers to keep, in this order, by default all from 1. Published weights number
@@ -57,8 +67,67 @@ def convert_fasterrcnn(
         A state dict of a `hub.Model`.
 
     Raises:
-        CheckpointMismatchError: a key that Faster R-CNN with a ResNet-FPN does not have, or one that it needs.
+        CheckpointMismatchError: a key that these families with a ResNet-FPN do not have, or one that they need.
     """
+    found = _renamed(state_dict)
+    if missing := sorted(_NEEDED - found.keys()):
+        raise CheckpointMismatchError(
+            f"{missing[0]!r} has no counterpart among the weights", fix="use a whole state dict of such a model"
+        )
+    for key in [k for k in found if k.endswith(".running_var")]:
+        if key.startswith("trunk.body."):
+            found[key] = found[key] + (bn_eps - _BN_EPS)
+        found.setdefault(key.replace("running_var", "num_batches_tracked"), torch.tensor(0))
+    # torchvision flattens pooled boxes as channels, rows, columns; we as rows, columns, channels.
+    fc6, last = found["box_head.fc6.weight"], max((k for k in found if k.startswith("box_head.convs.")), default=None)
+    channels = len(found["trunk.neck.output.p2.weight"] if last is None else found[f"{last[:16]}.0.weight"])
+    side = round((fc6.shape[1] / channels) ** 0.5)
+    found["box_head.fc6.weight"] = fc6.view(-1, channels, side, side).permute(0, 2, 3, 1).flatten(1).contiguous()
+    rows = torch.arange(len(found["box_head.cls_score.bias"])) if classes is None else torch.tensor([0, *classes])
+    for part in ("weight", "bias"):
+        for layer, width in (("box_head.cls_score", 1), ("box_head.bbox_pred", 4)):
+            key = f"{layer}.{part}"
+            found[key] = found[key].unflatten(0, (-1, width))[rows].flatten(0, 1)
+        if (key := f"mask_head.predictor.{part}") in found:
+            found[key] = found[key][rows[1:]]  # nobody asks for the background's mask
+    _name_layers(found)
+    return {k if k.startswith("trunk.") else f"heads.{task}.{k}": v for k, v in found.items()}
+
+
+def load_rcnn(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    *,
+    bn_eps: float = 1e-5,
+    classes: Iterable[int] | None = None,
+) -> None:
+    """Convert torchvision's weights and load them into a model with one two-stage head.
+
+    The second versions' parts are options: ``neck={"norm": "batch"}, rpn_convs=2, box_head_convs=4, box_head_fcs=1,
+    box_head_norm="batch"``, and ``mask_head_norm="batch"``.
+
+    Args:
+        model: changed in place. Created with ``anchor_strides="image"`` it gives torchvision's boxes for images of
+            any size; the default differs by some pixels in p6 where that level's size is rounded up.
+        state_dict, bn_eps, classes: see `convert_rcnn`.
+
+    Raises:
+        CheckpointMismatchError: the weights are of another model; the message names the first that differs.
+    """
+    wanted = model.state_dict()
+    task = next((key.split(".")[1] for key in wanted if key.startswith("heads.")), "faster-rcnn")
+    found = convert_rcnn(state_dict, task=task, bn_eps=bn_eps, classes=classes)
+    for key in sorted(found.keys() | wanted.keys()):
+        theirs, ours = (tuple(d[key].shape) if key in d else None for d in (found, wanted))
+        if theirs != ours:
+            raise CheckpointMismatchError(
+                f"{key}: the weights have {theirs or 'none'}, the model has {ours or 'none'}",
+                fix="create the model with the same ResNet, an FPN, as many labels and the same options",
+            )
+    model.load_state_dict(found)
+
+
+def _renamed(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for key, value in state_dict.items():
         for pattern, ours in _RENAMED:
@@ -67,56 +136,21 @@ def convert_fasterrcnn(
                 break
         else:
             raise CheckpointMismatchError(
-                f"{key!r} is no weight of torchvision's fasterrcnn_resnet50_fpn",
-                fix="convert only that family (not its v2, Mask or Keypoint R-CNN)",
+                f"{key!r} is no weight of torchvision's Faster, Mask or Keypoint R-CNN",
+                fix="convert only those families",
             )
-    if missing := sorted(_NEEDED - found.keys()):
-        raise CheckpointMismatchError(
-            f"{missing[0]!r} has no counterpart among the weights", fix="use a whole Faster R-CNN state dict"
-        )
-
-    for key in [k for k in found if k.endswith(".running_var")]:
-        found[key] = found[key] + (bn_eps - _BN_EPS)
-        found.setdefault(key.replace("running_var", "num_batches_tracked"), torch.tensor(0))
-    # torchvision flattens pooled boxes as channels, rows, columns; we as rows, columns, channels.
-    fc6, channels = found[f"{_HEAD}.box_head.fc6.weight"], found["trunk.neck.output.p2.bias"].numel()
-    side = round((fc6.shape[1] / channels) ** 0.5)
-    reordered = fc6.view(-1, channels, side, side).permute(0, 2, 3, 1).flatten(1)
-    found[f"{_HEAD}.box_head.fc6.weight"] = reordered.contiguous()
-    if classes is not None:
-        rows = torch.tensor([0, *classes])
-        for layer in ("cls_score", "bbox_pred"):
-            for part in ("weight", "bias"):
-                key = f"{_HEAD}.box_head.{layer}.{part}"
-                width = 4 if layer == "bbox_pred" else 1
-                found[key] = found[key].unflatten(0, (-1, width))[rows].flatten(0, 1)
     return found
 
 
-def load_fasterrcnn(
-    model: nn.Module,
-    state_dict: Mapping[str, Tensor],
-    *,
-    bn_eps: float = 1e-5,
-    classes: Iterable[int] | None = None,
-) -> None:
-    """Convert torchvision's weights and load them into a model with a ``faster-rcnn`` head.
-
-    Args:
-        model: changed in place. Created with ``anchor_strides="image"`` it gives torchvision's boxes for images of
-            any size; the default differs by some pixels in p6 where that level's size is rounded up.
-        state_dict, bn_eps, classes: see `convert_fasterrcnn`.
-
-    Raises:
-        CheckpointMismatchError: the weights are of another model; the message names the first that differs.
-    """
-    found = convert_fasterrcnn(state_dict, bn_eps=bn_eps, classes=classes)
-    wanted = model.state_dict()
-    for key in sorted(found.keys() | wanted.keys()):
-        theirs, ours = (tuple(d[key].shape) if key in d else None for d in (found, wanted))
-        if theirs != ours:
-            raise CheckpointMismatchError(
-                f"{key}: the weights have {theirs or 'none'}, the model has {ours or 'none'}",
-                fix="create the model with the same ResNet, an FPN and as many labels",
-            )
-    model.load_state_dict(found)
+def _name_layers(found: dict[str, Tensor]) -> None:
+    """Names that depend on how many layers there are: the RPN's last convolution, and the pyramid's with norms."""
+    depth = len({key.split(".")[2] for key in found if key.startswith("rpn.convs.")})
+    for i in range(depth):
+        ours = "rpn.conv" if i == depth - 1 else f"rpn.early.{i}"
+        for part in ("weight", "bias"):
+            found[f"{ours}.{part}"] = found.pop(f"rpn.convs.{i}.{part}")
+    for _, kind in _LEVELS:
+        for i in range(2, 6):
+            level = f"trunk.neck.{kind}.p{i}"
+            if f"{level}.1.weight" in found:
+                found[f"{level}.0.weight"] = found.pop(f"{level}.weight")

@@ -14,7 +14,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 import hub
 from hub.model import Batch, InstanceTargets, pad_images
-from hub_detection.torchvision_weights import load_fasterrcnn
+from hub_detection.torchvision_weights import load_rcnn
 
 LABELS = ["one", "two", "three", "four"]
 # Everything is sampled on both sides, so that there is no chance in the losses; few proposals, so that it is quick.
@@ -64,7 +64,7 @@ def _pair(body: str, *, norm_eps: float = 1e-5) -> tuple[FasterRCNN, Any]:
         ):
             _spread(theirs, layer, spread)
     ours = hub.create(f"faster-rcnn/{body}-fpn", labels=LABELS, norm="frozen", **ALL)
-    load_fasterrcnn(ours, theirs.state_dict(), bn_eps=norm_eps)
+    load_rcnn(ours, theirs.state_dict(), bn_eps=norm_eps)
     return theirs, ours
 
 

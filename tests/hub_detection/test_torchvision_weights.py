@@ -11,7 +11,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
 from hub.errors import CheckpointMismatchError
-from hub_detection.torchvision_weights import convert_fasterrcnn, load_fasterrcnn
+from hub_detection.torchvision_weights import convert_rcnn, load_rcnn
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def test_published_key_names_are_read_as_well(weights: dict[str, Any]) -> None:
         for key, value in weights.items()
     }
     assert old.keys() != weights.keys()
-    assert convert_fasterrcnn(old).keys() == convert_fasterrcnn(weights).keys()
+    assert convert_rcnn(old).keys() == convert_rcnn(weights).keys()
 
 
 def test_chosen_classes_keep_their_rows(weights: dict[str, Any]) -> None:
     model = _model(["second", "fourth"])
-    load_fasterrcnn(model, weights, classes=[2, 4])
+    load_rcnn(model, weights, classes=[2, 4])
     head = model.heads["faster-rcnn"].box_head
     scores = weights["roi_heads.box_predictor.cls_score.weight"]
     boxes = weights["roi_heads.box_predictor.bbox_pred.weight"]
@@ -48,27 +48,27 @@ def test_chosen_classes_keep_their_rows(weights: dict[str, Any]) -> None:
 
 def test_the_norms_epsilon_moves_into_the_variance(weights: dict[str, Any]) -> None:
     key = "backbone.body.bn1.running_var"
-    converted = convert_fasterrcnn(weights, bn_eps=0.0)["trunk.body.net.bn1.running_var"]
+    converted = convert_rcnn(weights, bn_eps=0.0)["trunk.body.net.bn1.running_var"]
     torch.testing.assert_close(converted + 1e-5, weights[key])
 
 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda w: w | {"roi_heads.mask_head.0.0.weight": torch.zeros(1)}, "mask_head"),
+        (lambda w: w | {"head.classification_head.conv.0.0.weight": torch.zeros(1)}, "classification_head"),
         (lambda w: {k: v for k, v in w.items() if k != "rpn.head.cls_logits.bias"}, "rpn.objectness.bias"),
     ],
 )
 def test_other_families_are_refused(weights: dict[str, Any], change: Any, named: str) -> None:
     with pytest.raises(CheckpointMismatchError, match=named):
-        convert_fasterrcnn(change(weights))
+        convert_rcnn(change(weights))
 
 
 def test_another_model_is_refused_and_left_alone(weights: dict[str, Any]) -> None:
     model = _model(["a", "b"])
     before = model.trunk.body.net.conv1.weight.clone()
     with pytest.raises(CheckpointMismatchError, match="as many labels"):
-        load_fasterrcnn(model, weights)
+        load_rcnn(model, weights)
     with pytest.raises(CheckpointMismatchError, match=r"trunk\.body"):
-        load_fasterrcnn(_model(["a", "b", "c", "d"], "resnet34"), weights)
+        load_rcnn(_model(["a", "b", "c", "d"], "resnet34"), weights)
     assert torch.equal(model.trunk.body.net.conv1.weight, before)

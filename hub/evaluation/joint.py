@@ -1,0 +1,45 @@
+"""Several metrics of one head's results, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hub.model.head import Evaluation, Metric
+from hub.model.results import Result
+
+
+class JointMetric:
+    """Scores the same results in several ways, a `hub.Metric`; figures are named ``box_AP``, ``mask_AP`` and so on.
+
+    Args:
+        metrics: prefix → metric.
+        main: prefix of the metric whose main figure is this one's.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], *, main: str) -> None:
+        self.metrics = dict(metrics)
+        self.main = main
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Take in the results of some images."""
+        for metric in self.metrics.values():
+            metric.update(results)
+
+    def merge(self, others: Sequence[Any]) -> None:
+        """Take in what metrics of the same kind gathered in other processes."""
+        for name, metric in self.metrics.items():
+            metric.merge([other.metrics[name] for other in others])
+
+    def compute(self) -> Evaluation:
+        """The figures of all metrics under their prefixes."""
+        found = {name: metric.compute() for name, metric in self.metrics.items()}
+        per_class: dict[str, dict[str, float]] = {}
+        for name, evaluation in found.items():
+            for label, figures in evaluation.per_class.items():
+                per_class.setdefault(label, {}).update({f"{name}_{k}": v for k, v in figures.items()})
+        return Evaluation(
+            figures={f"{name}_{k}": v for name, one in found.items() for k, v in one.figures.items()},
+            main=f"{self.main}_{found[self.main].main}",
+            per_class=per_class,
+        )
