@@ -12,7 +12,7 @@ from hub.errors import HubError
 from hub.labels import LabelSpace
 from hub.registry import info, register
 from hub.registry import list_names as list
-from hub.spec import BackboneSpec, DatasetSpec, NeckSpec, TaskSpec
+from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, TaskSpec
 
 if TYPE_CHECKING:
     from hub.backbones.trunk import Trunk
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Model,
         Options,
         Result,
+        SemanticMap,
         create,
     )
     from hub.preprocessing import Preprocessing
@@ -44,7 +45,7 @@ _LAZY = {
     **dict.fromkeys(
         (
             "Batch", "ClassRows", "Detections", "Evaluation", "Features", "Head", "InstanceTargets", "Metric",
-            "Model", "Options", "Result", "create",
+            "Model", "Options", "Result", "SemanticMap", "create",
         ),
         "hub.model",
     ),
@@ -54,6 +55,7 @@ __all__ = [
     "BackboneSpec",
     "Batch",
     "ClassRows",
+    "CommandSpec",
     "DatasetSpec",
     "Detections",
     "Evaluation",
@@ -69,6 +71,7 @@ __all__ = [
     "Preprocessing",
     "ResizeRule",
     "Result",
+    "SemanticMap",
     "TaskSpec",
     "Trunk",
     "create",

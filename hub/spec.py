@@ -21,7 +21,7 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """Base of the four specs.
+    """Base of the five specs.
 
     Args:
         name: what users type; lower case, words joined by ``-`` or ``_``.
@@ -108,4 +108,15 @@ class DatasetSpec(Spec):
     group: ClassVar[str] = "datasets"
 
 
-SPECS: dict[str, type[Spec]] = {s.group: s for s in (TaskSpec, BackboneSpec, NeckSpec, DatasetSpec)}
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A subcommand, ``hub NAME …``: ``target`` is a class made without arguments.
+
+    It has ``add_arguments(parser)``, which declares its arguments on an `argparse.ArgumentParser`, and
+    ``run(args) -> int``, which returns the exit code. The hub's own commands keep their names.
+    """
+
+    group: ClassVar[str] = "commands"
+
+
+SPECS: dict[str, type[Spec]] = {s.group: s for s in (TaskSpec, BackboneSpec, NeckSpec, DatasetSpec, CommandSpec)}

@@ -7,10 +7,13 @@ import importlib
 import os
 import sys
 import traceback
+from typing import Any
 
 import hub
+from hub.cli.describe import distribution_of
 from hub.cli.logs import add_verbosity, logs_to_stderr
 from hub.errors import HubError, did_you_mean
+from hub.registry import entries, find
 
 COMMANDS = {
     "train": ("hub.cli.train", "train a model as a config says"),
@@ -74,12 +77,7 @@ def _run(argv: list[str]) -> int:
     if first == "--version":
         print(f"hub {hub.__version__}")
         return 0
-    if first not in COMMANDS:
-        raise UsageError(
-            f"unknown command {first!r}.{did_you_mean(first, COMMANDS)}", fix=f"one of {', '.join(COMMANDS)}"
-        )
-    module, summary = COMMANDS[first]
-    command = importlib.import_module(module)
+    command, summary = _command(first)
     parser = Parser(
         prog=f"hub {first}",
         description=getattr(command, "SUMMARY", summary),
@@ -95,6 +93,18 @@ def _run(argv: list[str]) -> int:
         return int(command.run(args))
 
 
+def _command(name: str) -> tuple[Any, str]:
+    """A command and its summary: one of ours, or one that a plugin brings."""
+    if name in COMMANDS:
+        module, summary = COMMANDS[name]
+        return importlib.import_module(module), summary
+    known = [*COMMANDS, *(entry.name for entry in entries("commands"))]
+    if name.rpartition(":")[2] not in known:
+        raise UsageError(f"unknown command {name!r}.{did_you_mean(name, known)}", fix=f"one of {', '.join(known)}")
+    entry = find("commands", name)
+    return entry.target()(), entry.spec().summary
+
+
 def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
     try:
         return parser.parse_intermixed_args(argv)  # `hub train CONFIG --resume key=value`
@@ -103,8 +113,11 @@ def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespa
 
 
 def _help() -> str:
-    width = max(map(len, COMMANDS))
-    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    commands = {name: summary for name, (_, summary) in COMMANDS.items()}
+    # From the metadata alone: help must not wait for plugins, nor break with one.
+    commands |= {e.name: f"from {distribution_of(e)}" for e in entries("commands") if e.name not in commands}
+    width = max(map(len, commands))
+    rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in commands.items())
     what = (hub.__doc__ or "").partition("\n")[0]
     return (
         f"usage: hub COMMAND [-h] …\n\n{what}\n\ncommands:\n{rows}\n\n"

@@ -2,5 +2,6 @@
 
 from hub.evaluation.coco import CocoMetric
 from hub.evaluation.joint import JointMetric
+from hub.evaluation.semantic import SemanticMetric
 
-__all__ = ["CocoMetric", "JointMetric"]
+__all__ = ["CocoMetric", "JointMetric", "SemanticMetric"]

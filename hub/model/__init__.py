@@ -6,7 +6,7 @@ from hub.model.head import ClassRows, Evaluation, Features, Head, Metric
 from hub.model.model import Model
 from hub.model.options import Options, parse_options
 from hub.model.recipe import Recipe
-from hub.model.results import Detections, Result
+from hub.model.results import Detections, Result, SemanticMap
 
 __all__ = [
     "Batch",
@@ -21,6 +21,7 @@ __all__ = [
     "Options",
     "Recipe",
     "Result",
+    "SemanticMap",
     "build",
     "create",
     "pad_images",

@@ -99,3 +99,42 @@ class Detections(Result):
                 rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
                 record["segmentation"] = {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
         return records
+
+
+@dataclass(kw_only=True)
+class SemanticMap(Result):
+    """A class for every pixel of one image, on the CPU.
+
+    Attributes:
+        classes: (H, W) integer indices into ``label_space``, at the file's size.
+        label_space: the names.
+    """
+
+    classes: Tensor
+    label_space: LabelSpace
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A record for each class that is there: its name, area in pixels, and mask as COCO's compressed RLE.
+
+        >>> found = SemanticMap(image_id=7, size=(1, 3), classes=torch.tensor([[1, 1, 0]], dtype=torch.uint8),
+        ...     label_space=LabelSpace(("sky", "road"), (10, 21)))
+        >>> [(record["label"], record["category_id"], record["area"]) for record in found.to_records()]
+        [('sky', 10, 1), ('road', 21, 2)]
+        """
+        import numpy as np
+        from pycocotools import mask as coco_mask
+
+        records = []
+        classes = self.classes.numpy()
+        for k in np.unique(classes).tolist():
+            rle = coco_mask.encode(np.asfortranarray(classes == k, dtype=np.uint8))
+            records.append(
+                {
+                    "image_id": self.image_id,
+                    "category_id": self.label_space.ids[k],
+                    "label": self.label_space.names[k],
+                    "area": int(coco_mask.area(rle)),
+                    "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
+                }
+            )
+        return records

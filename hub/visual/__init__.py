@@ -3,6 +3,7 @@
 from hub.visual.colors import class_color, ink_on
 from hub.visual.draw import draw_detections, draw_instances
 from hub.visual.grid import side_by_side
+from hub.visual.semantic import draw_semantic
 from hub.visual.tables import evaluation_table, per_class_table
 from hub.visual.write import write_image
 
@@ -10,6 +11,7 @@ __all__ = [
     "class_color",
     "draw_detections",
     "draw_instances",
+    "draw_semantic",
     "evaluation_table",
     "ink_on",
     "per_class_table",

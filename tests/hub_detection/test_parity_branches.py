@@ -147,11 +147,6 @@ def test_answers_are_torchvisions(kind: str) -> None:
         if "masks" in one:
             assert other["masks"].std() > 0.01
             torch.testing.assert_close(one["masks"], other["masks"][:, 0], atol=2e-3, rtol=1e-3)
-        else:
-            # They look at the pixels of an enlarged map, we at eighths of its cells; random maps have many peaks.
-            sides = one["boxes"][:, None, 2:] - one["boxes"][:, None, :2]
-            apart = (one["keypoints"][..., :2] - other["keypoints"][..., :2]).abs() / sides * 56
-            assert apart.median() < 0.75
 
 
 def test_keypoint_maps_are_torchvisions() -> None:

@@ -1,0 +1,65 @@
+"""Drawing a class for every pixel: tinted regions with their outlines, and a legend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hub.visual.colors import class_color, ink_on
+from hub.visual.text import font, shorten
+
+if TYPE_CHECKING:
+    from hub.labels import LabelSpace
+
+ALPHA = 0.55
+MAX_LEGEND = 12
+PLAIN = frozenset({"background", "__background__", "void", "unlabeled"})  # stays as it is
+
+
+def draw_semantic(image: np.ndarray, classes: np.ndarray, labels: LabelSpace) -> np.ndarray:
+    """Draw a map of classes on a copy of the image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, or grey as (H, W) or (H, W, 1).
+        classes: (H, W) integers into ``labels``; others, such as 255, are not drawn. Of another size, it is resized.
+        labels: the classes; one that is called background is not drawn.
+
+    Returns:
+        (H, W, 3) uint8 RGB; the legend names the classes that cover the most.
+    """
+    import cv2
+
+    grey = image.ndim == 2 or image.shape[2] == 1
+    canvas = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if grey else image.copy()
+    if classes.shape != canvas.shape[:2]:
+        size = canvas.shape[1], canvas.shape[0]
+        classes = cv2.resize(classes.astype(np.int32), size, interpolation=cv2.INTER_NEAREST)
+    found, counts = np.unique(classes, return_counts=True)
+    order = [int(k) for k in found[np.argsort(-counts)] if 0 <= k < len(labels) and labels.names[int(k)] not in PLAIN]
+    for k in order:
+        region = classes == k
+        color = class_color(labels.names[k])
+        canvas[region] = (canvas[region] * (1 - ALPHA) + np.array(color) * ALPHA).astype(np.uint8)
+        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(canvas, outlines, -1, color, 1, cv2.LINE_AA)
+    return _with_legend(canvas, [labels.names[k] for k in order[:MAX_LEGEND]])
+
+
+def _with_legend(canvas: np.ndarray, names: list[str]) -> np.ndarray:
+    """Plates with the names in their colours, from the upper left corner down."""
+    from PIL import Image, ImageDraw
+
+    height, width = canvas.shape[:2]
+    letters = font(max(10, round((height * width) ** 0.5 / 45)))
+    picture = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(picture)
+    line = round(letters.size * 1.3)
+    for row, name in enumerate(names):
+        top = row * line
+        if top + line > height:
+            break
+        text = shorten(name, letters, width - 6)
+        pen.rectangle((0, top, letters.getlength(text) + 5, top + line - 1), fill=class_color(name))
+        pen.text((3, top + line / 2), text, ink_on(class_color(name)), letters, anchor="lm")
+    return np.array(picture)

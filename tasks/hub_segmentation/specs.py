@@ -1,0 +1,24 @@
+"""What this package announces as entry points; imports no torch."""
+
+from __future__ import annotations
+
+from hub import TaskSpec
+
+
+def _spec(name: str, target: str, summary: str) -> TaskSpec:
+    return TaskSpec(name=name, kind="semantic segmentation", summary=summary, target=f"hub_segmentation.{target}")
+
+
+semantic_fpn = _spec(
+    "semantic-fpn", "semantic_fpn:SemanticFPN", "Semantic FPN: pyramid levels brought together (Kirillov et al. 2019)"
+)
+unet = _spec("unet", "decoders:Unet", "U-Net's decoder on raw features (Ronneberger et al. 2015)")
+unetplusplus = _spec("unetplusplus", "decoders:UnetPlusPlus", "U-Net++: nested skip connections (Zhou et al. 2018)")
+manet = _spec("manet", "decoders:MAnet", "MA-Net: U-Net with attention over position and scale (Fan et al. 2020)")
+linknet = _spec("linknet", "decoders:Linknet", "LinkNet: a light decoder that adds (Chaurasia and Culurciello 2017)")
+pspnet = _spec("pspnet", "decoders:PSPNet", "PSPNet: pooling at four scales (Zhao et al. 2017)")
+pan = _spec("pan", "decoders:PAN", "PAN: pyramid attention (Li et al. 2018)")
+deeplabv3 = _spec("deeplabv3", "decoders:DeepLabV3", "DeepLabv3: convolutions of several dilations (Chen et al. 2017)")
+deeplabv3plus = _spec("deeplabv3plus", "decoders:DeepLabV3Plus", "DeepLabv3+: with fine features (Chen et al. 2018)")
+upernet = _spec("upernet", "decoders:UPerNet", "UPerNet: pyramid pooling and an FPN (Xiao et al. 2018)")
+segformer = _spec("segformer", "decoders:Segformer", "SegFormer's decoder of linear layers (Xie et al. 2021)")
