@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hub.images import ResizeRule
     from hub.model import (
         Batch,
+        Classification,
         ClassRows,
         Detections,
         Evaluation,
@@ -44,8 +45,8 @@ _LAZY = {
     "load": "hub.weights",
     **dict.fromkeys(
         (
-            "Batch", "ClassRows", "Detections", "Evaluation", "Features", "Head", "InstanceTargets", "Metric",
-            "Model", "Options", "Result", "SemanticMap", "create",
+            "Batch", "ClassRows", "Classification", "Detections", "Evaluation", "Features", "Head", "InstanceTargets",
+            "Metric", "Model", "Options", "Result", "SemanticMap", "create",
         ),
         "hub.model",
     ),
@@ -55,6 +56,7 @@ __all__ = [
     "BackboneSpec",
     "Batch",
     "ClassRows",
+    "Classification",
     "CommandSpec",
     "DatasetSpec",
     "Detections",

@@ -42,7 +42,7 @@ class Entry:
     """One plugin as the package metadata tell it.
 
     Attributes:
-        group: ``"tasks"``, ``"backbones"``, ``"necks"`` or ``"datasets"``.
+        group: ``"tasks"``, ``"backbones"``, ``"necks"``, ``"datasets"`` or ``"commands"``.
         name: what users type.
         distribution: the distribution that brings it, normalised (``my_plugin``), or ``local``.
         version: that distribution's version.
@@ -199,8 +199,8 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
 
     Args:
         pattern: as in `fnmatch`, for example ``"*rcnn*"``.
-        kind: ``"tasks"``, ``"necks"``, ``"datasets"`` or ``"backbones"``; None means the first three and the
-            backbones that plugins bring. ``"backbones"`` adds timm's own models, read from its source files.
+        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"commands"`` or ``"backbones"``; None means the first four and
+            the backbones that plugins bring. ``"backbones"`` adds timm's own models, read from its source files.
 
     Raises:
         UnknownNameError: no such kind.

@@ -116,7 +116,9 @@ class ShapesOptions(InstanceOptions):
 
 
 class Shapes(Coco):
-    """The generated shapes; makes them on first use. Also provides the map ``"semantic"``.
+    """The generated shapes; makes them on first use. Also provides the map ``"semantic"`` and two tags.
+
+    ``"class"`` is the kind of the shape of which most is seen, ``"labels"`` says of each kind whether it is there.
 
     The keypoints are the ends of a shape in the image's four directions, so that ``left_end`` and
     ``right_end`` change places in a horizontal flip; a vertical flip does not suit them.
@@ -138,14 +140,23 @@ class Shapes(Coco):
             )
         )
         self._semantic = root / "semantic" / split
-        self.label_spaces = {**self.label_spaces, "semantic": SEMANTIC}
-        self.provides = self.provides | {"semantic"}
+        kinds = self.label_spaces["instances"]
+        self.label_spaces = {**self.label_spaces, "semantic": SEMANTIC, "class": kinds, "labels": kinds}
+        self.provides = self.provides | {"semantic", "class", "labels"}
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
         """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
-        sample = super().load(index, needs - {"semantic"}, in_chans=in_chans)
+        sample = super().load(index, needs - {"semantic", "class", "labels"}, in_chans=in_chans)
         if "semantic" in needs:
             sample.maps = {**sample.maps, "semantic": _read_map(self._semantic / f"{sample.path.stem}.png")}
+        assert self.instances is not None
+        own = self.instances.of_image(index)
+        labels, area = self.instances.labels[own], self.instances.area[own]
+        tags: dict[str, np.ndarray] = {
+            "class": np.array(labels[area.argmax()] if len(area) else 0, np.int64),
+            "labels": np.isin(np.arange(len(KINDS)), labels).astype(np.float32),
+        }
+        sample.tags = {**sample.tags, **{name: value for name, value in tags.items() if name in needs}}
         return sample
 
 

@@ -6,11 +6,12 @@ from hub.model.head import ClassRows, Evaluation, Features, Head, Metric
 from hub.model.model import Model
 from hub.model.options import Options, parse_options
 from hub.model.recipe import Recipe
-from hub.model.results import Detections, Result, SemanticMap
+from hub.model.results import Classification, Detections, Result, SemanticMap
 
 __all__ = [
     "Batch",
     "ClassRows",
+    "Classification",
     "Detections",
     "Evaluation",
     "Features",

@@ -138,3 +138,34 @@ class SemanticMap(Result):
                 }
             )
         return records
+
+
+@dataclass(kw_only=True)
+class Classification(Result):
+    """What one image shows as a whole, on the CPU.
+
+    Attributes:
+        scores: (C,) float32 from 0 to 1, one for each class.
+        label_space: the names.
+    """
+
+    scores: Tensor
+    label_space: LabelSpace
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A record for each class, the best first.
+
+        >>> found = Classification(image_id=7, size=(4, 4), scores=torch.tensor([0.25, 0.75]),
+        ...     label_space=LabelSpace(("cat", "dog"), (17, 18)))
+        >>> found.to_records()[0]
+        {'image_id': 7, 'category_id': 18, 'label': 'dog', 'score': 0.75}
+        """
+        return [
+            {
+                "image_id": self.image_id,
+                "category_id": self.label_space.ids[k],
+                "label": self.label_space.names[k],
+                "score": round(float(self.scores[k]), 6),
+            }
+            for k in self.scores.argsort(descending=True, stable=True).tolist()
+        ]

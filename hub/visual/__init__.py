@@ -1,5 +1,6 @@
 """Pictures and tables of what a model finds and how well."""
 
+from hub.visual.classes import draw_classes
 from hub.visual.colors import class_color, ink_on
 from hub.visual.draw import draw_detections, draw_instances
 from hub.visual.grid import side_by_side
@@ -9,6 +10,7 @@ from hub.visual.write import write_image
 
 __all__ = [
     "class_color",
+    "draw_classes",
     "draw_detections",
     "draw_instances",
     "draw_semantic",

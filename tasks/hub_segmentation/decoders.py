@@ -214,9 +214,7 @@ class PAN(DecoderHead):
         """
         least = 8 * self.strides["c5"]
         if min(features["c5"].shape[2:]) < 8:
-            raise DataError(
-                f"pan needs images of at least {least} pixels a side", fix="resize them, or use another head"
-            )
+            raise DataError(f"pan needs images of at least {least} pixels a side", fix="resize to that, or use unet")
         return super().logits(features)
 
 

@@ -299,3 +299,19 @@ def test_bad_boxes_limit_is_an_option(coco, content):
     assert coco(content, max_bad_boxes=0.5).box_report.zero_area == 1
     with pytest.raises(OptionError, match="max_bad_boxes"):
         parse_options(Coco.Options, {"root": "", "images": "", "annotations": "", "max_bad_boxes": 5}, owner="coco")
+
+
+@pytest.mark.parametrize(("polygons", "numbers"), [([[1, 1, 5, 5]], 4), ([[1, 1, 5, 1, 5, 5], [2, 2, 3, 3, 4]], 5)])
+def test_a_polygon_of_fewer_than_three_points_is_refused_when_the_data_are_opened(
+    tmp_path: Path, polygons: list[list[float]], numbers: int
+) -> None:
+    annotation = {"id": 4, "image_id": 1, "category_id": 1, "bbox": [1, 1, 4, 4], "segmentation": polygons}
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "height": 8, "width": 8}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [annotation],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.jpg")
+    with pytest.raises(AnnotationError, match=f"annotation 4 of image 1 has a polygon of {numbers} numbers"):
+        Coco(Coco.Options(root=str(tmp_path), images=".", annotations="a.json"))

@@ -20,7 +20,7 @@ from hub.errors import DataError, SaveError
 from hub.model.options import parse_options
 
 SMALL = {"train": 6, "val": 3, "size": 64, "seed": 5}
-ALL = frozenset({"boxes", "masks", "keypoints", "semantic"})
+ALL = frozenset({"boxes", "masks", "keypoints", "semantic", "class", "labels"})
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +200,12 @@ def test_two_at_once_do_not_clash(root: Path, tmp_path: Path) -> None:
 
 def test_the_parameters_are_on_record(root: Path) -> None:
     assert json.loads((root / "shapes.json").read_text()) == {"version": 1, **SMALL}
+
+
+def test_tags_name_the_largest_kind_and_all_kinds(tmp_path: Path) -> None:
+    data = Shapes(ShapesOptions(root=str(tmp_path / "shapes"), train=4, val=1))
+    for index in range(4):
+        sample = data.load(index, frozenset({"class", "labels", "semantic"}))
+        areas = np.bincount(sample.maps["semantic"].ravel(), minlength=6)[1:6]
+        assert sample.tags["labels"].tolist() == (areas > 0).astype(float).tolist()
+        assert areas[sample.tags["class"]] > 0

@@ -31,7 +31,7 @@ def minimal(tmp_path: Path) -> Path:
 
 
 def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
-    assert len(CONFIGS) == 12
+    assert len(CONFIGS) == 14
     for path in CONFIGS:
         assert isinstance(load_config(path), Config)
         header = path.read_text().split("model:")[0]
@@ -43,7 +43,7 @@ def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
 def test_every_shipped_config_builds_its_model(path: Path) -> None:
     config = load_config(path, ["model.pretrained=false"])
     data = SimpleNamespace(
-        name="data", label_spaces=dict.fromkeys(("instances", "semantic"), hub.LabelSpace.of(["cat", "dog"]))
+        name="data", label_spaces=dict.fromkeys(("instances", "semantic", "class"), hub.LabelSpace.of(["cat", "dog"]))
     )
     model = build_model(config, data)  # type: ignore[arg-type]
     assert model.recipe.name == config.model.name

@@ -1,0 +1,148 @@
+"""Figures of classification, single- and multi-label, on torchmetrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hub.errors import ContractError, DataError
+from hub.labels import LabelSpace
+from hub.model.head import Evaluation
+from hub.model.results import Classification, Result
+
+if TYPE_CHECKING:
+    from hub.data.dataset import Dataset
+
+BINS = 15  # of the calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599)
+
+
+class _ScoreMetric:
+    """Gathers the scores of every image, in the dataset's classes, and its annotation.
+
+    Args:
+        dataset: gives the annotations.
+        labels: the label space of the results.
+        name: of the tag.
+
+    Raises:
+        DataError: the dataset has no such tag.
+    """
+
+    def __init__(self, dataset: Dataset, labels: LabelSpace, *, name: str) -> None:
+        if name not in dataset.provides or name not in dataset.label_spaces:
+            raise DataError(f"{dataset.name} has no tag {name!r} to score against", fix="evaluate on data that do")
+        self.dataset, self.tag = dataset, name
+        self.classes = dataset.label_spaces[name]
+        self.images = {image: index for index, image in enumerate(dataset.ids)}
+        self.from_label = np.asarray(self.classes.map_to(labels), np.int64)
+        self.found: dict[int | str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Take in the `hub.Classification` of some images; one that is given twice counts once.
+
+        Raises:
+            DataError: an image is not of this dataset.
+            ContractError: a result is no `hub.Classification`.
+        """
+        for result in results:
+            if result.image_id not in self.images:
+                raise DataError(f"{self.dataset.name} has no image {result.image_id!r}", fix="evaluate its own images")
+            if not isinstance(result, Classification):
+                raise ContractError(f"a {type(result).__name__} has no scores", fix="give hub.Classification")
+            if result.image_id in self.found:
+                continue
+            scores = result.scores.numpy()
+            own = np.where(self.from_label >= 0, scores[self.from_label], 0.0).astype(np.float32)
+            truth = self.dataset.load(self.images[result.image_id], frozenset({self.tag})).tags[self.tag]
+            self.found[result.image_id] = own, np.asarray(truth)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to merge: the scores."""
+        return {"found": self.found}
+
+    def merge(self, others: Sequence[Any]) -> None:
+        """Take in what metrics of the same dataset gathered in other processes."""
+        for other in others:
+            self.found = {**other.found, **self.found}
+
+    def _gathered(self) -> tuple[Tensor, Tensor]:
+        ordered = [self.found[image] for image in self.dataset.ids if image in self.found]
+        scores = np.stack([one for one, _ in ordered]) if ordered else np.zeros((0, len(self.classes)), np.float32)
+        truth = np.stack([one for _, one in ordered]) if ordered else np.zeros((0,), np.int64)
+        return torch.from_numpy(scores), torch.from_numpy(truth)
+
+
+class ClassMetric(_ScoreMetric):
+    """``top1`` (the main figure), ``top5`` of more than five classes, the mean accuracy of classes, and ``ECE``.
+
+    ``ECE`` is the expected calibration error, the one figure of which less is better.
+    """
+
+    def compute(self) -> Evaluation:
+        """The figures over all images seen."""
+        from torchmetrics.functional.classification import multiclass_calibration_error
+
+        scores, truth = self._gathered()
+        truth = truth.long()
+        count = len(self.classes)
+        hit = (scores.argmax(1) == truth).float() if len(scores) else torch.zeros(0)
+        per_class = [hit[truth == k].mean().item() if (truth == k).any() else float("nan") for k in range(count)]
+        figures = {"top1": _mean(hit.numpy())}
+        if count > 5:
+            figures["top5"] = _mean((scores.topk(5).indices == truth[:, None]).any(1).float().numpy())
+        figures["mean_class_accuracy"] = _mean(np.array(per_class))
+        figures["ECE"] = (
+            float(multiclass_calibration_error(scores, truth, num_classes=count, n_bins=BINS))
+            if len(scores)
+            else float("nan")
+        )
+        return Evaluation(
+            figures,
+            main="top1",
+            per_class={n: {"accuracy": a} for n, a in zip(self.classes.names, per_class, strict=True)},
+        )
+
+
+class LabelsMetric(_ScoreMetric):
+    """``mAP`` (the main figure), ``AUROC`` and ``F1`` at 0.5, each the mean over the classes that define it.
+
+    Unknown labels (NaN) do not count. A class without a positive or without a negative image has no AUROC, one
+    without a positive image no AP and no F1: NaN, left out of the mean.
+    """
+
+    def compute(self) -> Evaluation:
+        """The figures over all images seen."""
+        scores, truth = self._gathered()
+        per_class = {
+            name: _binary(scores[:, k], truth[:, k])
+            if len(scores)
+            else dict.fromkeys(("AP", "AUROC", "F1"), float("nan"))
+            for k, name in enumerate(self.classes.names)
+        }
+        figures = {
+            ours: _mean(np.array([one[name] for one in per_class.values()], float))
+            for ours, name in (("mAP", "AP"), ("AUROC", "AUROC"), ("F1", "F1"))
+        }
+        return Evaluation(figures, main="mAP", per_class=per_class)
+
+
+def _binary(scores: Tensor, truth: Tensor) -> dict[str, float]:
+    from torchmetrics.functional.classification import binary_auroc, binary_average_precision, binary_f1_score
+
+    known = truth.isfinite()
+    scores, wanted = scores[known], truth[known].long()
+    positive, negative = bool((wanted == 1).any()), bool((wanted == 0).any())
+    nan = float("nan")
+    return {
+        "AP": float(binary_average_precision(scores, wanted)) if positive else nan,
+        "AUROC": float(binary_auroc(scores, wanted)) if positive and negative else nan,
+        "F1": float(binary_f1_score(scores, wanted)) if positive else nan,
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
