@@ -20,7 +20,7 @@ def rows(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, str]:
 def test_first_party_plugins_with_their_summaries(capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(capsys)
     assert {"faster-rcnn", "fpn", "coco", "voc", "shapes"} <= found.keys()
-    assert f"detection task  backbone-hub {__version__}" in found["faster-rcnn"]
+    assert f"detection task backbone-hub {__version__}" in " ".join(found["faster-rcnn"].split())
     assert "Faster R-CNN" in found["faster-rcnn"]
     assert "resnet50" not in found
 
@@ -28,7 +28,7 @@ def test_first_party_plugins_with_their_summaries(capsys: pytest.CaptureFixture[
 def test_patterns_and_kinds(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(rows(capsys, "f*")) == ["faster-rcnn", "fpn"]
     assert list(rows(capsys, "--necks")) == ["fpn"]
-    assert set(rows(capsys, "--datasets", "[cv]*")) == {"coco", "voc"}
+    assert set(rows(capsys, "--datasets", "[cv]*")) == {"coco", "csv", "voc", "voc-segmentation"}
 
 
 def test_backbones_are_timms(capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,7 +130,7 @@ def test_keypoints_are_the_ends_of_the_shape() -> None:
 
 def test_load_gives_what_is_needed(root: Path) -> None:
     dataset = make(root)
-    assert dataset.provides == ALL
+    assert dataset.provides == ALL | {"class", "labels"}
     assert dataset.label_spaces["instances"].names == tuple(KINDS)
     assert dataset.label_spaces["semantic"].names == ("background", *KINDS)
     assert len(dataset) == 6
@@ -143,6 +143,10 @@ def test_load_gives_what_is_needed(root: Path) -> None:
         for label, mask in zip(sample.instances.labels, sample.instances.masks, strict=True):
             expected[mask > 0] = label + 1
         np.testing.assert_array_equal(sample.maps["semantic"], expected)
+        tags = dataset.load(index, frozenset({"class", "labels"})).tags
+        areas = sample.instances.masks.sum(axis=(1, 2))
+        assert tags["class"] == sample.instances.labels[areas.argmax()]
+        assert set(np.flatnonzero(tags["labels"])) == set(sample.instances.labels)
     assert dataset.load(0, frozenset({"semantic"})).instances is None
     assert not dataset.load(0, frozenset({"boxes"})).maps
     assert dataset.load(0, frozenset(), in_chans=1).image.shape == (64, 64, 1)
@@ -203,7 +207,7 @@ def test_the_parameters_are_on_record(root: Path) -> None:
 
 
 def test_tags_name_the_largest_kind_and_all_kinds(tmp_path: Path) -> None:
-    data = Shapes(ShapesOptions(root=str(tmp_path / "shapes"), train=4, val=1))
+    data = Shapes(Shapes.Options(root=str(tmp_path / "shapes"), train=4, val=1))
     for index in range(4):
         sample = data.load(index, frozenset({"class", "labels", "semantic"}))
         areas = np.bincount(sample.maps["semantic"].ravel(), minlength=6)[1:6]

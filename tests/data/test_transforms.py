@@ -221,6 +221,34 @@ def test_scale_jitter_covers_its_range() -> None:
     assert sum(f == 1 for f in filled) > 20
 
 
+def test_random_resized_crop_cuts_shapes_and_areas_from_its_range() -> None:
+    rows, columns = np.mgrid[0:200, 0:240].astype(np.float32)
+    sample = make_sample(height=200, width=240)
+    sample.maps = {"row": rows, "column": columns}
+    transform = Transform.parse(
+        [{"name": "random_resized_crop", "low": 0.2, "high": 0.6, "ratio": 1.5, "size": [50, 60]}]
+    )
+    areas, shapes = [], []
+    for seed in range(300):
+        new = transform(sample, seed)
+        assert new.image.shape == (50, 60, 3)
+        # The nearest pixels of a window of h rows lie within h − h/50 of each other, about.
+        height, width = np.ptp(new.maps["row"]) * 50 / 49, np.ptp(new.maps["column"]) * 60 / 59
+        areas.append(height * width / (200 * 240))
+        shapes.append(width / height)
+    assert 0.18 < min(areas) < 0.23 < 0.55 < max(areas) < 0.63
+    assert 0.63 < min(shapes) < 0.72 < 1.4 < max(shapes) < 1.58
+    assert abs(np.mean(np.log(shapes))) < 0.06
+
+
+def test_random_resized_crop_takes_the_middle_where_nothing_fits() -> None:
+    sample = make_sample(height=20, width=200)
+    sample.maps = {"column": np.broadcast_to(np.arange(200, dtype=np.float32), (20, 200)).copy()}
+    transform = Transform.parse([{"name": "random_resized_crop", "low": 1.0, "ratio": 2.0, "size": [20, 40]}])
+    columns = transform(sample, 0).maps["column"]
+    assert (columns.min(), columns.max()) == (80, 119)
+
+
 def test_an_object_that_shrinks_below_a_pixel_is_removed() -> None:
     sample = make_sample(count=2)
     objects = instances_of(sample)

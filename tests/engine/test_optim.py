@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+import hub
 from hub.engine.config import TrainConfig
 from hub.engine.optim import Schedule, make_optimizer, scaled_lr, set_lr
 
@@ -70,3 +71,17 @@ def test_norms_do_not_decay_and_the_backbone_has_its_own_rate(kind: str) -> None
     assert seen[id(norm.weight)] == seen[id(norm.bias)] == pytest.approx((0.008, 0.0))
     assert seen[id(model.head.weight)] == pytest.approx((0.016, 0.3))
     assert id(model.head.bias) not in seen
+
+
+def test_layers_learn_slower_towards_the_stem() -> None:
+    config = TrainConfig(
+        steps=1, schedule="constant", lr=1.0, batch=16, backbone_lr=0.5, layer_decay=0.5, weight_decay=0.1
+    )  # fmt: skip
+    model = hub.create("faster-rcnn/resnet18-fpn", labels=["a"], channels=8, box_head_width=8)
+    rates = {id(p): group["lr"] for group in make_optimizer(model, config).param_groups for p in group["params"]}
+    body = model.trunk.body.net
+    assert rates[id(model.trunk.neck.lateral["p2"].weight)] == 1.0
+    assert rates[id(body.layer4[1].conv2.weight)] == rates[id(body.layer4[1].bn2.weight)] == 0.25
+    assert rates[id(body.layer1[0].conv1.weight)] == 0.5 * 0.5**4
+    assert rates[id(body.conv1.weight)] == 0.5 * 0.5**5
+    assert len(rates) == len(list(model.parameters()))

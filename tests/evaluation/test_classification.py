@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import pickle
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from hub.data.sample import Sample
 from hub.evaluation import ClassMetric, LabelsMetric
 from hub.labels import LabelSpace
 from hub.model import Classification
@@ -21,11 +20,12 @@ LABELS = LabelSpace.of([f"c{i}" for i in range(6)])
 
 
 def _data(name: str, values: Any, labels: LabelSpace = LABELS) -> Any:
-    def load(index: int, needs: frozenset[str]) -> Sample:
-        return Sample(np.zeros((2, 2, 3), np.uint8), index, Path("x"), (2, 2), tags={name: values[index]})
-
     return SimpleNamespace(
-        name="data", ids=list(range(len(values))), provides={name}, label_spaces={name: labels}, load=load
+        name="data",
+        ids=list(range(len(values))),
+        provides={name},
+        label_spaces={name: labels},
+        tags=lambda index, needs: {name: values[index]},
     )
 
 
@@ -50,6 +50,35 @@ def test_top1_and_top5_and_calibration() -> None:
     assert found.figures["top5"] == pytest.approx((order[:, :5] == truth[:, None]).any(1).mean())
     assert found.figures["ECE"] < 0.12
     assert found.main == "top1"
+    hot = np.eye(6)[truth]
+    assert found.figures["mAP"] == pytest.approx(average_precision_score(hot, scores, average="macro"), abs=1e-5)
+    assert found.figures["AUROC"] == pytest.approx(roc_auc_score(hot, scores, average="macro"), abs=1e-5)
+
+
+def test_classes_without_images_and_images_without_a_class() -> None:
+    scores = torch.eye(6)[[0, 1, 2, 3, 0]]
+    metric = ClassMetric(_data("class", np.array([0, 1, 1, 255, 255])), LABELS, name="class")
+    metric.update(_results(scores))
+    found = metric.compute()
+    assert found.figures["top1"] == pytest.approx(2 / 3)
+    assert found.figures["mean_class_accuracy"] == pytest.approx(0.75)  # of the two classes that have images
+    assert math.isnan(found.per_class["c4"]["AP"])
+    assert math.isnan(found.per_class["c4"]["AUROC"])
+    empty = ClassMetric(_data("class", np.array([0])), LABELS, name="class").compute()
+    assert all(math.isnan(figure) for figure in empty.figures.values())
+
+
+def test_calibration_by_its_definition() -> None:
+    rng = np.random.default_rng(1)
+    scores, truth = rng.random((50, 6)).astype(np.float32), (rng.random((50, 6)) < 0.3).astype(np.float32)
+    truth[rng.random((50, 6)) < 0.2] = np.nan
+    metric = LabelsMetric(_data("labels", truth), LABELS, name="labels")
+    metric.update(_results(torch.from_numpy(scores)))
+    known = ~np.isnan(truth)
+    s, t = scores[known], truth[known]
+    bins = np.minimum((s * 15).astype(int), 14)
+    expected = sum(abs(s[bins == b].mean() - t[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
+    assert metric.compute().figures["ECE"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_classes_go_by_name() -> None:

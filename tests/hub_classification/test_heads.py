@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
 import hub
+from hub.errors import DataError, LabelMismatchError, OptionError
 from hub.model import Batch
 from hub.testing import check_task
+from hub.weights import save, transfer
 
 LABELS = ["a", "b", "c"]
 
@@ -18,17 +22,17 @@ LABELS = ["a", "b", "c"]
 def test_the_contracts() -> None:
     check_task("classification", backbone="resnet18", labels=LABELS, targets={"class": np.array([0, 2])})
     known = np.array([[0, 1, np.nan], [1, 0, 1]], np.float32)
-    check_task("multilabel", backbone="resnet18", labels=LABELS, targets={"labels": known})
+    check_task("multilabel", backbone="resnet18", labels=LABELS, targets={"labels": known}, from_level="c5")
 
 
 def _losses(task: str, tags: dict[str, torch.Tensor], **options: Any) -> tuple[Any, Any]:
     torch.manual_seed(0)
     model = hub.create(f"{task}/resnet18", labels=LABELS, **options)
     head = model.heads[task]
-    features = {"c5": torch.randn(2, 512, 2, 2)}
+    features = {"pooled": torch.randn(2, 512)}
     sizes = torch.tensor([[64, 64]] * 2)
     batch = Batch(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), sizes, sizes, tags=tags)
-    return head.losses(features, batch), head.predictor(features["c5"].mean((2, 3)))
+    return head.losses(features, batch), head.predictor(features["pooled"])
 
 
 def test_smoothed_cross_entropy() -> None:
@@ -45,6 +49,85 @@ def test_unknown_labels_are_not_learned_from() -> None:
     torch.testing.assert_close(losses["loss_labels"], expected)
     losses, _ = _losses("multilabel", {"labels": torch.full((2, 3), nan)})
     assert losses["loss_labels"] == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"loss": "binary", "label_smoothing": 0.1}])
+def test_mixed_images_give_the_mixed_loss(options: dict[str, Any]) -> None:
+    own, other, share = torch.tensor([0, 2]), torch.tensor([1, 1]), torch.tensor([0.7, 1.0])
+    mixed, _ = _losses("classification", {"class": own, "class:other": other, "class:share": share}, **options)
+
+    def each(tag: torch.Tensor) -> torch.Tensor:  # the loss of each image: of one at a time, the other unknown
+        rows = [torch.where(torch.arange(2) == i, tag, 255) for i in range(2)]
+        return torch.stack([_losses("classification", {"class": row}, **options)[0]["loss_class"] for row in rows])
+
+    expected = (share * each(own) + (1 - share) * each(other)).mean()
+    torch.testing.assert_close(mixed["loss_class"], expected)
+
+
+def test_mixed_labels_of_which_one_is_unknown() -> None:
+    nan = float("nan")
+    tags = {
+        "labels": torch.tensor([[1.0, 1, nan], [0, 1, 1]]),
+        "labels:other": torch.tensor([[0.0, nan, 0], [nan, nan, nan]]),
+        "labels:share": torch.tensor([0.25, 1.0]),
+    }
+    losses, logits = _losses("multilabel", tags)
+    values = F.binary_cross_entropy_with_logits(logits, torch.tensor([[0.25, 0, 0], [0, 1, 1]]), reduction="none")
+    torch.testing.assert_close(losses["loss_labels"], values[[0, 1, 1, 1], [0, 0, 1, 2]].mean())
+
+
+def test_both_classes_of_a_mixed_image_can_count_whole() -> None:
+    tags = {"class": torch.tensor([0, 2]), "class:other": torch.tensor([1, 2]), "class:share": torch.tensor([0.7, 0.5])}
+    losses, logits = _losses("classification", tags, loss="binary", target_threshold=0.2)
+    wanted = torch.tensor([[1.0, 1, 0], [0, 0, 1]])
+    torch.testing.assert_close(losses["loss_class"], F.binary_cross_entropy_with_logits(logits, wanted))
+
+
+def test_an_unknown_class_teaches_nothing() -> None:
+    losses, logits = _losses("classification", {"class": torch.tensor([255, 1])})
+    torch.testing.assert_close(losses["loss_class"], F.cross_entropy(logits[1:], torch.tensor([1])))
+    losses, _ = _losses("classification", {"class": torch.tensor([255, 255])})
+    assert losses["loss_class"] == 0
+
+
+def test_rare_classes_weigh_more() -> None:
+    known = torch.tensor([[0.0, 1, 1], [1, 0, 1]])
+    losses, logits = _losses("multilabel", {"labels": known}, pos_weight={"b": 3.0})
+    expected = F.binary_cross_entropy_with_logits(logits, known, pos_weight=torch.tensor([1.0, 3, 1]))
+    torch.testing.assert_close(losses["loss_labels"], expected)
+
+
+def test_what_cannot_be_learned_is_refused() -> None:
+    with pytest.raises(LabelMismatchError, match="multilabel"):
+        hub.create("classification/resnet18", labels=["a"])
+    with pytest.raises(OptionError, match="Did you mean cat"):
+        hub.create("multilabel/resnet18", labels=["cat", "dog"], pos_weight={"cats": 2.0})
+    with pytest.raises(DataError, match="no tag 'class'"):
+        _losses("classification", {})
+    with pytest.raises(DataError, match="2 classes|3 classes"):
+        _losses("multilabel", {"labels": torch.zeros(2, 4)})
+
+
+def test_detection_and_classification_share_one_pass() -> None:
+    labels = {"faster-rcnn": ["a"], "classification": LABELS}
+    model = hub.create("faster-rcnn+classification/resnet18-fpn", labels=labels, channels=16).eval()
+    calls: list[int] = []
+    model.trunk.body.register_forward_hook(lambda *_: calls.append(1))
+    found = model.predict(np.zeros((64, 96, 3), np.uint8))
+    assert len(calls) == 1
+    assert found["classification"].scores.sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_classifiers_weights_start_a_detector(tmp_path: Path) -> None:
+    """timm names the layers of a whole model differently from those of the part that gives maps."""
+    source = hub.create("classification/convnext_atto", labels=LABELS)
+    model = hub.create("faster-rcnn/convnext_atto-fpn", labels=["a"], channels=16)
+    report = transfer(model, save(source, tmp_path / "classifier.safetensors"))
+    assert not [name for name in report.initialised if name.startswith("trunk.body")]
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        last = source.eval().trunk.body.net.forward_features(x)
+        torch.testing.assert_close(model.eval().trunk.body(x)[-1], last)
 
 
 def test_a_head_on_a_pyramids_name_builds_no_neck_output() -> None:
