@@ -13,7 +13,7 @@ from torch import nn
 from hub.backbones.norm import set_norm
 from hub.backbones.probe import Body, probe
 from hub.backbones.timm_body import LoadedBackbone, load_timm
-from hub.backbones.trunk import Provenance, Trunk
+from hub.backbones.trunk import POOLED, Provenance, Trunk
 from hub.errors import ContractError, OptionError, UnknownNameError, did_you_mean
 from hub.names import ModelName
 from hub.preprocessing import Preprocessing
@@ -43,7 +43,8 @@ def create_trunk(
         norm: of the backbone: batch, frozen, group or sync.
         freeze: stages that do not train: 0 none, 1 the stem, 2 the stem and the first stage, ….
         channels: width of the pyramid, the neck's default if None.
-        levels: to return; by default the neck's, or every raw one where there is no neck.
+        levels: to return; by default the neck's, or every raw one where there is no neck. ``"pooled"`` is the
+            vector (B, C) that the backbone's own classifier reads, with whatever layers come before that.
         backbone: further options of the backbone, for timm's those of ``timm.create_model``.
         neck: further options of the neck.
 
@@ -54,17 +55,20 @@ def create_trunk(
     {'p2': 4, 'p3': 8, 'p4': 16, 'p5': 32, 'p6': 64}
     """
     parsed = ModelName.parse(name) if isinstance(name, str) else name
-    loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans, options=backbone or {})
-    found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone)
+    pooled = POOLED in (levels or ())
+    loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans, options=backbone or {}, pooled=pooled)
+    found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone, pooled=pooled)
     body = set_norm(Body(loaded.net, found), norm)
     all_channels, all_strides = dict(found.channels), dict(found.strides)
+    if found.pooled is not None:
+        all_channels[POOLED] = found.pooled
 
     built: Any = None
     if parsed.neck is not None:
         entry = find("necks", parsed.neck)
         spec = entry.spec()
         assert isinstance(spec, NeckSpec)
-        asked = tuple(n for n in (levels or spec.levels) if n not in found.channels)
+        asked = tuple(n for n in (levels or spec.levels) if n not in found.channels and n != POOLED)
         options = {**(neck or {}), **({} if channels is None else {"out_channels": channels})}
         if asked:
             built = _neck(entry, found.channels, found.strides, asked, options)
@@ -88,20 +92,32 @@ def create_trunk(
         probe_size=found.size,
         preprocessing=loaded.preprocessing,
         provenance=loaded.provenance,
+        classifier=loaded.classifier,
     )
     trunk.freeze(freeze)
     return trunk.train()
 
 
 def _load(
-    name: ModelName, *, pretrained: bool | str | os.PathLike[str], in_chans: int, options: Mapping[str, Any]
+    name: ModelName,
+    *,
+    pretrained: bool | str | os.PathLike[str],
+    in_chans: int,
+    options: Mapping[str, Any],
+    pooled: bool,
 ) -> LoadedBackbone:
     """timm's backbone where it has that name, else a plugin's: no plugin takes over a name of timm's."""
     plugins = entries("backbones")
     if name.backbone in timm_names() or not any(name.backbone in (e.name, e.id) for e in plugins):
         known = [*timm_names(), *(e.name for e in plugins)]
         return load_timm(
-            name.backbone, name.tag, pretrained=pretrained, in_chans=in_chans, options=options, known=known
+            name.backbone,
+            name.tag,
+            pretrained=pretrained,
+            in_chans=in_chans,
+            options=options,
+            known=known,
+            pooled=pooled,
         )
     entry = find("backbones", name.backbone)
     if name.tag is not None:

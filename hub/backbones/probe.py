@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,17 @@ from hub.errors import ContractError
 
 @dataclass(frozen=True)
 class Probe:
-    """What a dry run found: for each level kept its place in the body's list, its channels and its stride."""
+    """What a dry run found: for each level kept its place in the body's list, its channels and its stride.
+
+    ``pooled`` is the width of the vector that the network's own classifier reads, where that was asked for.
+    """
 
     levels: dict[str, int]
     channels: dict[str, int]
     strides: dict[str, int]
     channels_last: bool
     size: tuple[int, int]
+    pooled: int | None = None
 
 
 class Body(nn.Module):
@@ -35,15 +40,30 @@ class Body(nn.Module):
         self.net = net
         self.keep = tuple(probe.levels.values())
         self.permute = probe.channels_last
+        self.pools = probe.pooled is not None
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, in_chans, H, W) to one map a level, finest first."""
+        """(B, in_chans, H, W) to one map a level, finest first, and last the pooled vector where it is wanted."""
+        if self.pools:
+            features, pooled = maps_and_pooled(self.net, x)
+            return [*(features[i] for i in self.keep), pooled]
         features = self.net(x)
         kept = [features[i] for i in self.keep]
         return [f.permute(0, 3, 1, 2).contiguous() for f in kept] if self.permute else kept
 
 
-def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], name: str) -> Probe:
+def maps_and_pooled(net: Any, x: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+    """The feature maps, (B, C, H, W), and what the network's own classifier reads, (B, C), in one pass.
+
+    Args:
+        net: with the two methods of timm's classifiers, ``forward_intermediates`` and ``forward_head``.
+        x: (B, in_chans, H, W).
+    """
+    last, maps = net.forward_intermediates(x, output_fmt="NCHW")
+    return maps, net.forward_head(last, pre_logits=True)
+
+
+def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], name: str, pooled: bool = False) -> Probe:
     """Run ``net`` once on zeros and read the levels off its outputs.
 
     A level is named after its stride: ``c{log2(stride)}``.
@@ -53,18 +73,26 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
         in_chans: channels of the image.
         sizes: (height, width) in pixels to try, in this order, for networks that take only some.
         name: for messages.
+        pooled: also find the vector that its classifier reads; see `maps_and_pooled`.
 
     Raises:
-        ContractError: the network gives no feature maps, or of strides that are no powers of two.
+        ContractError: the network gives no feature maps, or of other strides than powers of two, or no such vector.
     """
+    if pooled and not all(hasattr(net, method) for method in ("forward_intermediates", "forward_head")):
+        raise ContractError(
+            f"{name} does not give the vector that its own classifier reads",
+            fix="average a level of it instead: from_level: c5",
+        )
     was_training = net.training
     net.eval()
     features: Sequence[Tensor] | None = None
+    vector: Tensor | None = None
     problem: Exception | None = None
     for size in sizes:
         try:
             with torch.no_grad():
-                features = net(torch.zeros(1, in_chans, *size))
+                x = torch.zeros(1, in_chans, *size)
+                features, vector = maps_and_pooled(net, x) if pooled else (net(x), None)
             break
         except (RuntimeError, AssertionError, ValueError, IndexError) as error:
             problem = error
@@ -76,6 +104,11 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
             fix="choose a backbone with feature maps: `hub list --backbones`",
         ) from problem
 
+    if vector is not None and vector.ndim != 2:
+        raise ContractError(
+            f"{name} gives its classifier something of shape {tuple(vector.shape)}, not one vector an image",
+            fix="average a level of it instead: from_level: c5",
+        )
     last = _is_channels_last(features, size)
     levels, channels, strides = {}, {}, {}
     for i, f in enumerate(features):
@@ -96,6 +129,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
         {n: strides[n] for n in order},
         channels_last=last,
         size=size,
+        pooled=None if vector is None else vector.shape[1],
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import timm
 from torch import nn
 
+from hub.backbones.classifier import PretrainedClassifier, take_classifier
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
 from hub.backbones.trunk import Provenance
 from hub.errors import (
@@ -37,6 +38,7 @@ class LoadedBackbone:
     preprocessing: Preprocessing
     provenance: Provenance
     sizes: tuple[tuple[int, int], ...]
+    classifier: PretrainedClassifier | None = None
 
 
 def load_timm(
@@ -47,6 +49,7 @@ def load_timm(
     in_chans: int = 3,
     options: Mapping[str, Any] | None = None,
     known: Iterable[str] | None = None,
+    pooled: bool = False,
 ) -> LoadedBackbone:
     """Create a timm model that gives features.
 
@@ -57,6 +60,8 @@ def load_timm(
         in_chans: channels of the image; timm adapts pretrained first layers.
         options: further arguments of ``timm.create_model``, such as ``drop_path_rate`` or ``zero_init_last``.
         known: names to suggest from where this one is unknown, timm's own by default.
+        pooled: the whole classification model without its last layer, for `maps_and_pooled`, instead of the part
+            that gives feature maps.
 
     Raises:
         UnknownNameError: no such model or tag.
@@ -85,7 +90,10 @@ def load_timm(
         log.info("%s: no tag given; using timm's default, %s, for %s", name, cfg.tag, what)
 
     full_name = f"{name}.{tag}" if tag else name
-    make = partial(_features, full_name, in_chans, cfg.fixed_input_size, dict(options or {}))
+    chosen = {**(options or {}), **({"features_only": False, "num_classes": 0} if pooled else {})}
+    make = partial(_features, full_name, in_chans, cfg.fixed_input_size, chosen)
+    if pretrained and pooled:
+        make = partial(make, num_classes=_classes_of(cfg, local))
     if local is not None:
         net = _with_file(make, full_name, local)
         provenance = Provenance(name, tag, os.fspath(local), cfg.license if tag else None)
@@ -95,12 +103,26 @@ def load_timm(
     else:
         net = make()
         provenance = Provenance(name)
+    classifier = None
+    if pooled and pretrained:
+        classifier = take_classifier(net, cfg.classifier if isinstance(cfg.classifier, str) else None)
+        net.reset_classifier(0)  # type: ignore[operator]
     return LoadedBackbone(
         net=net,
         preprocessing=_preprocessing(cfg.mean, cfg.std, in_chans),
         provenance=provenance,
         sizes=((128, 256), (256, 512), tuple(cfg.input_size[-2:])),
+        classifier=classifier,
     )
+
+
+def _classes_of(cfg: Any, path: str | os.PathLike[str] | None) -> int:
+    """How many classes to build the classifier with, to load it too: none where a file has another, or none."""
+    if path is None:
+        return cfg.num_classes
+    state = read_weights(path)
+    weight = state.get(f"{cfg.classifier}.weight")
+    return cfg.num_classes if weight is not None and len(weight) == cfg.num_classes else 0
 
 
 def _features(name: str, in_chans: int, fixed_size: bool, options: dict[str, Any], **weights: Any) -> nn.Module:
@@ -108,7 +130,8 @@ def _features(name: str, in_chans: int, fixed_size: bool, options: dict[str, Any
     problem: Exception | None = None
     for extra in _size_options(fixed_size):
         try:
-            return timm.create_model(name, features_only=True, in_chans=in_chans, **weights, **{**extra, **options})
+            asked = {"features_only": True, "in_chans": in_chans, **extra, **options, **weights}
+            return timm.create_model(name, **asked)
         except TypeError as error:  # this family does not know the option
             refused = [option for option in options if repr(option) in str(error)]
             if refused:

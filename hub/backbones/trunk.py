@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hub.backbones.classifier import PretrainedClassifier
 from hub.backbones.norm import frozen_norms
 from hub.errors import OptionError, did_you_mean
 from hub.preprocessing import Preprocessing
+
+POOLED = "pooled"  # the level that is a vector
 
 
 @dataclass(frozen=True)
@@ -46,17 +49,19 @@ class Trunk(nn.Module):
 
     Args:
         body: maps (B, C, H, W) to a list of features, finest first.
-        body_levels: names of that list, ``("c1", …)``.
+        body_levels: names of that list, ``("c1", …)``. Where ``channels`` has ``"pooled"``, the list has that
+            vector as one more item at its end.
         neck: maps raw features to pyramid features, or None.
         channels, strides: of every level, raw and neck's.
         levels: those to return, in this order.
         probe_size: (height, width) in pixels that the body was tried with and takes.
         preprocessing: what the weights expect.
         provenance: where they come from.
+        classifier: the backbone's own, of pretrained weights whose classes are known; not a part of the trunk.
 
     Attributes:
         channels: level → channels, of the levels returned.
-        strides: level → stride in pixels, of the levels returned.
+        strides: level → stride in pixels, of the levels returned that are maps.
         divisor: the backbone's largest stride; images whose sides are multiples of it have exact strides.
     """
 
@@ -72,6 +77,7 @@ class Trunk(nn.Module):
         probe_size: tuple[int, int],
         preprocessing: Preprocessing,
         provenance: Provenance,
+        classifier: PretrainedClassifier | None = None,
     ) -> None:
         super().__init__()
         self.body = body
@@ -88,7 +94,9 @@ class Trunk(nn.Module):
         self.divisor = max(strides[level] for level in self.body_levels)
         self.probe_size = probe_size
         self.channels = {level: channels[level] for level in levels}
-        self.strides = {level: strides[level] for level in levels}
+        self.strides = {level: strides[level] for level in levels if level in strides}
+        self.classifier = classifier
+        self._outputs = (*self.body_levels, POOLED) if POOLED in channels else self.body_levels
         self.preprocessing = preprocessing
         self.provenance = provenance
 
@@ -99,9 +107,9 @@ class Trunk(nn.Module):
             x: (B, C, H, W) normalised; H and W multiples of the largest stride give exact strides.
 
         Returns:
-            level → (B, channels, H / stride, W / stride).
+            level → (B, channels, H / stride, W / stride); (B, channels) for ``"pooled"``.
         """
-        features = dict(zip(self.body_levels, self.body(x), strict=True))
+        features = dict(zip(self._outputs, self.body(x), strict=True))
         if self.neck is not None:
             features |= self.neck(features)
         return {level: features[level] for level in self.levels}
@@ -133,7 +141,7 @@ class Trunk(nn.Module):
         self.eval()
         device = next(self.parameters()).device
         image = torch.zeros(1, self.preprocessing.in_chans, *self.probe_size, device=device)
-        outputs = dict(zip(self.body_levels, self.body(image), strict=True))
+        outputs = dict(zip(self._outputs, self.body(image), strict=True))
         trainable = [p for p in self.body.parameters() if p.requires_grad]
         total = torch.stack([outputs[level].sum() for level in upto]).sum()
         grads = torch.autograd.grad(total, trainable, allow_unused=True)

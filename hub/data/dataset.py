@@ -54,3 +54,10 @@ class Dataset(ABC):
         Raises:
             ImageError: the file is missing, corrupt, or of another size than annotated.
         """
+
+    def tags(self, index: int, needs: frozenset[str]) -> Mapping[str, np.ndarray]:
+        """The tags of the image ``index`` alone, as metrics read them.
+
+        A format that has its tags in memory overrides this: then scoring decodes no image a second time.
+        """
+        return self.load(index, needs).tags

@@ -50,6 +50,10 @@ class ListedDataset(Dataset):
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Maps (H, W) and tags of an image, only those that are needed."""
 
+    def tags(self, index: int, needs: frozenset[str]) -> dict[str, np.ndarray]:
+        """The tags of an image, without decoding it."""
+        return self.annotations(index, needs)[1]
+
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
         """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
         path = self.folder / str(self.ids[index])

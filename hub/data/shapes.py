@@ -21,6 +21,7 @@ from pycocotools import mask as coco_mask
 from pydantic import Field
 
 from hub.data.coco import Coco, CocoOptions
+from hub.data.geometry import IGNORE
 from hub.data.instances import InstanceOptions
 from hub.data.sample import Sample
 from hub.data.shapes_draw import KEYPOINTS, KINDS, Shape, draw_scene
@@ -118,7 +119,8 @@ class ShapesOptions(InstanceOptions):
 class Shapes(Coco):
     """The generated shapes; makes them on first use. Also provides the map ``"semantic"`` and two tags.
 
-    ``"class"`` is the kind of the shape of which most is seen, ``"labels"`` says of each kind whether it is there.
+    ``"class"`` is the kind of the shape of which most is seen, 255 where there is none; ``"labels"`` says of each
+    kind whether it is there.
 
     The keypoints are the ends of a shape in the image's four directions, so that ``left_end`` and
     ``right_end`` change places in a horizontal flip; a vertical flip does not suit them.
@@ -149,15 +151,19 @@ class Shapes(Coco):
         sample = super().load(index, needs - {"semantic", "class", "labels"}, in_chans=in_chans)
         if "semantic" in needs:
             sample.maps = {**sample.maps, "semantic": _read_map(self._semantic / f"{sample.path.stem}.png")}
+        sample.tags = self.tags(index, needs)
+        return sample
+
+    def tags(self, index: int, needs: frozenset[str]) -> dict[str, np.ndarray]:
+        """The kind of the largest shape and the kinds that are there, as they are needed."""
         assert self.instances is not None
         own = self.instances.of_image(index)
         labels, area = self.instances.labels[own], self.instances.area[own]
         tags: dict[str, np.ndarray] = {
-            "class": np.array(labels[area.argmax()] if len(area) else 0, np.int64),
+            "class": np.array(labels[area.argmax()] if len(area) else IGNORE, np.int64),
             "labels": np.isin(np.arange(len(KINDS)), labels).astype(np.float32),
         }
-        sample.tags = {**sample.tags, **{name: value for name, value in tags.items() if name in needs}}
-        return sample
+        return {name: value for name, value in tags.items() if name in needs}
 
 
 class _SplitWriter:

@@ -22,6 +22,12 @@ voc_segmentation = DatasetSpec(
     target="hub.data.mask_folder:VocSegmentation",
 )
 
+yolo = DatasetSpec(
+    name="yolo",
+    summary="YOLO's text files: boxes and polygons",
+    target="hub.data.yolo:Yolo",
+)
+
 image_folder = DatasetSpec(
     name="image-folder",
     summary="A folder of images for each class",

@@ -132,6 +132,37 @@ class Crop(Range):
         return _random_crop(sample, window, rng, self.min_visibility)
 
 
+class RandomResizedCrop(Range):
+    """Cut out ``low`` to ``high`` of the image's area, of a random shape, and bring it to ``size``.
+
+    Width to height is between 1 / ``ratio`` and ``ratio``, evenly on a logarithmic scale. Where no such window fits
+    in ten attempts, it is the largest one in the middle that does. Boxes of which less than ``min_visibility`` is
+    left are removed.
+
+    Reference: Szegedy et al., Going deeper with convolutions, 2014 (https://arxiv.org/abs/1409.4842), section 6.
+    """
+
+    low: Fraction = 0.08
+    high: Fraction = 1.0
+    ratio: Annotated[float, Field(ge=1)] = 4 / 3
+    size: tuple[Pixels, Pixels] = (224, 224)
+    min_visibility: Probability = 0.1
+
+    def __call__(self, sample: Sample, rng: np.random.Generator, keypoint_order: np.ndarray | None) -> Sample:
+        """Cut and resize."""
+        height, width = sample.image.shape[:2]
+        for _ in range(10):
+            area = rng.uniform(self.low, self.high) * height * width
+            ratio = np.exp(rng.uniform(-np.log(self.ratio), np.log(self.ratio)))
+            window = round(np.sqrt(area / ratio)), round(np.sqrt(area * ratio))
+            if 0 < window[0] <= height and 0 < window[1] <= width:
+                cut = _random_crop(sample, window, rng, self.min_visibility)
+                return resize(cut, self.size)
+        window = min(height, round(width * self.ratio)), min(width, round(height * self.ratio))
+        top, left = (height - window[0]) // 2, (width - window[1]) // 2
+        return resize(crop(sample, top, left, window, min_visibility=self.min_visibility), self.size)
+
+
 class PixelStep(Step):
     """Base of what changes pixel values only, through albumentations."""
 
@@ -195,6 +226,7 @@ TRANSFORMS: dict[str, type[Step]] = {
     "vertical_flip": VerticalFlip,
     "scale_jitter": ScaleJitter,
     "crop": Crop,
+    "random_resized_crop": RandomResizedCrop,
     "colour": Colour,
     "blur": Blur,
     "noise": Noise,

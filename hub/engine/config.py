@@ -63,6 +63,7 @@ class TrainConfig(Section):
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(0.02, gt=0)  # for 16 images a step; scaled linearly to the batch
     backbone_lr: float = Field(1.0, ge=0)  # multiplies lr for the backbone
+    layer_decay: float | None = Field(None, gt=0, le=1)  # of lr, from each layer of the backbone to the one before
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0)  # never on normalisation layers
     schedule: Literal["multistep", "cosine", "constant"] = "multistep"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from hub.backbones.depth import layer_depths
 from hub.engine.config import TrainConfig
 from hub.model import Model
 
@@ -61,6 +62,9 @@ def scaled_lr(config: TrainConfig) -> float:
 def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
     """SGD with momentum or AdamW over the parameters that train; no weight decay on normalisation layers.
 
+    With ``layer_decay`` each layer of the backbone learns by that factor slower than the one after it, and the last
+    by that factor slower than what follows (Clark et al. 2020, ELECTRA, https://arxiv.org/abs/2003.10555).
+
     Args:
         model: its frozen parameters are left out.
         config: lr is stated for 16 images and scaled here.
@@ -68,13 +72,18 @@ def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
     norms = {id(p) for m in model.modules() if isinstance(m, _NORMS) for p in m.parameters(recurse=False)}
     backbone = {id(p) for p in model.trunk.body.parameters()}
     lr = scaled_lr(config)
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    depths: dict[nn.Parameter, int] = {}
+    if config.layer_decay is not None:
+        depths = layer_depths(model.trunk)
+    layers = max(depths.values(), default=-1) + 1
+    groups: dict[tuple[bool, int, bool], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in backbone, id(parameter) in norms), []).append(parameter)
+            key = (id(parameter) in backbone, depths.get(parameter, layers), id(parameter) in norms)
+            groups.setdefault(key, []).append(parameter)
     params = []
-    for (in_backbone, in_norm), members in sorted(groups.items()):
-        base = lr * (config.backbone_lr if in_backbone else 1.0)
+    for (in_backbone, depth, in_norm), members in sorted(groups.items()):
+        base = lr * (config.backbone_lr if in_backbone else 1.0) * (config.layer_decay or 1.0) ** (layers - depth)
         decay = 0.0 if in_norm else config.weight_decay
         params.append({"params": members, "lr": base, "base_lr": base, "weight_decay": decay})
     if config.optimizer == "adamw":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hub.model.results import Classification, Result
 if TYPE_CHECKING:
     from hub.data.dataset import Dataset
 
+NAN = float("nan")
 BINS = 15  # of the calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599)
 
 
@@ -57,7 +59,7 @@ class _ScoreMetric:
                 continue
             scores = result.scores.numpy()
             own = np.where(self.from_label >= 0, scores[self.from_label], 0.0).astype(np.float32)
-            truth = self.dataset.load(self.images[result.image_id], frozenset({self.tag})).tags[self.tag]
+            truth = self.dataset.tags(self.images[result.image_id], frozenset({self.tag}))[self.tag]
             self.found[result.image_id] = own, np.asarray(truth)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -77,9 +79,12 @@ class _ScoreMetric:
 
 
 class ClassMetric(_ScoreMetric):
-    """``top1`` (the main figure), ``top5`` of more than five classes, the mean accuracy of classes, and ``ECE``.
+    """``top1`` (the main figure), ``top5`` of more than five classes, and what follows from each class by itself.
 
-    ``ECE`` is the expected calibration error, the one figure of which less is better.
+    That is the mean accuracy of the classes, ``mAP`` and ``AUROC`` (each class against all others), each the mean
+    over the classes that define it: one without images has no accuracy and no AP, and neither it nor one that all
+    images are of has an AUROC. ``ECE`` is the expected calibration error, the one figure of which less is better.
+    Images of an unknown class (255) do not count.
     """
 
     def compute(self) -> Evaluation:
@@ -87,62 +92,71 @@ class ClassMetric(_ScoreMetric):
         from torchmetrics.functional.classification import multiclass_calibration_error
 
         scores, truth = self._gathered()
-        truth = truth.long()
         count = len(self.classes)
+        known = (truth >= 0) & (truth < count)
+        scores, truth = scores[known], truth[known].long()
+        per_class = {}
         hit = (scores.argmax(1) == truth).float() if len(scores) else torch.zeros(0)
-        per_class = [hit[truth == k].mean().item() if (truth == k).any() else float("nan") for k in range(count)]
-        figures = {"top1": _mean(hit.numpy())}
+        for k, name in enumerate(self.classes.names):
+            own = truth == k
+            accuracy = hit[own].mean().item() if bool(own.any()) else NAN
+            per_class[name] = {"accuracy": accuracy, **_ranking(scores[:, k], own.long())}
+        figures = {"top1": _mean(hit.tolist())}
         if count > 5:
-            figures["top5"] = _mean((scores.topk(5).indices == truth[:, None]).any(1).float().numpy())
-        figures["mean_class_accuracy"] = _mean(np.array(per_class))
+            figures["top5"] = _mean((scores.topk(5).indices == truth[:, None]).any(1).float().tolist())
+        figures |= _means(per_class, {"mean_class_accuracy": "accuracy", "mAP": "AP", "AUROC": "AUROC"})
         figures["ECE"] = (
-            float(multiclass_calibration_error(scores, truth, num_classes=count, n_bins=BINS))
-            if len(scores)
-            else float("nan")
+            float(multiclass_calibration_error(scores, truth, num_classes=count, n_bins=BINS)) if len(scores) else NAN
         )
-        return Evaluation(
-            figures,
-            main="top1",
-            per_class={n: {"accuracy": a} for n, a in zip(self.classes.names, per_class, strict=True)},
-        )
+        return Evaluation(figures, main="top1", per_class=per_class)
 
 
 class LabelsMetric(_ScoreMetric):
     """``mAP`` (the main figure), ``AUROC`` and ``F1`` at 0.5, each the mean over the classes that define it.
 
     Unknown labels (NaN) do not count. A class without a positive or without a negative image has no AUROC, one
-    without a positive image no AP and no F1: NaN, left out of the mean.
+    without a positive image no AP and no F1: NaN, left out of the mean. ``ECE`` is the calibration error over every
+    known label of every image, of which less is better.
     """
 
     def compute(self) -> Evaluation:
         """The figures over all images seen."""
+        from torchmetrics.functional.classification import binary_calibration_error, binary_f1_score
+
         scores, truth = self._gathered()
-        per_class = {
-            name: _binary(scores[:, k], truth[:, k])
-            if len(scores)
-            else dict.fromkeys(("AP", "AUROC", "F1"), float("nan"))
-            for k, name in enumerate(self.classes.names)
-        }
-        figures = {
-            ours: _mean(np.array([one[name] for one in per_class.values()], float))
-            for ours, name in (("mAP", "AP"), ("AUROC", "AUROC"), ("F1", "F1"))
-        }
+        truth = truth.view(len(scores), len(self.classes))
+        known = truth.isfinite()
+        per_class = {}
+        for k, name in enumerate(self.classes.names):
+            own, wanted = scores[known[:, k], k], truth[known[:, k], k].long()
+            f1 = float(binary_f1_score(own, wanted)) if bool(wanted.any()) else NAN
+            per_class[name] = {**_ranking(own, wanted), "F1": f1}
+        figures = _means(per_class, {"mAP": "AP", "AUROC": "AUROC", "F1": "F1"})
+        figures["ECE"] = (
+            float(binary_calibration_error(scores[known], truth[known].long(), n_bins=BINS))
+            if bool(known.any())
+            else NAN
+        )
         return Evaluation(figures, main="mAP", per_class=per_class)
 
 
-def _binary(scores: Tensor, truth: Tensor) -> dict[str, float]:
-    from torchmetrics.functional.classification import binary_auroc, binary_average_precision, binary_f1_score
+def _ranking(scores: Tensor, truth: Tensor) -> dict[str, float]:
+    """AP and AUROC of (N,) scores against (N,) zeros and ones, NaN where they are not defined."""
+    from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
-    known = truth.isfinite()
-    scores, wanted = scores[known], truth[known].long()
-    positive, negative = bool((wanted == 1).any()), bool((wanted == 0).any())
-    nan = float("nan")
+    positive, negative = bool((truth == 1).any()), bool((truth == 0).any())
     return {
-        "AP": float(binary_average_precision(scores, wanted)) if positive else nan,
-        "AUROC": float(binary_auroc(scores, wanted)) if positive and negative else nan,
-        "F1": float(binary_f1_score(scores, wanted)) if positive else nan,
+        "AP": float(binary_average_precision(scores, truth)) if positive else NAN,
+        "AUROC": float(binary_auroc(scores, truth)) if positive and negative else NAN,
     }
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+def _means(per_class: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> dict[str, float]:
+    """Our name of a figure → the mean over the classes of what is called so there."""
+    return {ours: _mean([one[theirs] for one in per_class.values()]) for ours, theirs in names.items()}
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of those that are defined; NaN where none is."""
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else NAN

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub.backbones.create import create_trunk
-from hub.backbones.trunk import Trunk
+from hub.backbones.trunk import POOLED, Trunk
 from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
@@ -108,7 +108,9 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         task: parse_options(cls.Options, recipe.heads.get(task, {}), owner=task) for task, cls in classes.items()
     }
     read = {task: cls.levels(options[task]) for task, cls in classes.items()}
-    if name.neck is None and (missing := [level for wanted in read.values() for level in wanted if level[0] == "p"]):
+    if name.neck is None and (
+        missing := [level for wanted in read.values() for level in wanted if level != POOLED and level[0] == "p"]
+    ):
         raise BadNameError(
             f"{recipe.name} reads the pyramid level {missing[0]}, but {name.trunk} has no neck",
             fix=f"write {'+'.join(name.tasks)}/{name.trunk}-fpn",
@@ -127,12 +129,16 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
     heads = {
         task: cls(
             {level: trunk.channels[level] for level in read[task]},
-            {level: trunk.strides[level] for level in read[task]},
+            {level: trunk.strides[level] for level in read[task] if level in trunk.strides},
             recipe.labels[task],
             options[task],
         )
         for task, cls in classes.items()
     }
+    if trunk.classifier is not None:
+        for head in heads.values():
+            head.adopt(trunk.classifier)
+        trunk.classifier = None  # it has served
     # Every option is kept, the defaults too: a checkpoint must not change with the defaults of a later version.
     resolved = {task: chosen.model_dump(mode="json") for task, chosen in options.items()}
     return Model(trunk, heads, replace(recipe, heads=resolved), trunk.preprocessing)

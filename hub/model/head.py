@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
+from hub.backbones.classifier import PretrainedClassifier
 from hub.labels import LabelSpace
 from hub.model.batch import Batch
 from hub.model.options import Options as BaseOptions
@@ -92,7 +93,10 @@ class Head(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def levels(cls, options: Any) -> tuple[str, ...]:
-        """The levels that the head reads, of raw ones (``c1``…``c5``) and the neck's (``p2``…)."""
+        """The levels that the head reads, of raw ones (``c1``…``c5``) and the neck's (``p2``…).
+
+        One level is no map: ``pooled``, the vector (B, C) that the backbone's own classifier reads.
+        """
 
     @abstractmethod
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
@@ -119,6 +123,13 @@ class Head(nn.Module, ABC):
 
         Raises:
             DataError: names what does not fit, and the option or the data to change.
+        """
+        return
+
+    def adopt(self, classifier: PretrainedClassifier) -> None:
+        """Start from the classifier of the backbone's pretrained weights, if this head can; called once, when built.
+
+        There is one only where some head reads the level ``pooled``.
         """
         return
 

@@ -60,8 +60,8 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
             fix="set in_chans to that of the checkpoint",
         )
     report = TransferReport()
-    theirs, own = other.state_dict(), model.state_dict()
-    weights = dict(model.trunk.body.named_parameters(prefix="trunk.body"))
+    theirs, own = {_plain(n): t for n, t in other.state_dict().items()}, model.state_dict()
+    weights = {_plain(n): w for n, w in model.trunk.body.named_parameters(prefix="trunk.body")}
     if not any(n in theirs and theirs[n].shape == weight.shape for n, weight in weights.items()):
         raise CheckpointMismatchError(
             f"the backbone of {source} ({other.recipe.name}) shares no weights with that of {model.recipe.name}",
@@ -77,15 +77,16 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
         rows |= {f"heads.{head}.{name}": (head, layout) for name, layout in module.class_rows().items()}
     with torch.no_grad():
         for name, tensor in own.items():
-            if name not in theirs:
+            their = theirs.get(_plain(name))
+            if their is None:
                 report.initialised[name] = "the checkpoint does not have it"
-            elif name in rows and theirs[name].shape[1:] == tensor.shape[1:]:
+            elif name in rows and their.shape[1:] == tensor.shape[1:]:
                 head, layout = rows[name]
-                _copy_rows(tensor, theirs[name], model.labels[head], other.labels[head], layout)
-            elif theirs[name].shape != tensor.shape:
-                report.initialised[name] = f"shape {tuple(theirs[name].shape)} there, {tuple(tensor.shape)} here"
+                _copy_rows(tensor, their, model.labels[head], other.labels[head], layout)
+            elif their.shape != tensor.shape:
+                report.initialised[name] = f"shape {tuple(their.shape)} there, {tuple(tensor.shape)} here"
             else:
-                tensor.copy_(theirs[name])
+                tensor.copy_(their)
                 report.kept.append(name)
     # Preprocessing belongs to the weights; only the size of the images is the new model's own.
     model.preprocessing = replace(other.preprocessing, resize=model.preprocessing.resize)
@@ -96,6 +97,17 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
             fix="choose the same backbone",
         )
     return report
+
+
+def _plain(name: str) -> str:
+    """A tensor's name, one for all ways in which timm wraps a backbone.
+
+    A whole model has ``stages.0`` where the part that gives maps has ``stages_0`` or ``model.stages.0``.
+    """
+    prefix = "trunk.body.net."
+    if not name.startswith(prefix):
+        return name
+    return prefix + name.removeprefix(prefix).removeprefix("model.").replace("_", ".")
 
 
 def _copy_rows(own: torch.Tensor, theirs: torch.Tensor, labels: LabelSpace, other: LabelSpace, rows: ClassRows) -> None:

@@ -130,7 +130,7 @@ def test_keypoints_are_the_ends_of_the_shape() -> None:
 
 def test_load_gives_what_is_needed(root: Path) -> None:
     dataset = make(root)
-    assert dataset.provides == ALL | {"class", "labels"}
+    assert dataset.provides == ALL
     assert dataset.label_spaces["instances"].names == tuple(KINDS)
     assert dataset.label_spaces["semantic"].names == ("background", *KINDS)
     assert len(dataset) == 6

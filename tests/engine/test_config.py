@@ -31,7 +31,7 @@ def minimal(tmp_path: Path) -> Path:
 
 
 def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
-    assert len(CONFIGS) == 14
+    assert len(CONFIGS) == 16
     for path in CONFIGS:
         assert isinstance(load_config(path), Config)
         header = path.read_text().split("model:")[0]
@@ -42,8 +42,9 @@ def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_every_shipped_config_builds_its_model(path: Path) -> None:
     config = load_config(path, ["model.pretrained=false"])
+    labels = hub.LabelSpace.of(["cat", "dog"])
     data = SimpleNamespace(
-        name="data", label_spaces=dict.fromkeys(("instances", "semantic", "class"), hub.LabelSpace.of(["cat", "dog"]))
+        name="data", label_spaces=dict.fromkeys(("instances", "semantic", "class", "labels"), labels)
     )
     model = build_model(config, data)  # type: ignore[arg-type]
     assert model.recipe.name == config.model.name
