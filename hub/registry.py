@@ -205,8 +205,8 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
     Raises:
         UnknownNameError: no such kind.
 
-    >>> list_names("*rcnn*")[0]
-    'faster-rcnn'
+    >>> list_names("faster*")
+    ['faster-rcnn']
     """
     if kind is not None and kind not in SPECS:
         raise UnknownNameError(f"no kind {kind!r}.{did_you_mean(kind, SPECS)}", fix=f"one of {', '.join(SPECS)}")

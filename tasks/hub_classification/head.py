@@ -10,7 +10,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hub import Batch, Classification, ClassRows, Features, Head, LabelSpace, Options
-from hub.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,16 +19,18 @@ class ClassificationOptions(Options):
     """Options of both heads.
 
     Attributes:
-        from_level: whose features are averaged: the last raw level, as ResNets do, or any other.
-        dropout: share of the averaged features that training leaves out.
+        from_level: what the classes are read from: ``pooled``, the vector that the backbone's own classifier reads,
+            with whatever layers come before it, so that its pretrained classifier can be kept; or a map (``c5``,
+            ``p5``), of which the mean over the image is taken.
+        dropout: share of that vector that training leaves out.
     """
 
-    from_level: str = "c5"
+    from_level: str = "pooled"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class ClassificationHead(Head):
-    """Base: the mean of a level's features over the image, and a score for each class.
+    """Base: one vector an image, and a linear layer with a score for each class.
 
     Args:
         channels, strides: level → channels, stride.
@@ -55,7 +56,7 @@ class ClassificationHead(Head):
 
     @classmethod
     def levels(cls, options: ClassificationOptions) -> tuple[str, ...]:
-        """The level that is averaged."""
+        """The level that the classes are read from."""
         return (options.from_level,)
 
     @abstractmethod
@@ -64,7 +65,9 @@ class ClassificationHead(Head):
 
     def logits(self, features: Features) -> Tensor:
         """(B, classes) float32."""
-        pooled = features[self.options.from_level].float().mean((2, 3))
+        pooled = features[self.options.from_level].float()
+        if pooled.ndim == 4:
+            pooled = pooled.mean((2, 3))
         return self.predictor(self.dropout(pooled)).float()
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
@@ -94,13 +97,3 @@ class ClassificationHead(Head):
     def class_rows(self) -> dict[str, ClassRows]:
         """The rows of the linear layer."""
         return {"predictor.weight": ClassRows(), "predictor.bias": ClassRows()}
-
-    def target(self, batch: Batch) -> Tensor:
-        """The batch's tag that this head learns from.
-
-        Raises:
-            DataError: it has none.
-        """
-        if self.labels_from not in batch.tags:
-            raise DataError(f"the batch has no tag {self.labels_from!r} to learn from", fix="train on data that do")
-        return batch.tags[self.labels_from]

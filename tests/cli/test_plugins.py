@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,9 @@ def test_doctor_finds_first_party_plugins_sound(
     code = main(["plugins", "doctor"])
     out = capsys.readouterr().out
     assert code == 0, out
-    assert "5 of 5 plugins are sound" in out
+    found = re.search(r"(\d+) of (\d+) plugins are sound", out)
+    assert found is not None, out
+    assert found[1] == found[2]
     assert "note: HUB_DISABLE_PLUGINS=1 is set" in out
 
 
