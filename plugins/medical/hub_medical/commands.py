@@ -1,0 +1,90 @@
+"""``hub medical``: what medical data need beside training and evaluation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hub import LabelSpace
+
+
+class Medical:
+    """The subcommand as `hub.CommandSpec` describes it."""
+
+    SUMMARY = """\
+Medical data. For research only, not a medical device.
+
+  hub medical export-nnunet FOLDER OUT   write a dataset in nnU-Net's format
+  hub medical series FOLDER              the DICOM series below a folder, and whether each is a volume"""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+        commands = parser.add_subparsers(dest="medical_command", required=True, metavar="COMMAND")
+
+        export = commands.add_parser("export-nnunet", help="write a dataset in nnU-Net's format")
+        export.add_argument("root", metavar="FOLDER", help="with a dataset.json, or with --images and --labels")
+        export.add_argument("out", metavar="OUT", help="folder to make, such as nnUNet_raw/Dataset004_Hippocampus")
+        export.add_argument("--images", default="imagesTr", help="folder of the images (default: imagesTr)")
+        export.add_argument("--labels", default="labelsTr", help="folder of the labels (default: labelsTr)")
+        export.add_argument("--names", help="of the label values 0, 1, …, with commas; else from dataset.json")
+        export.add_argument("--channel", default="MRI", help="what the images are; CT has a rule (default: MRI)")
+        export.add_argument("--patient", default="(.+)", help="expression for the patient in a case's name")
+        export.add_argument("--folds", type=int, default=5, help="folds by patient (default: 5)")
+        export.set_defaults(run_medical=_export)
+
+        series = commands.add_parser("series", help="the DICOM series below a folder")
+        series.add_argument("root", metavar="FOLDER")
+        series.set_defaults(run_medical=_series)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the subcommand chosen."""
+        return int(args.run_medical(args))
+
+
+def _export(args: argparse.Namespace) -> int:
+    from hub_medical.folders import open_folder, open_msd
+    from hub_medical.nifti import read_labels, read_nifti
+    from hub_medical.nnunet import TrainingCase, export_nnunet
+    from hub_medical.splits import fold_of
+
+    root = Path(args.root)
+    if args.names is None:
+        folder = open_msd(root, patient=args.patient)
+        channels = folder.channels
+    else:
+        listed = [name.strip() for name in args.names.split(",")]
+        folder = open_folder(root, images=args.images, labels=args.labels, names=listed, patient=args.patient)
+        channels = (args.channel,)
+    ids = [case.id for case in folder.cases]
+    fold = fold_of([case.patient for case in folder.cases], folds=args.folds)
+    folds = [
+        ([i for i, f in zip(ids, fold, strict=True) if f != k], [i for i, f in zip(ids, fold, strict=True) if f == k])
+        for k in range(args.folds)
+    ]
+    cases = (
+        TrainingCase(case.id, [read_nifti(path) for path in case.images], read_labels(case.labels))
+        for case in folder.cases
+        if case.labels is not None
+    )
+    names = folder.names
+    if folder.ignore is not None:
+        names = LabelSpace((*names.names, "ignore"), (*names.ids, folder.ignore))
+    export_nnunet(cases, args.out, names=names, channels=channels, folds=folds)
+    print(f"{len(ids)} cases in {args.out}")
+    return 0
+
+
+def _series(args: argparse.Namespace) -> int:
+    from hub_medical.dicom import find_series, read_dicom
+    from hub_medical.errors import DicomError
+
+    wrong = 0
+    for uid, count in find_series(args.root).items():
+        try:
+            volume = read_dicom(args.root, series=uid).volume
+            spacing = " × ".join(f"{s:.3g}" for s in volume.spacing)
+            said = f"a volume of {' × '.join(map(str, volume.grid.shape))} voxels of {spacing} mm"
+        except DicomError as error:
+            said, wrong = str(error), wrong + 1
+        print(f"{uid}  {count} images: {said}")
+    return 1 if wrong else 0
