@@ -63,6 +63,11 @@ class MaskFolder(ListedDataset):
         folder, self._masks = root / options.images, root / options.masks
         self._ignore = options.ignore
         names = _names(root, options.names)
+        if len(names) > IGNORE:
+            raise DataError(
+                f"{options.names} names {len(names)} classes, but a map holds {IGNORE}; {IGNORE} means no class",
+                fix="merge some, and give their masks new values",
+            )
         super().__init__(
             name=str(self._masks),
             folder=folder,

@@ -62,6 +62,7 @@ class Pipeline(data.Dataset[Sample]):
         self._tables = {
             name: self._table(name, labels) for name, labels in (label_spaces or {}).items() if name in wanted
         }
+        self._classes = {name: len(labels) for name, labels in (label_spaces or {}).items()}
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -111,9 +112,11 @@ class Pipeline(data.Dataset[Sample]):
             instances = replace(instances, labels=self._tables["instances"][instances.labels])
         maps, tags = dict(sample.maps), dict(sample.tags)
         for name in self._tables:
-            for group in (maps, tags):
-                if name in group:
-                    group[name] = self._translate(sample, name, group[name])
+            if name in maps:
+                maps[name] = self._translate(sample, name, maps[name])
+            if name in tags:
+                change = self._translate if np.issubdtype(tags[name].dtype, np.integer) else self._columns
+                tags[name] = change(sample, name, tags[name])
         return replace(sample, instances=instances, maps=maps, tags=tags)
 
     def _translate(self, sample: Sample, name: str, values: np.ndarray) -> np.ndarray:
@@ -130,6 +133,18 @@ class Pipeline(data.Dataset[Sample]):
                 fix=f"mend the file; pixels to ignore are {IGNORE}",
             )
         return new.astype(np.promote_types(values.dtype, np.min_scalar_type(int(new.max(initial=0)))))
+
+    def _columns(self, sample: Sample, name: str, values: np.ndarray) -> np.ndarray:
+        """A tag with a number for each class, its columns in the model's order; NaN, unknown, for those it lacks."""
+        count = len(self.dataset.label_spaces[name])
+        if values.shape[-1:] != (count,):
+            raise AnnotationError(
+                f"{sample.path}: its {name} has the shape {values.shape}, but {self.dataset.name} has {count} classes",
+                fix="give one number for each class",
+            )
+        new = np.full((*values.shape[:-1], self._classes[name]), np.nan, values.dtype)
+        new[..., self._tables[name][:count]] = values
+        return new
 
 
 def _some(names: Iterable[str]) -> str:

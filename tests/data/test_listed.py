@@ -93,6 +93,7 @@ def test_another_ignored_value_becomes_255(masks: MaskFolderOptions) -> None:
         (lambda root: _image(root / "masks/b.png", (4, 4)), r"b\.png has colours, not classes"),
         (lambda root: (root / "names.txt").write_text(""), "no 'semantic' names"),
         (lambda root: (root / "names.txt").unlink(), r"names\.txt, cannot be read"),
+        (lambda root: (root / "names.txt").write_text("\n".join(map(str, range(256)))), "names 256 classes"),
     ],
 )
 def test_bad_masks_are_refused_when_the_data_are_opened(masks: MaskFolderOptions, spoil: Any, said: str) -> None:

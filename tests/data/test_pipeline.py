@@ -150,3 +150,21 @@ def test_keypoints_swap_by_the_datasets_names() -> None:
 
 def test_channels_are_asked_of_the_dataset() -> None:
     assert make(Made(), in_chans=1)[0, 2].image.shape == (20, 30, 1)
+
+
+def test_a_number_for_each_class_moves_to_the_models_order_by_name() -> None:
+    class Tagged(Made):
+        values = np.array([0.0, 1.0], np.float32)
+
+        def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+            sample = super().load(index, frozenset(), in_chans=in_chans)
+            sample.tags = {"scene": self.values}
+            return sample
+
+    data = Tagged(("cat", "dog"))
+    model = LabelSpace.of(["dog", "emu", "cat"])
+    pipeline = Pipeline(data, Transform(), needs={"scene"}, label_spaces={"scene": model})
+    np.testing.assert_array_equal(pipeline[0, 0].tags["scene"], np.array([1, np.nan, 0], np.float32))
+    data.values = np.zeros(3, np.float32)
+    with pytest.raises(AnnotationError, match=r"its scene has the shape \(3,\), but made.json has 2 classes"):
+        pipeline[0, 0]
