@@ -5,18 +5,19 @@ Reference: Cai and Vasconcelos 2018, https://arxiv.org/abs/1712.00726
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from hub import InstanceTargets, LabelSpace
+from hub import InstanceTargets
 from hub_detection.box_head import BoxHead
 from hub_detection.boxes import at_least, clip_boxes
 from hub_detection.faster_rcnn import FasterRCNN
 from hub_detection.mask_rcnn import MaskRCNN
 from hub_detection.matcher import Matcher
-from hub_detection.options import CascadeMaskRCNNOptions, CascadeRCNNOptions
+from hub_detection.options import CascadeMaskRCNNOptions, CascadeRCNNOptions, TwoStageOptions
 from hub_detection.roi_sampler import RoIs, RoISampler
 from hub_detection.rpn import Proposals
 
@@ -34,45 +35,40 @@ class CascadeRCNN(FasterRCNN):
         options: see `CascadeRCNNOptions`.
     """
 
-    Options = CascadeRCNNOptions
+    Options: ClassVar[type[TwoStageOptions]] = CascadeRCNNOptions
     options: CascadeRCNNOptions
     box_heads: Sequence[BoxHead]
 
-    def __init__(
-        self,
-        channels: Mapping[str, int],
-        strides: Mapping[str, int],
-        labels: LabelSpace,
-        options: CascadeRCNNOptions,
-    ) -> None:
-        super().__init__(channels, strides, labels, options)
-        first, *later = options.stage_ious
-        self.roi_sampler = RoISampler(Matcher(first, first), options.roi_samples, options.roi_positive_fraction)
-        self.later_samplers = [
-            RoISampler(Matcher(iou, iou), options.roi_samples, options.roi_positive_fraction) for iou in later
+    def make_second_stage(self, width: int) -> None:
+        """A sampler and a class-agnostic box head for each stage."""
+        o = self.options
+        self.roi_samplers = [
+            RoISampler(Matcher(iou, iou), o.roi_samples, o.roi_positive_fraction) for iou in o.stage_ious
         ]
-
-    def make_box_heads(self, width: int) -> None:
-        """A class-agnostic box head for each stage."""
-        heads = [self.make_box_head(width, weights, agnostic=True) for weights in self.options.stage_box_weights]
+        heads = [self.make_box_head(width, weights, agnostic=True) for weights in o.stage_box_weights]
         self.box_heads = nn.ModuleList(heads)  # type: ignore[assignment]
+
+    @property
+    def most_positives(self) -> int:
+        """Of the first stage, from which masks learn."""
+        return self.roi_samplers[0].positives
 
     def box_losses(
         self, features: Sequence[Tensor], proposals: Proposals, targets: InstanceTargets, sizes: Tensor
     ) -> tuple[RoIs, dict[str, Tensor]]:
         """``loss_classifier_1``, ``loss_box_1`` and so on for each stage, and the boxes that the first learned from."""
-        rois = first = self.roi_sampler(proposals, targets)
+        first, *later = self.roi_samplers
+        rois = drawn = first(proposals, targets)
         losses: dict[str, Tensor] = {}
-        boxes = proposals.boxes
         for stage, head in enumerate(self.box_heads):
-            if stage:
-                rois = self.later_samplers[stage - 1].rematch(boxes, rois.valid & at_least(boxes, _MIN_SIDE), targets)
             logits, offsets = head(self.box_pool(features, rois.boxes), len(sizes))
             weight = self.options.stage_loss_weights[stage]
             for name, loss in head.losses(logits, offsets, rois, targets).items():
                 losses[f"{name}_{stage + 1}"] = weight * loss
-            boxes = _refined(head, offsets, rois.boxes, sizes)
-        return first, losses
+            if stage < len(later):
+                boxes = _refined(head, offsets, rois.boxes, sizes)
+                rois = later[stage].rematch(boxes, rois.valid & at_least(boxes, _MIN_SIDE), targets)
+        return drawn, losses
 
     def box_detections(self, features: Sequence[Tensor], proposals: Proposals, sizes: Tensor) -> dict[str, Tensor]:
         """The objects found; see `FasterRCNN.box_detections`."""

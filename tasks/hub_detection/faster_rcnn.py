@@ -13,7 +13,7 @@ from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
 from hub_detection.box_head import BoxHead
 from hub_detection.matcher import Matcher
-from hub_detection.options import FasterRCNNOptions
+from hub_detection.options import FasterRCNNOptions, TwoStageOptions
 from hub_detection.results import detections
 from hub_detection.roi_align import RoIAlign
 from hub_detection.roi_branch import RoIBranch
@@ -41,16 +41,16 @@ class FasterRCNN(Head):
         OptionError: levels of different widths, or that boxes cannot be pooled from.
     """
 
-    Options: ClassVar[type[FasterRCNNOptions]] = FasterRCNNOptions
+    Options: ClassVar[type[TwoStageOptions]] = FasterRCNNOptions
     needs = frozenset({"boxes"})
-    options: FasterRCNNOptions
+    options: TwoStageOptions
 
     def __init__(
         self,
         channels: Mapping[str, int],
         strides: Mapping[str, int],
         labels: LabelSpace,
-        options: FasterRCNNOptions,
+        options: TwoStageOptions,
     ) -> None:
         super().__init__(channels, strides, labels, options)
         widths = {channels[level] for level in options.anchor_levels}
@@ -77,14 +77,8 @@ class FasterRCNN(Head):
             nms_threshold=o.rpn_nms_threshold,
             beta=o.smooth_l1_beta,
         )
-        self.roi_sampler = RoISampler(Matcher(o.roi_fg_iou, o.roi_bg_iou), o.roi_samples, o.roi_positive_fraction)
-        self.box_pool = RoIAlign(
-            [strides[level] for level in o.pool_levels],
-            size=o.pooled_size,
-            sampling_ratio=o.sampling_ratio,
-            aligned=o.aligned,
-        )
-        self.make_box_heads(width)
+        self.box_pool = self.make_pool(o.pooled_size)
+        self.make_second_stage(width)
         self.anchor_levels, self.pool_levels = o.anchor_levels, o.pool_levels
         self.training_limits = {"candidates": o.rpn_candidates_train, "keep": o.rpn_proposals_train}
         self.test_limits = {"candidates": o.rpn_candidates_test, "keep": o.rpn_proposals_test}
@@ -99,9 +93,23 @@ class FasterRCNN(Head):
         """The levels that anchors live on."""
         return options.anchor_levels
 
-    def make_box_heads(self, width: int) -> None:
-        """Build the second stage's layers for levels of this width."""
-        self.box_head = self.make_box_head(width, self.options.box_weights)
+    def make_second_stage(self, width: int) -> None:
+        """Build what learns from proposals, for levels of this width."""
+        o = self.options
+        assert isinstance(o, FasterRCNNOptions)
+        self.roi_sampler = RoISampler(Matcher(o.roi_fg_iou, o.roi_bg_iou), o.roi_samples, o.roi_positive_fraction)
+        self.box_head = self.make_box_head(width, o.box_weights)
+
+    @property
+    def most_positives(self) -> int:
+        """Of the boxes of one image that the branches learn from."""
+        return self.roi_sampler.positives
+
+    def make_pool(self, size: int) -> RoIAlign:
+        """What pools boxes into grids of this side, as the options want it."""
+        o = self.options
+        strides = [self.strides[level] for level in o.pool_levels]
+        return RoIAlign(strides, size=size, sampling_ratio=o.sampling_ratio, aligned=o.aligned)
 
     def make_box_head(
         self, width: int, weights: tuple[float, float, float, float], *, agnostic: bool = False

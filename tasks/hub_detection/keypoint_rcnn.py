@@ -13,7 +13,6 @@ from hub_detection.faster_rcnn import FasterRCNN
 from hub_detection.keypoint_head import KeypointHead
 from hub_detection.options import KeypointRCNNOptions
 from hub_detection.results import detections, with_keypoints
-from hub_detection.roi_align import RoIAlign
 
 
 class KeypointRCNN(FasterRCNN):
@@ -41,13 +40,8 @@ class KeypointRCNN(FasterRCNN):
         self.keypoint_head = KeypointHead(
             channels[o.pool_levels[0]],
             o.keypoints,
-            RoIAlign(
-                [strides[level] for level in o.pool_levels],
-                size=o.keypoint_pooled_size,
-                sampling_ratio=o.sampling_ratio,
-                aligned=o.aligned,
-            ),
-            int(o.roi_samples * o.roi_positive_fraction),
+            self.make_pool(o.keypoint_pooled_size),
+            self.most_positives,
             width=o.keypoint_head_width,
             depth=o.keypoint_head_convs,
         )

@@ -10,9 +10,8 @@ from torch import Tensor
 from hub import Batch, Detections, LabelSpace, Metric
 from hub_detection.faster_rcnn import FasterRCNN
 from hub_detection.mask_head import MaskHead
-from hub_detection.options import CascadeMaskRCNNOptions, FasterRCNNOptions, MaskRCNNOptions
+from hub_detection.options import CascadeMaskRCNNOptions, MaskRCNNOptions, TwoStageOptions
 from hub_detection.results import detections, with_masks
-from hub_detection.roi_align import RoIAlign
 
 
 class MaskRCNN(FasterRCNN):
@@ -23,7 +22,7 @@ class MaskRCNN(FasterRCNN):
         options: see `MaskRCNNOptions`.
     """
 
-    Options: ClassVar[type[FasterRCNNOptions]] = MaskRCNNOptions
+    Options: ClassVar[type[TwoStageOptions]] = MaskRCNNOptions
     needs = frozenset({"boxes", "masks"})
 
     def __init__(
@@ -38,13 +37,8 @@ class MaskRCNN(FasterRCNN):
         self.mask_head = MaskHead(
             channels[o.pool_levels[0]],
             len(labels),
-            RoIAlign(
-                [strides[level] for level in o.pool_levels],
-                size=o.mask_pooled_size,
-                sampling_ratio=o.sampling_ratio,
-                aligned=o.aligned,
-            ),
-            int(o.roi_samples * o.roi_positive_fraction),
+            self.make_pool(o.mask_pooled_size),
+            self.most_positives,
             width=o.mask_head_width,
             depth=o.mask_head_convs,
             norm=o.mask_head_norm,

@@ -16,8 +16,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class FasterRCNNOptions(Options):
-    """Options of Faster R-CNN; the defaults are torchvision's, which are those of Lin et al. 2017.
+class TwoStageOptions(Options):
+    """Options of every two-stage head; the defaults are torchvision's, which are those of Lin et al. 2017.
 
     Attributes:
         anchor_levels: that anchors live on.
@@ -32,7 +32,6 @@ class FasterRCNNOptions(Options):
         rpn_fg_iou, rpn_bg_iou: overlap from which an anchor is positive, and below which it is negative.
         rpn_samples: anchors of each image in the loss.
         rpn_positive_fraction: the most of them that may be positive.
-        roi_fg_iou, roi_bg_iou: the same for proposals in the second stage.
         roi_samples: proposals of each image that it learns from.
         roi_positive_fraction: the most of them that may be positive.
         pooled_size: side of the grid that a box is pooled into.
@@ -42,7 +41,6 @@ class FasterRCNNOptions(Options):
         box_head_norm: after each of them: none, batch (v2), group, sync or frozen.
         box_head_fcs: fully connected layers after them; 1 in v2.
         box_head_conv_width, box_head_width: of the convolutions and of the fully connected layers.
-        box_weights: of the four offsets (dx, dy, dw, dh) in its loss.
         box_loss: of the second stage: smooth_l1 of the offsets or giou of the boxes.
         smooth_l1_beta: where both box losses turn from square to linear.
         score_threshold: detections need more than this score.
@@ -65,8 +63,6 @@ class FasterRCNNOptions(Options):
     rpn_bg_iou: Fraction = 0.3
     rpn_samples: Count = 256
     rpn_positive_fraction: Fraction = 0.5
-    roi_fg_iou: Fraction = 0.5
-    roi_bg_iou: Fraction = 0.5
     roi_samples: Count = 512
     roi_positive_fraction: Fraction = 0.25
     pooled_size: Count = 7
@@ -77,7 +73,6 @@ class FasterRCNNOptions(Options):
     box_head_fcs: Count = 2
     box_head_conv_width: Count = 256
     box_head_width: Count = 1024
-    box_weights: tuple[Positive, Positive, Positive, Positive] = (10.0, 10.0, 5.0, 5.0)
     box_loss: BoxLoss = "smooth_l1"
     smooth_l1_beta: Annotated[float, Field(ge=0)] = 1 / 9
     score_threshold: Fraction = 0.05
@@ -98,12 +93,25 @@ class FasterRCNNOptions(Options):
             raise ValueError("must be one size for each of 'anchor_levels'")
         return value
 
-    @field_validator("rpn_bg_iou", "roi_bg_iou")
+    @field_validator("rpn_bg_iou", "roi_bg_iou", check_fields=False)
     @classmethod
     def _background_below_foreground(cls, value: float, info: ValidationInfo) -> float:
         if value > info.data.get(str(info.field_name).replace("bg", "fg"), value):
             raise ValueError("must not be above the overlap of positive boxes")
         return value
+
+
+class FasterRCNNOptions(TwoStageOptions):
+    """Options of Faster R-CNN: these, and those of `TwoStageOptions`.
+
+    Attributes:
+        roi_fg_iou, roi_bg_iou: overlap from which a proposal is positive, and below which it is background.
+        box_weights: of the four offsets (dx, dy, dw, dh) in the second stage's loss.
+    """
+
+    roi_fg_iou: Fraction = 0.5
+    roi_bg_iou: Fraction = 0.5
+    box_weights: tuple[Positive, Positive, Positive, Positive] = (10.0, 10.0, 5.0, 5.0)
 
 
 class MaskOptions(Options):
@@ -152,10 +160,8 @@ class KeypointRCNNOptions(FasterRCNNOptions):
         return value
 
 
-class CascadeRCNNOptions(FasterRCNNOptions):
-    """Options of Cascade R-CNN: these, and those of `FasterRCNNOptions`; the defaults are Cai and Vasconcelos's.
-
-    ``roi_fg_iou``, ``roi_bg_iou`` and ``box_weights`` have no effect here: each stage has its own.
+class CascadeRCNNOptions(TwoStageOptions):
+    """Options of Cascade R-CNN: these, and those of `TwoStageOptions`; the defaults are Cai and Vasconcelos's.
 
     Attributes:
         stage_ious: overlap from which a box is positive, one for each stage.

@@ -47,6 +47,11 @@ class RoISampler:
     samples: int
     positive_fraction: float
 
+    @property
+    def positives(self) -> int:
+        """The most positive boxes that an image can have."""
+        return int(self.samples * self.positive_fraction)
+
     @torch.no_grad()
     def __call__(self, proposals: Proposals, targets: InstanceTargets) -> RoIs:
         """Draw from the proposals and the annotated boxes, so that there is something to find from the start.

@@ -111,6 +111,8 @@ def test_data_with_another_number_of_keypoints_are_refused() -> None:
 def test_options_of_other_lengths_are_refused() -> None:
     with pytest.raises(OptionError, match="keypoints"):
         _model("keypoint-rcnn", keypoints=5, sigmas=(0.1, 0.1))
+    with pytest.raises(OptionError, match="roi_fg_iou"):  # each stage has its own overlaps
+        _model("cascade-rcnn", roi_fg_iou=0.6)
     with pytest.raises(OptionError, match="stage_ious"):
         _model("cascade-rcnn", stage_loss_weights=(1.0, 0.5))
 
