@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hub.errors import ContractError, DataError
+from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
 from hub.labels import LabelSpace
 from hub.model.head import Evaluation
 from hub.model.results import Classification, Result
@@ -35,10 +34,8 @@ class _ScoreMetric:
     """
 
     def __init__(self, dataset: Dataset, labels: LabelSpace, *, name: str) -> None:
-        if name not in dataset.provides or name not in dataset.label_spaces:
-            raise DataError(f"{dataset.name} has no tag {name!r} to score against", fix="evaluate on data that do")
         self.dataset, self.tag = dataset, name
-        self.classes = dataset.label_spaces[name]
+        self.classes = labels_of(dataset, name)
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         self.from_label = np.asarray(self.classes.map_to(labels), np.int64)
         self.found: dict[int | str, tuple[np.ndarray, np.ndarray]] = {}
@@ -51,15 +48,12 @@ class _ScoreMetric:
             ContractError: a result is no `hub.Classification`.
         """
         for result in results:
-            if result.image_id not in self.images:
-                raise DataError(f"{self.dataset.name} has no image {result.image_id!r}", fix="evaluate its own images")
-            if not isinstance(result, Classification):
-                raise ContractError(f"a {type(result).__name__} has no scores", fix="give hub.Classification")
+            index = index_of(result, self.images, self.dataset.name)
             if result.image_id in self.found:
                 continue
-            scores = result.scores.numpy()
+            scores = of_kind(result, Classification).scores.numpy()
             own = np.where(self.from_label >= 0, scores[self.from_label], 0.0).astype(np.float32)
-            truth = self.dataset.tags(self.images[result.image_id], frozenset({self.tag}))[self.tag]
+            truth = self.dataset.tags(index, frozenset({self.tag}))[self.tag]
             self.found[result.image_id] = own, np.asarray(truth)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,9 +95,9 @@ class ClassMetric(_ScoreMetric):
             own = truth == k
             accuracy = hit[own].mean().item() if bool(own.any()) else NAN
             per_class[name] = {"accuracy": accuracy, **_ranking(scores[:, k], own.long())}
-        figures = {"top1": _mean(hit.tolist())}
+        figures = {"top1": mean_defined(hit.tolist())}
         if count > 5:
-            figures["top5"] = _mean((scores.topk(5).indices == truth[:, None]).any(1).float().tolist())
+            figures["top5"] = mean_defined((scores.topk(5).indices == truth[:, None]).any(1).float().tolist())
         figures |= _means(per_class, {"mean_class_accuracy": "accuracy", "mAP": "AP", "AUROC": "AUROC"})
         figures["ECE"] = (
             float(multiclass_calibration_error(scores, truth, num_classes=count, n_bins=BINS)) if len(scores) else NAN
@@ -153,10 +147,4 @@ def _ranking(scores: Tensor, truth: Tensor) -> dict[str, float]:
 
 def _means(per_class: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> dict[str, float]:
     """Our name of a figure → the mean over the classes of what is called so there."""
-    return {ours: _mean([one[theirs] for one in per_class.values()]) for ours, theirs in names.items()}
-
-
-def _mean(values: Sequence[float]) -> float:
-    """The mean of those that are defined; NaN where none is."""
-    defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else NAN
+    return {ours: mean_defined([one[theirs] for one in per_class.values()]) for ours, theirs in names.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub.errors import ContractError, DataError, LabelMismatchError, OptionError, did_you_mean
+from hub.evaluation.checks import index_of
 from hub.evaluation.coco_backend import precision_and_recall
 from hub.evaluation.coco_figures import summarize
 from hub.evaluation.coco_shapes import SHAPES, Found
@@ -87,11 +88,7 @@ class CocoMetric:
             ContractError: a result lacks the boxes, masks or keypoints to score.
         """
         for result in results:
-            if result.image_id not in self.images:
-                raise DataError(
-                    f"{self.name} has no image {result.image_id!r}",
-                    fix="evaluate results of this dataset's images",
-                )
+            index_of(result, self.images, self.name)
             if result.image_id not in self.found:
                 self.found[result.image_id] = self._pack(result)
 

@@ -32,12 +32,13 @@ class JointMetric:
             metric.merge([other.metrics[name] for other in others])
 
     def compute(self) -> Evaluation:
-        """The figures of all metrics under their prefixes."""
+        """The figures of all metrics under their prefixes; of each class the main one of each metric."""
         found = {name: metric.compute() for name, metric in self.metrics.items()}
         per_class: dict[str, dict[str, float]] = {}
         for name, evaluation in found.items():
             for label, figures in evaluation.per_class.items():
-                per_class.setdefault(label, {}).update({f"{name}_{k}": v for k, v in figures.items()})
+                if evaluation.main in figures:
+                    per_class.setdefault(label, {})[f"{name}_{evaluation.main}"] = figures[evaluation.main]
         return Evaluation(
             figures={f"{name}_{k}": v for name, one in found.items() for k, v in one.figures.items()},
             main=f"{self.main}_{found[self.main].main}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hub.errors import ContractError, DataError
+from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
 from hub.labels import LabelSpace
 from hub.model.head import Evaluation
 from hub.model.results import Result, SemanticMap
@@ -39,10 +39,8 @@ class SemanticMetric:
     """
 
     def __init__(self, dataset: Dataset, labels: LabelSpace, name: str = "semantic") -> None:
-        if name not in dataset.provides or name not in dataset.label_spaces:
-            raise DataError(f"{dataset.name} has no map {name!r} to score against", fix="evaluate on data that do")
         self.dataset, self.map = dataset, name
-        self.classes = dataset.label_spaces[name]
+        self.classes = labels_of(dataset, name)
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         count = len(self.classes)
         # Rows are the annotated classes, columns the answers; the last column is for classes the dataset lacks.
@@ -60,13 +58,10 @@ class SemanticMetric:
             ContractError: a result is no `hub.SemanticMap`.
         """
         for result in results:
-            if result.image_id not in self.images:
-                raise DataError(f"{self.dataset.name} has no image {result.image_id!r}", fix="evaluate its own images")
-            if not isinstance(result, SemanticMap):
-                raise ContractError(f"a {type(result).__name__} has no classes to score", fix="give hub.SemanticMap")
+            index = index_of(result, self.images, self.dataset.name)
             if result.image_id not in self.seen:
+                self._add(index, of_kind(result, SemanticMap))
                 self.seen.add(result.image_id)
-                self._add(result)
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to merge: the counts."""
@@ -89,11 +84,11 @@ class SemanticMetric:
         edge = _ratio(self.edges[0], self.edges[1])
         return Evaluation(
             figures={
-                "mIoU": _mean(iou),
-                "mDice": _mean(dice),
+                "mIoU": mean_defined(iou),
+                "mDice": mean_defined(dice),
                 "pixel_accuracy": float(_ratio(hit.sum(), annotated.sum())),
-                "mean_accuracy": _mean(accuracy),
-                "boundary_mIoU": _mean(edge),
+                "mean_accuracy": mean_defined(accuracy),
+                "boundary_mIoU": mean_defined(edge),
             },
             main="mIoU",
             per_class={
@@ -102,8 +97,8 @@ class SemanticMetric:
             },
         )
 
-    def _add(self, result: SemanticMap) -> None:
-        truth = self.dataset.load(self.images[result.image_id], frozenset({self.map})).maps[self.map]
+    def _add(self, index: int, result: SemanticMap) -> None:
+        truth = self.dataset.load(index, frozenset({self.map})).maps[self.map]
         answer = self._to_class[result.classes.numpy()]
         if answer.shape != truth.shape:
             import cv2
@@ -143,7 +138,3 @@ def boundary(region: np.ndarray) -> np.ndarray:
 def _ratio(part: Any, whole: Any) -> Any:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(part, float) / np.where(np.asarray(whole) > 0, whole, np.nan)
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")

@@ -94,5 +94,5 @@ def test_boundaries_are_what_erosion_removes() -> None:
 def test_a_dataset_without_the_map_is_refused() -> None:
     data = _data([])
     data.provides = {"boxes"}
-    with pytest.raises(DataError, match="streets has no map 'semantic'"):
+    with pytest.raises(DataError, match="streets has no 'semantic' to score"):
         SemanticMetric(data, CLASSES)
