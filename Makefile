@@ -1,10 +1,10 @@
-# quickstart · test · check · fix · bench · test-learning: each makes the environment it needs.
+# quickstart · test · test-medical · check · fix · bench · test-learning: each makes the environment it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check fix bench test-learning clean
+.PHONY: quickstart test test-medical check fix bench test-learning clean
 
 # Shapes are generated, Faster R-CNN learns them from random weights, and what it finds is drawn.
 quickstart: $(READY)
@@ -16,6 +16,11 @@ quickstart: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# The medical plugin is a distribution of its own, with dependencies of its own.
+test-medical: $(READY)
+	$(BIN)/python -m pip install --quiet --editable 'plugins/medical[test]'
+	$(BIN)/python -m pytest -c plugins/medical/pyproject.toml --rootdir plugins/medical plugins/medical
 
 check: $(READY)
 	$(BIN)/ruff check .

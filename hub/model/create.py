@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hub.backbones.create import create_trunk
-from hub.backbones.trunk import POOLED, Trunk
+from hub.backbones.trunk import Trunk
 from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
@@ -108,9 +109,8 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         task: parse_options(cls.Options, recipe.heads.get(task, {}), owner=task) for task, cls in classes.items()
     }
     read = {task: cls.levels(options[task]) for task, cls in classes.items()}
-    if name.neck is None and (
-        missing := [level for wanted in read.values() for level in wanted if level != POOLED and level[0] == "p"]
-    ):
+    missing = [level for wanted in read.values() for level in wanted if re.fullmatch(r"p\d", level)]
+    if name.neck is None and missing:
         raise BadNameError(
             f"{recipe.name} reads the pyramid level {missing[0]}, but {name.trunk} has no neck",
             fix=f"write {'+'.join(name.tasks)}/{name.trunk}-fpn",

@@ -280,3 +280,19 @@ def test_freezing_random_weights_is_warned_of(config: Make, tmp_path: Path, capl
     assert "start at random" not in caplog.text
     start(config("train.steps=1", "model.norm=frozen"), tmp_path / "b").fit()
     assert "these start at random" in caplog.text
+
+
+def test_data_that_do_not_suit_a_head_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    config = Config.model_validate(
+        {
+            "model": {"name": "keypoint-rcnn/resnet18-fpn", "channels": 16},
+            "data": {
+                "root": str(tmp_path / "shapes"),
+                "train": {"format": "shapes", "split": "train", "train": 2, "val": 2},
+                "val": {"format": "shapes", "split": "val", "train": 2, "val": 2},
+            },
+            "train": {"steps": 1, "schedule": "constant"},
+        }
+    )
+    with pytest.raises(DataError, match=r"have 5 keypoints, but the head has 17(?s:.*)keypoints: 5"):
+        Trainer(config, Run(tmp_path / "run"), ALONE)
