@@ -26,7 +26,7 @@ def resize(sample: Sample, size: tuple[int, int]) -> Sample:
     if sample.image.shape[:2] == (height, width):
         return sample
     scale = np.array([width / sample.image.shape[1], height / sample.image.shape[0]], np.float32)
-    return _changed(
+    return changed(
         sample,
         image=lambda image: resize_image(image, size),
         boxes=lambda boxes: boxes * np.tile(scale, 2),
@@ -56,7 +56,7 @@ def mirror(sample: Sample, *, vertical: bool = False, keypoint_order: np.ndarray
         new[..., axis] = side - old[..., axis]
         return new
 
-    new = _changed(
+    new = changed(
         sample,
         image=lambda image: cv2.flip(image, 1 - axis).reshape(image.shape),  # cv2 drops a channel axis of one
         boxes=boxes,
@@ -81,7 +81,7 @@ def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visi
     def boxes(old: np.ndarray) -> np.ndarray:
         return old - np.tile(corner, 2)
 
-    new = _changed(
+    new = changed(
         sample,
         image=lambda image: np.ascontiguousarray(image[top : top + height, left : left + width]),
         boxes=boxes,
@@ -91,28 +91,33 @@ def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visi
     if sample.instances is None or new.instances is None:
         return new
     uncut = new.instances.boxes
-    tightened = _tighten(new.instances, before=sample.instances.masks)
+    tightened = new.instances
+    if sample.instances.masks is not None and tightened.masks is not None:
+        pixels, left_over = (m.sum((1, 2), dtype=np.int64) for m in (sample.instances.masks, tightened.masks))
+        tightened = tighten(tightened, left_over < pixels)  # what is whole keeps its exact box
     return replace(new, instances=clip(tightened, size, min_visibility=min_visibility, uncut=uncut))
 
 
-def pad(sample: Sample, size: tuple[int, int], *, fill: int = 0) -> Sample:
-    """Add pixels of the value ``fill`` at the right and the bottom, up to ``size`` = (height, width).
+def pad(sample: Sample, size: tuple[int, int], *, top: int = 0, left: int = 0, fill: int = 0) -> Sample:
+    """Add pixels of the value ``fill`` up to ``size`` = (height, width): ``top`` rows above, ``left`` columns before.
 
-    Maps get their "ignore": 255 in integer ones, NaN in floats.
+    The rest is added at the bottom and the right. Maps get their "ignore": 255 in integer ones, NaN in floats.
     """
-    down = max(0, size[0] - sample.image.shape[0])
-    right = max(0, size[1] - sample.image.shape[1])
-    if not (down or right):
+    down = max(0, size[0] - top - sample.image.shape[0])
+    right = max(0, size[1] - left - sample.image.shape[1])
+    if not (top or left or down or right):
         return sample
+    sides = [(top, down), (left, right)]
+    corner = np.array([left, top], np.float32)
 
     def planes(plane: np.ndarray, value: float) -> np.ndarray:
-        return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + [(0, down), (0, right)], constant_values=value)
+        return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + sides, constant_values=value)
 
-    return _changed(
+    return changed(
         sample,
-        image=lambda image: np.pad(image, [(0, down), (0, right), (0, 0)], constant_values=fill),
-        boxes=np.copy,
-        points=np.copy,
+        image=lambda image: np.pad(image, [*sides, (0, 0)], constant_values=fill),
+        boxes=lambda boxes: boxes + np.tile(corner, 2),
+        points=lambda points: points + corner,
         plane=planes,
     )
 
@@ -172,23 +177,34 @@ def mirrored_order(names: Sequence[str]) -> np.ndarray | None:
     return None if order == sorted(order) else np.array(order)
 
 
-def _tighten(instances: Instances, *, before: np.ndarray | None) -> Instances:
-    """Boxes around what a crop left of the masks; objects that it did not touch keep their exact boxes."""
-    if before is None or instances.masks is None:
-        return instances
+def tighten(instances: Instances, which: np.ndarray) -> Instances:
+    """Shrink boxes to what is left of the masks; a box without any becomes zeros, which `clip` removes.
+
+    Args:
+        instances: with masks.
+        which: (N,) bool, the objects to do it for.
+    """
+    assert instances.masks is not None
     boxes = instances.boxes.copy()
-    pixels = before.sum((1, 2), dtype=np.int64)
-    left = instances.masks.sum((1, 2), dtype=np.int64)
-    for i in np.flatnonzero(left < pixels):
-        rows = np.flatnonzero(instances.masks[i].any(1))
-        columns = np.flatnonzero(instances.masks[i].any(0))
-        if len(rows):
-            around = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
-            boxes[i, :2] = np.maximum(boxes[i, :2], around[:2])
-            boxes[i, 2:] = np.minimum(boxes[i, 2:], around[2:])
-        else:
-            boxes[i] = 0  # nothing of the object is left, although a corner of its box is
+    for i in np.flatnonzero(which):
+        around = box_around(instances.masks[i])
+        boxes[i, :2] = np.maximum(boxes[i, :2], around[:2])
+        boxes[i, 2:] = np.minimum(boxes[i, 2:], around[2:])
+        if not around.any():
+            boxes[i] = 0  # nothing of the object is left, although a corner of its box may be
     return replace(instances, boxes=boxes)
+
+
+def box_around(mask: np.ndarray) -> np.ndarray:
+    """(4,) float32, the box of what is not 0 in (H, W); zeros where there is nothing.
+
+    >>> box_around(np.array([[0, 0, 0], [0, 1, 1]])).tolist()
+    [1.0, 1.0, 3.0, 2.0]
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return np.zeros(4, np.float32)
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def _nearest(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -199,7 +215,7 @@ def _nearest(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return plane.take(rows, -2).take(columns, -1)
 
 
-def _changed(
+def changed(
     sample: Sample,
     *,
     image: Callable[[np.ndarray], np.ndarray],

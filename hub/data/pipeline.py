@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from torch.utils import data
@@ -12,10 +13,10 @@ from torch.utils import data
 from hub.data.dataset import Dataset
 from hub.data.geometry import IGNORE
 from hub.data.sample import Sample
-from hub.data.seeds import derive_seed
 from hub.data.transforms import Transform
 from hub.errors import AnnotationError, DataError, LabelMismatchError
 from hub.labels import LabelSpace
+from hub.seeds import derive_seed
 
 logger = logging.getLogger("hub")
 
@@ -39,6 +40,7 @@ class Pipeline(data.Dataset[Sample]):
     Raises:
         DataError: the dataset has no such annotations as a head needs.
         LabelMismatchError: the dataset has labels that the model lacks.
+        OptionError: a transform that cannot mix such annotations.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Pipeline(data.Dataset[Sample]):
             name: self._table(name, labels) for name, labels in (label_spaces or {}).items() if name in wanted
         }
         self._classes = {name: len(labels) for name, labels in (label_spaces or {}).items()}
+        for step in self.transform.mixing:
+            step.check(self._load(0))  # all samples have the same kinds of annotations
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -70,8 +74,16 @@ class Pipeline(data.Dataset[Sample]):
     def __getitem__(self, item: tuple[int, int]) -> Sample:
         """The sample ``index`` as it looks in epoch ``epoch``, where ``item`` is (epoch, index)."""
         epoch, index = item
-        sample = self._relabelled(self.dataset.load(index, self.needs, in_chans=self.in_chans))
-        return self.transform(sample, derive_seed(self.seed, "augment", epoch, index))
+        seed = derive_seed(self.seed, "augment", epoch, index)
+        return self.transform(self._load(index), seed, partial(self._draw, index))
+
+    def _load(self, index: int) -> Sample:
+        return self._relabelled(self.dataset.load(index, self.needs, in_chans=self.in_chans))
+
+    def _draw(self, index: int, rng: np.random.Generator) -> Sample:
+        """Any image but ``index``, where there is another."""
+        others = len(self) - 1
+        return self._load((index + 1 + int(rng.integers(others))) % len(self) if others else index)
 
     def _check_needs(self) -> None:
         missing = sorted(self.needs - self.dataset.provides)

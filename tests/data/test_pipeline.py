@@ -15,7 +15,7 @@ from hub.data.packing import pack_instances
 from hub.data.pipeline import Pipeline
 from hub.data.sample import Instances, Sample
 from hub.data.transforms import Transform
-from hub.errors import AnnotationError, DataError, LabelMismatchError
+from hub.errors import AnnotationError, DataError, LabelMismatchError, OptionError
 from hub.labels import LabelSpace
 from hub.model.options import Options
 
@@ -168,3 +168,50 @@ def test_a_number_for_each_class_moves_to_the_models_order_by_name() -> None:
     data.values = np.zeros(3, np.float32)
     with pytest.raises(AnnotationError, match=r"its scene has the shape \(3,\), but made.json has 2 classes"):
         pipeline[0, 0]
+
+
+def test_what_an_image_is_mixed_with_is_another_one_each_as_often() -> None:
+    data = Made()
+    loaded: list[int] = []
+    load = data.load
+
+    def watched(index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        loaded.append(index)
+        return load(index, needs, in_chans=in_chans)
+
+    pipeline = make(data, {"name": "cutmix"}, needs={"scene"})
+    data.load = watched  # type: ignore[method-assign]
+    for epoch in range(100):
+        pipeline[epoch, 1]
+    assert loaded[::2] == [1] * 100
+    assert set(loaded[1::2]) == {0, 2}
+    assert 30 < loaded.count(0) < 70
+
+
+def test_a_dataset_of_one_image_mixes_it_with_itself() -> None:
+    data = Made()
+    data.ids = [0]
+    sample = make(data, {"name": "mosaic", "size": [40, 60]}, needs={"boxes"})[0, 0]
+    assert sample.image.shape == (40, 60, 3)
+
+
+def test_labels_of_a_partner_are_the_models_too() -> None:
+    spaces = dict.fromkeys(("instances", "scene"), LabelSpace.of(["dog", "emu", "cat"]))
+    options: dict[str, Any] = {"needs": {"boxes", "scene"}, "label_spaces": spaces}
+    sample = make(Made(), {"name": "mixup"}, **options)[0, 2]  # which has no object itself
+    assert sample.instances is not None
+    assert sample.instances.labels.tolist() in ([], [2, 0])
+    assert sample.tags["scene:other"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "needs", "message"),
+    [
+        ("mixup", {"boxes", "semantic"}, "cannot blend the map 'semantic'"),
+        ("mosaic", {"boxes", "scene"}, "the tag 'scene'"),
+        ("copy_paste", {"boxes"}, "needs the masks"),
+    ],
+)
+def test_what_cannot_be_mixed_is_refused_before_the_first_step(name: str, needs: set[str], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        make(Made(), {"name": name, "p": 0.0}, needs=needs)
