@@ -42,7 +42,7 @@ class Entry:
     """One plugin as the package metadata tell it.
 
     Attributes:
-        group: ``"tasks"``, ``"backbones"``, ``"necks"``, ``"datasets"`` or ``"commands"``.
+        group: ``"tasks"``, ``"backbones"``, ``"necks"``, ``"datasets"``, ``"readers"`` or ``"commands"``.
         name: what users type.
         distribution: the distribution that brings it, normalised (``my_plugin``), or ``local``.
         version: that distribution's version.
@@ -104,17 +104,21 @@ class Entry:
             MissingRequirementError: an optional package of the plugin is not installed.
             BrokenPluginError: the import failed.
         """
+        return self.load(self.spec().target)
+
+    def load(self, path: str) -> Any:
+        """Import something else that the spec names as ``module:attribute``; see `target` for what it raises."""
         spec = self.spec()
         for package, pip_line in spec.requires.items():
             if not _is_installed(package):
                 raise MissingRequirementError(f"{self.id} needs the package {package!r}", fix=pip_line)
         try:
-            return _attribute(spec.target)
+            return _attribute(path)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             raise BrokenPluginError(
-                f"{self.id} cannot import {spec.target}: {type(error).__name__}: {error}",
+                f"{self.id} cannot import {path}: {type(error).__name__}: {error}",
                 fix="`hub plugins doctor` shows the traceback",
             ) from error
 
@@ -199,8 +203,8 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
 
     Args:
         pattern: as in `fnmatch`, for example ``"*rcnn*"``.
-        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"commands"`` or ``"backbones"``; None means the first four and
-            the backbones that plugins bring. ``"backbones"`` adds timm's own models, read from its source files.
+        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"readers"``, ``"commands"`` or ``"backbones"``; None means all of
+            them. ``"backbones"`` adds timm's own models, read from its source files, to those that plugins bring.
 
     Raises:
         UnknownNameError: no such kind.

@@ -21,7 +21,7 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """Base of the five specs.
+    """Base of the six specs.
 
     Args:
         name: what users type; lower case, words joined by ``-`` or ``_``.
@@ -46,10 +46,13 @@ class Spec:
                 f"{self.name!r} is not a plugin name",
                 fix="use lower-case letters, digits, '-' and '_', as in 'faster-rcnn'",
             )
-        if not _TARGET.fullmatch(self.target):
+        self._check_path("target", self.target)
+
+    def _check_path(self, what: str, path: str) -> None:
+        if not _TARGET.fullmatch(path):
             raise ContractError(
-                f"{self.name}: target {self.target!r} is not 'module:attribute'",
-                fix="write the target as 'my_package.my_module:MyHead'",
+                f"{self.name}: {what} {path!r} is not 'module:attribute'",
+                fix=f"write the {what} as 'my_package.my_module:MyHead'",
             )
 
 
@@ -71,6 +74,10 @@ class TaskSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec(Spec):
     """A backbone: ``target(pretrained=…, in_chans=…)`` returns a module from an image to a list of features.
+
+    Where the module has them, the attributes ``preprocessing``, a `hub.Preprocessing`, and ``provenance``, a
+    `hub.backbones.trunk.Provenance`, tell what its weights expect and where they come from, and ``probe_sizes`` the
+    heights and widths to try it with.
 
     Its name has no ``-``, which starts the neck in ``backbone-neck``.
 
@@ -103,9 +110,23 @@ class NeckSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
-    """A data format: ``target(root=…, **options)`` returns a `hub.data.Dataset`."""
+    """A data format: ``target(root=…, **options)`` returns a `hub.data.Dataset`.
+
+    ``writer`` is a function that writes datasets in this format, a `hub.data.Writer`, as ``"module:attribute"``; None
+    where the format is only read.
+
+    Raises:
+        ContractError: as `Spec`, or a writer that is not of that form.
+    """
 
     group: ClassVar[str] = "datasets"
+
+    writer: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.writer is not None:
+            self._check_path("writer", self.writer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,4 +140,15 @@ class CommandSpec(Spec):
     group: ClassVar[str] = "commands"
 
 
-SPECS: dict[str, type[Spec]] = {s.group: s for s in (TaskSpec, BackboneSpec, NeckSpec, DatasetSpec, CommandSpec)}
+@dataclass(frozen=True, kw_only=True)
+class ReaderSpec(Spec):
+    """A way from files to images where an image file is not enough: ``target`` is a subclass of `hub.engine.Reader`.
+
+    A dataset names its reader, checkpoints keep it, and `hub predict` asks it.
+    """
+
+    group: ClassVar[str] = "readers"
+
+
+_ALL: tuple[type[Spec], ...] = (TaskSpec, BackboneSpec, NeckSpec, DatasetSpec, ReaderSpec, CommandSpec)
+SPECS: dict[str, type[Spec]] = {spec.group: spec for spec in _ALL}

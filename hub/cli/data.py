@@ -1,43 +1,55 @@
-"""``hub data``: make data sets."""
+"""``hub data``: make, convert and look into datasets. A file for each of its commands, ``data_….py``."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import importlib
+from typing import Any
 
-SUMMARY = "make a data set"
+from hub.cli.main import Parser
+
+SUMMARY = "make, convert, count, draw and check datasets"
+
+COMMANDS = {
+    "shapes": "hub.cli.data_shapes",
+    "convert": "hub.cli.data_convert",
+    "stats": "hub.cli.data_stats",
+    "show": "hub.cli.data_show",
+    "check": "hub.cli.data_check",
+}
+
+
+class MixedParser(Parser):
+    """A parser of a subcommand that, too, takes options among the positionals: ``CONFIG --count 4 key=value``."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As `argparse.ArgumentParser.parse_known_args`, which intermixed parsing itself calls."""
+        if self._mixing:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    commands = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
-
-    shapes = commands.add_parser("shapes", help="generate a set of drawn shapes in COCO layout")
-    shapes.add_argument("out", help="folder to make")
-    shapes.add_argument("--train", type=int, default=1600, help="training images (default: 1600)")
-    shapes.add_argument("--val", type=int, default=200, help="validation images (default: 200)")
-    shapes.add_argument("--size", type=int, default=128, help="side of an image in pixels (default: 128)")
-    shapes.add_argument("--seed", type=int, default=0, help="the same seed gives the same files (default: 0)")
-    shapes.set_defaults(run_data=_shapes)
+    commands = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND", parser_class=MixedParser)
+    for name, module in COMMANDS.items():
+        command = importlib.import_module(module)
+        own = commands.add_parser(
+            name,
+            help=command.SUMMARY.partition("\n")[0],
+            description=command.SUMMARY,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(own)
+        own.set_defaults(run_data=command.run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the subcommand chosen."""
     return int(args.run_data(args))
-
-
-def _shapes(args: argparse.Namespace) -> int:
-    from rich.progress import Progress
-
-    from hub.data.shapes import ShapesOptions, generate_shapes
-    from hub.model import parse_options
-
-    given = {name: getattr(args, name) for name in ("train", "val", "size", "seed")}
-    options = parse_options(ShapesOptions, {"root": args.out, **given}, owner="hub data shapes")
-    with Progress(transient=True) as bar:
-        task = bar.add_task("draw")
-        generate_shapes(
-            Path(args.out), **given, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
-    print(f"{options.train} training and {options.val} validation images in {args.out}")
-    return 0

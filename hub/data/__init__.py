@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hub.data.packed import PackedBytes, PackedInstances
     from hub.data.packing import pack_instances
     from hub.data.sample import Instances, Sample
+    from hub.data.writers.output import Output, Writer
 
 _LAZY = {
     "BoxReport": "hub.data.boxes",
@@ -22,9 +23,11 @@ _LAZY = {
     "InstanceDataset": "hub.data.instances",
     "InstanceOptions": "hub.data.instances",
     "Instances": "hub.data.sample",
+    "Output": "hub.data.writers.output",
     "PackedBytes": "hub.data.packed",
     "PackedInstances": "hub.data.packed",
     "Sample": "hub.data.sample",
+    "Writer": "hub.data.writers.output",
     "check_boxes": "hub.data.boxes",
     "pack_instances": "hub.data.packing",
 }
@@ -35,9 +38,11 @@ __all__ = [
     "InstanceDataset",
     "InstanceOptions",
     "Instances",
+    "Output",
     "PackedBytes",
     "PackedInstances",
     "Sample",
+    "Writer",
     "check_boxes",
     "pack_instances",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,8 @@ from hub.errors import AnnotationError, UnknownCategoryError
 from hub.labels import LabelSpace
 
 logger = logging.getLogger("hub")
+
+_SIZE = re.compile(rb'"size":\[(\d+),(\d+)\]')
 
 
 class CocoOptions(InstanceOptions):
@@ -82,8 +85,10 @@ def _pack(path: Path, file: CocoFile, categories: list[CocoCategory]) -> PackedI
     keypoints, names = _keypoints(path, annotations, categories)
     segments = [file.segments[a["segmentation"]] if "segmentation" in a else b"" for a in annotations]
     _check_polygons(path, annotations, segments)
+    positions = _positions(path, annotations, {image["id"]: i for i, image in enumerate(file.images)})
+    _check_sizes(path, file, segments, positions)
     return pack_instances(
-        _positions(path, annotations, {image["id"]: i for i, image in enumerate(file.images)}),
+        positions,
         len(file.images),
         ids=np.array([a["id"] for a in annotations], np.int64),
         boxes=boxes,
@@ -109,6 +114,19 @@ def _check_polygons(path: Path, annotations: list[CocoAnnotation], segments: lis
                     f"{numbers} numbers; three points are 6",
                     fix="mend the polygon, or remove it",
                 )
+
+
+def _check_sizes(path: Path, file: CocoFile, segments: list[bytes], positions: np.ndarray) -> None:
+    """Refuse RLEs of another size than their image's, by their text alone."""
+    for annotation, segment, position in zip(file.annotations, segments, positions.tolist(), strict=True):
+        told = _SIZE.search(segment) if segment[:1] == b"{" else None
+        image = file.images[position]
+        if told and (int(told[1]), int(told[2])) != (image["height"], image["width"]):
+            raise AnnotationError(
+                f"{path}: the mask of annotation {annotation['id']} has {int(told[1])}×{int(told[2])} pixels, "
+                f"but image {image['id']!r} {image['height']}×{image['width']} (height × width)",
+                fix="mend the size of the image or of the mask, or remove the segmentation",
+            )
 
 
 def _positions(path: Path, annotations: list[CocoAnnotation], known: dict[int | str, int]) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from hub.data.packed import PackedInstances
 from hub.data.sample import Sample
 from hub.labels import LabelSpace
 from hub.model.options import Options
+
+if TYPE_CHECKING:
+    from hub.model.head import Head, Metric
 
 
 class Dataset(ABC):
@@ -28,6 +32,8 @@ class Dataset(ABC):
         ids: the images' ids; their order is the dataset's.
         sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
         instances: the objects of all images as annotated, packed; None where the dataset has no objects.
+        reader: how `hub predict` gets from files to images like these, ``{"name": …, option: …}`` of a registered
+            `hub.ReaderSpec`; None where image files are enough. Checkpoints keep it.
     """
 
     Options: ClassVar[type[Options]]
@@ -38,6 +44,7 @@ class Dataset(ABC):
     ids: list[int | str]
     sizes: np.ndarray
     instances: PackedInstances | None = None
+    reader: Mapping[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,3 +68,17 @@ class Dataset(ABC):
         A format that has its tags in memory overrides this: then scoring decodes no image a second time.
         """
         return self.load(index, needs).tags
+
+    def path(self, index: int) -> Path:
+        """The file of the image ``index``, which several may share where it is a volume.
+
+        A format that knows its files overrides this: then nothing is decoded to tell.
+        """
+        return self.load(index, frozenset()).path
+
+    def metric(self, head: Head) -> Metric:
+        """What scores a head on this dataset: the head's own metric.
+
+        A format whose images belong together, as the slices of a volume, overrides this to score them together.
+        """
+        return head.metric(self)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from hub.data.listed import ListedDataset
 from hub.errors import DataError, UnknownCategoryError, did_you_mean
@@ -25,7 +26,7 @@ class ImageFolderOptions(Options):
 
     root: str
     split: str = "."
-    classes: tuple[str, ...] | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class ImageFolder(ListedDataset):

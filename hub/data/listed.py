@@ -46,6 +46,10 @@ class ListedDataset(Dataset):
         self.label_spaces = dict(label_spaces)
         self.provides = frozenset(label_spaces)
 
+    def path(self, index: int) -> Path:
+        """The file of an image."""
+        return self.folder / str(self.ids[index])
+
     @abstractmethod
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Maps (H, W) and tags of an image, only those that are needed."""
@@ -56,7 +60,7 @@ class ListedDataset(Dataset):
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
         """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
-        path = self.folder / str(self.ids[index])
+        path = self.path(index)
         image = read_image(path, in_chans=in_chans)
         size = (int(self.sizes[index, 0]), int(self.sizes[index, 1]))
         if image.shape[:2] != size:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from xml.etree import ElementTree
 
 import numpy as np
+from pydantic import Field
 
 from hub.data.image_size import image_size
 from hub.data.instances import InstanceDataset, InstanceOptions
@@ -34,7 +35,7 @@ class VocOptions(InstanceOptions):
     split: str
     images: str = "JPEGImages"
     annotations: str = "Annotations"
-    labels: tuple[str, ...] | None = None
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     difficult: Literal["keep", "ignore"] = "ignore"
 
 

@@ -41,11 +41,14 @@ def parse_options(cls: type[O], values: Mapping[str, Any], *, owner: str) -> O:
     try:
         return cls.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt option comes before the one that is missing because of it.
+        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise OptionError(
                 f"{owner} has no option {where!r}.{did_you_mean(where, cls.model_fields)}",
                 fix=f"its options are {', '.join(cls.model_fields) or '(none)'}",
             ) from None
+        if first["type"] == "missing":
+            raise OptionError(f"{owner} needs the option {where!r}", fix="add it") from None
         raise OptionError(f"{owner}: option {where} = {first['input']!r}: {first['msg']}", fix="mend it") from None

@@ -1,0 +1,83 @@
+"""Writing Pascal VOC's format: one XML file an image, and lists of names for the splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from hub.data.dataset import Dataset
+from hub.data.writers.names import check_class_names, file_names, is_one_line
+from hub.data.writers.objects import Objects, account_for_boxes, objects_of, packed
+from hub.data.writers.output import Output
+
+
+def write_voc(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+    """Boxes in whole pixels, as VOC counts them; crowd regions are marked difficult, which is how the hub reads them.
+
+    A side moves by half a pixel at most, but a box that would be one pixel across grows to two: VOC's readers, the hub
+    among them, take equal corners for a slip of the mouse. See `hub.data.writers.output.Writer`.
+    """
+    output.require(splits, "boxes", "VOC's XML holds boxes")
+    every = tuple(dict.fromkeys(n for d in splits.values() for n in d.label_spaces["instances"].names))
+    check_class_names(every, _is_xml, format=output.format, rule="it is text between tags, without control characters")
+    account_for_boxes(splits, output)
+    names = file_names(splits, across=True)
+    lists = output.folder / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (output.folder / "Annotations").mkdir()
+    used: set[str] = set()
+    for split, dataset in splits.items():
+        for index, name in enumerate(names[split]):
+            file = output.image(dataset, index, f"JPEGImages/{name}")
+            found = objects_of(dataset, index)
+            tree = _page(Path(file).name, dataset, index, found, output)
+            tree.write(output.folder / "Annotations" / f"{name}.xml", encoding="utf-8", xml_declaration=False)
+        (lists / f"{split}.txt").write_text("".join(f"{name}\n" for name in names[split]), encoding="utf-8")
+        own = packed(dataset)
+        used |= {dataset.label_spaces["instances"].names[k] for k in np.unique(own.labels[own.usable]).tolist()}
+    # VOC keeps no list of classes: those without an object, and their order, live in the config alone.
+    extra = {} if tuple(sorted(used)) == every else {"labels": list(every)}
+    return {split: {"split": split, **extra} for split in splits}
+
+
+def _page(file: str, dataset: Dataset, index: int, found: Objects, output: Output) -> ElementTree.ElementTree:
+    height, width = dataset.sizes[index].tolist()
+    root = ElementTree.Element("annotation")
+    _add(root, filename=file)
+    _add(ElementTree.SubElement(root, "size"), width=width, height=height, depth=3)
+    for box, label, crowd in zip(found.boxes.tolist(), found.labels.tolist(), found.crowd.tolist(), strict=True):
+        x1, x2, wider = _pixels(box[0], box[2], width)
+        y1, y2, higher = _pixels(box[1], box[3], height)
+        if not (x1 < x2 and y1 < y2):
+            output.lost["boxes in images one pixel across"] += 1
+            continue
+        output.kept["boxes"] += 1
+        output.changed["crowd regions, marked difficult"] += crowd
+        output.changed["boxes of about a pixel across, grown to two"] += wider or higher
+        element = ElementTree.SubElement(root, "object")
+        _add(element, name=dataset.label_spaces["instances"].names[label], difficult=int(crowd))
+        _add(ElementTree.SubElement(element, "bndbox"), xmin=x1, ymin=y1, xmax=x2, ymax=y2)
+    ElementTree.indent(root)
+    return ElementTree.ElementTree(root)
+
+
+def _pixels(low: float, high: float, limit: int) -> tuple[int, int, bool]:
+    """The first and the last pixel of a span, counted from 1, and whether it had to grow."""
+    first, last = round(low) + 1, round(high)
+    if first < last:
+        return first, last, False
+    first = min(max(round((low + high) / 2), 1), max(limit - 1, 1))  # around its middle, inside the image
+    return first, min(first + 1, limit), True
+
+
+def _add(parent: ElementTree.Element, **texts: Any) -> None:
+    for tag, text in texts.items():
+        ElementTree.SubElement(parent, tag).text = str(text)
+
+
+def _is_xml(name: str) -> bool:
+    return is_one_line(name) and name.isprintable()

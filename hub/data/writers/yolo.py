@@ -1,0 +1,94 @@
+"""Writing the YOLO family's format: a text file of boxes or polygons for each image, and a list of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from hub.data.dataset import Dataset
+from hub.data.writers.names import file_names, shared_labels
+from hub.data.writers.objects import account_for_boxes, objects_of, packed
+from hub.data.writers.outline import outline
+from hub.data.writers.output import Output
+
+
+def write_yolo(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+    """Polygons where every object has a mask, else boxes; with all digits of the parts of the image's sides.
+
+    A mask is one polygon here: the parts of an object, and its holes, are joined by lines of no width, so that the
+    pixels stay the same (see `hub.data.writers.outline`). Crowd regions are left out, for there is no mark for them.
+    See `hub.data.writers.output.Writer`.
+    """
+    output.require(splits, "boxes", "its text files hold boxes or polygons")
+    labels, tables = shared_labels(splits, "instances")
+    names = file_names(splits, across=False)
+    polygons = all(_all_masked(dataset, output) for dataset in splits.values())
+    account_for_boxes(splits, output)
+    for split, dataset in splits.items():
+        for index, name in enumerate(names[split]):
+            place = Path(output.image(dataset, index, f"images/{split}/{name}"))
+            lines = _lines(dataset, index, tables[split], polygons=polygons, output=output)
+            target = output.folder / "labels" / split / f"{place.stem}.txt"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if polygons:
+        output.changed["boxes, now those around the polygons"] += output.kept["boxes"]
+    content = {**{split: f"images/{split}" for split in splits}, "names": dict(enumerate(labels.names))}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    (output.folder / "data.yaml").write_text(text, encoding="utf-8")
+    return {split: {"split": split} for split in splits}
+
+
+def _all_masked(dataset: Dataset, output: Output) -> bool:
+    """Whether polygons can be written: the format takes all of them or none."""
+    all_ = packed(dataset)
+    if "masks" not in output.provides(dataset) or all_.segments is None:
+        return False
+    rows = np.flatnonzero(all_.usable & ~all_.crowd)
+    bare = int((np.diff(all_.segments.offsets)[rows] == 0).sum())
+    if bare:
+        output.lost[f"masks: {bare} objects have none, and YOLO takes polygons for all or for none"] += len(rows) - bare
+    return not bare
+
+
+def _lines(dataset: Dataset, index: int, table: np.ndarray, *, polygons: bool, output: Output) -> list[str]:
+    found, all_ = objects_of(dataset, index), packed(dataset)
+    height, width = dataset.sizes[index].tolist()
+    sides = np.array([width, height])
+    lines = []
+    for row, box, label, crowd in zip(found.rows, found.boxes, table[found.labels], found.crowd, strict=True):
+        if crowd:
+            output.lost["crowd regions: YOLO has no mark for them"] += 1
+            continue
+        if polygons and all_.segments is not None:
+            where = f"{dataset.name}: annotation {all_.ids[row]} of image {dataset.ids[index]!r}"
+            points = outline(
+                all_.segments[row], height, width, where=where, as_read=lambda points: _parts(points, sides) * sides
+            )
+            if points is None:
+                output.lost["objects whose mask has no pixel"] += 1
+                continue
+            values = _parts(points, sides).ravel()
+            output.kept["masks"] += 1
+        else:
+            values = np.concatenate([(box[:2] + box[2:]) / 2 / sides, (box[2:] - box[:2]) / sides])
+        output.kept["boxes"] += 1
+        lines.append(" ".join([str(label), *map(repr, values.tolist())]))
+    return lines
+
+
+def _parts(pixels: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Pixels as parts of the image's sides, such that, where possible, the product is the pixels to the last bit.
+
+    pycocotools rasters in fifths of a pixel, and annotators' tools like to put points on the limits between them: there
+    the last bit decides which pixels a polygon covers.
+    """
+    parts = pixels / sides
+    for towards in (np.inf, -np.inf):
+        near = np.nextafter(parts, towards)
+        parts = np.where((parts * sides != pixels) & (near * sides == pixels), near, parts)
+    return parts

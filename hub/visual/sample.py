@@ -1,0 +1,103 @@
+"""Drawing a sample with all its annotations, as training sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from hub.data.sample import Sample
+from hub.images import to_rgb
+from hub.labels import LabelSpace
+from hub.visual.draw import draw_instances
+from hub.visual.semantic import draw_semantic
+
+MAX_NAMES = 6
+
+
+def draw_sample(sample: Sample, labels: Mapping[str, LabelSpace]) -> np.ndarray:
+    """Draw the maps and the objects of a sample on a copy of its image; `caption` has its tags in words.
+
+    Args:
+        sample: with the annotations to draw.
+        labels: ``"instances"``, or the name of a map or tag → the labels that the sample's numbers index.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    canvas = to_rgb(sample.image)
+    for name, values in sample.maps.items():
+        while values.ndim > 2:  # of a volume, whose image shows the middle, too
+            values = values[len(values) // 2]
+        if np.issubdtype(values.dtype, np.integer) and name in labels:
+            canvas = draw_semantic(canvas, values, labels[name])
+        elif np.issubdtype(values.dtype, np.floating):
+            canvas = _draw_heat(canvas, values)
+    if sample.instances is not None and len(sample.instances):
+        canvas = draw_instances(canvas, sample.instances, labels["instances"])
+    return canvas
+
+
+def caption(sample: Sample, labels: Mapping[str, LabelSpace]) -> str:
+    """The tags of a sample in words, by the names of their labels; empty where there are none.
+
+    >>> from pathlib import Path
+    >>> tagged = Sample(np.zeros((1, 1, 3)), 1, Path("a.png"), (1, 1), tags={"class": np.array(1)})
+    >>> caption(tagged, {"class": LabelSpace.of(["cat", "dog"])})
+    'dog'
+    """
+    words = {name: _words(value, labels.get(name)) for name, value in sample.tags.items()}
+    if len(words) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{name}: {text}" for name, text in words.items())
+
+
+def magnified(sample: Sample, factor: int) -> Sample:
+    """A copy with every pixel ``factor`` times as wide and high: lines and letters need room."""
+    if factor <= 1:
+        return sample
+
+    def grow(plane: np.ndarray, axis: int) -> np.ndarray:
+        return plane.repeat(factor, axis).repeat(factor, axis + 1)
+
+    objects = sample.instances
+    if objects is not None:
+        keypoints = objects.keypoints
+        objects = replace(
+            objects,
+            boxes=objects.boxes * factor,
+            masks=None if objects.masks is None else grow(objects.masks, 1),
+            keypoints=None if keypoints is None else keypoints * np.array([factor, factor, 1], np.float32),
+        )
+    maps = {name: grow(values, -2) for name, values in sample.maps.items()}
+    return replace(sample, image=grow(sample.image, 0), instances=objects, maps=maps)
+
+
+def _words(value: np.ndarray, labels: LabelSpace | None) -> str:
+    if labels is None:
+        return np.array2string(value, precision=3, threshold=MAX_NAMES)
+    if np.issubdtype(value.dtype, np.integer):
+        known = [labels.names[k] for k in value.ravel().tolist() if 0 <= k < len(labels)]
+    else:
+        known = [
+            n + ("?" if np.isnan(v) else "") for n, v in zip(labels.names, value.ravel(), strict=False) if not v <= 0.5
+        ]
+    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
+    return ", ".join(known[:MAX_NAMES]) + more if known else "none"
+
+
+def _draw_heat(canvas: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A map of numbers in colours from its least to its greatest; unknown ones stay as they are."""
+    import cv2
+
+    known = np.isfinite(values)
+    if not known.any():
+        return canvas
+    least, most = float(values[known].min()), float(values[known].max())
+    scaled = np.zeros(values.shape, np.uint8)
+    scaled[known] = (255 * (values[known] - least) / max(most - least, 1e-12)).astype(np.uint8)
+    colours = cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS)[:, :, ::-1]
+    out = canvas.copy()
+    out[known] = canvas[known] // 2 + colours[known] // 2
+    return out
