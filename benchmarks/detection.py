@@ -1,13 +1,14 @@
-"""Faster R-CNN with a ResNet-50-FPN, ours and torchvision's: the same weights, images, objects and frozen layers."""
+"""Two-stage detectors with a ResNet-50-FPN, ours and torchvision's: the same weights, images, objects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
@@ -16,10 +17,11 @@ from hub.precision import autocast
 from hub_detection.torchvision_weights import load_rcnn
 
 CLASSES = 80
+THEIRS = {"faster-rcnn": FasterRCNN, "mask-rcnn": MaskRCNN}
 
 
 def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batch:
-    """Smooth random images with random boxes, from a fixed seed."""
+    """Smooth random images from a fixed seed, with random boxes, an ellipse in each as its mask."""
     rng = torch.Generator().manual_seed(0)
     coarse = torch.rand(count, 3, 8, 8, generator=rng)
     images = nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1).mul(255).byte()
@@ -29,11 +31,20 @@ def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batc
     labels = torch.randint(0, CLASSES, (count, objects), generator=rng)
     there = torch.ones(count, objects, dtype=torch.bool)
     stacked, sizes = pad_images([image.permute(1, 2, 0).numpy() for image in images])
-    targets = InstanceTargets(boxes=boxes, labels=labels, valid=there, crowd=~there)
+    masks = _ellipses(boxes, (stacked.shape[2], stacked.shape[3]))
+    targets = InstanceTargets(boxes=boxes, labels=labels, valid=there, crowd=~there, masks=masks)
     return Batch(images=stacked, sizes=sizes, original_sizes=sizes, ids=range(count), instances=targets)
 
 
-def make_models(batch: Batch) -> tuple[Model, FasterRCNN]:
+def _ellipses(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, N, 4) boxes to the ellipses that they enclose, (B, N, H, W) bool."""
+    centre, radius = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2
+    x = (torch.arange(size[1]) - centre[..., :1]) / radius[..., :1]
+    y = (torch.arange(size[0]) - centre[..., 1:]) / radius[..., 1:]
+    return x[..., None, :] ** 2 + y[..., :, None] ** 2 <= 1
+
+
+def make_models(task: str, batch: Batch) -> tuple[Model, nn.Module]:
     """Both with frozen norms, and two stages that do not learn, as torchvision's recipe trains it.
 
     The weights are random, but the norms' statistics are those of the batch: otherwise the features explode, and
@@ -44,21 +55,24 @@ def make_models(batch: Batch) -> tuple[Model, FasterRCNN]:
     body = build(norm_layer=partial(nn.BatchNorm2d, momentum=None))
     with torch.no_grad():
         body.train()(hub.Preprocessing().normalize(batch.images, batch.sizes))
-    theirs = FasterRCNN(build(), CLASSES + 1, min_size=int(batch.sizes.amin()), max_size=10**4)
+    theirs: Any = THEIRS[task](build(), CLASSES + 1, min_size=int(batch.sizes.amin()), max_size=10**4)
     theirs.backbone.load_state_dict(body.state_dict())
     labels = [f"class {i}" for i in range(CLASSES)]
-    ours = hub.create("faster-rcnn/resnet50-fpn", labels=labels, norm="frozen", freeze=2, anchor_strides="image")
+    ours = hub.create(f"{task}/resnet50-fpn", labels=labels, norm="frozen", freeze=2, anchor_strides="image")
     load_rcnn(ours, theirs.state_dict())
     return ours, theirs
 
 
 def their_inputs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
     """The batch's images and targets in torchvision's form."""
-    assert batch.instances is not None
+    found = batch.instances
+    assert found is not None
+    assert found.masks is not None
     sizes = batch.sizes.tolist()
     images = [image[:, :h, :w].float() / 255 for image, (h, w) in zip(batch.images, sizes, strict=True)]
-    boxes, labels = batch.instances.boxes, batch.instances.labels + 1
-    return images, [{"boxes": b, "labels": c} for b, c in zip(boxes, labels, strict=True)]
+    masks = [own[:, :h, :w].byte() for own, (h, w) in zip(found.masks, sizes, strict=True)]
+    rows = zip(found.boxes, found.labels + 1, masks, strict=True)
+    return images, [{"boxes": b, "labels": c, "masks": m} for b, c, m in rows]
 
 
 def training_step(

@@ -1,0 +1,71 @@
+"""Training the shipped configs to the end, each once, and a table of what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from hub.engine.config import load_config
+from hub.engine.distributed import World
+from hub.engine.run import Run
+from hub.engine.trainer import Trainer
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+ROWS: list[tuple[str, str, str, str, str]] = []  # config, head · figure, target, reached, minutes
+
+
+@dataclass
+class Learned:
+    """What a config came to: head → figure → value."""
+
+    minutes: float
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def check(self, config: str, head: str, targets: dict[str, float]) -> None:
+        """Note every figure in the table, then insist on the targets."""
+        for name, least in targets.items():
+            reached = self.figures[head][name]
+            row = (config, f"{head} · {name}", f"≥ {least:.3f}", f"{reached:.3f}", f"{self.minutes:.1f}")
+            ROWS.append(row)
+        missed = {name: self.figures[head][name] for name, least in targets.items() if self.figures[head][name] < least}
+        assert not missed, f"{config}: {head} was to reach {targets}"
+
+
+@pytest.fixture(scope="session")
+def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Learned]:
+    """Call with a config's path below ``configs/``; each is trained once a session, on shapes generated once."""
+    base = tmp_path_factory.mktemp("learning")
+    done: dict[str, Learned] = {}
+
+    def run(name: str) -> Learned:
+        if name not in done:
+            config = load_config(CONFIGS / name, [f"data.root={base / 'shapes'}"])
+            home = Run(base / name)
+            trainer = Trainer(config, home, World(0, 1, torch.device("cpu")))
+            home.begin(config)
+            start = time.monotonic()
+            found = trainer.fit()
+            minutes = (time.monotonic() - start) / 60
+            done[name] = Learned(minutes, {head: evaluation.figures for head, evaluation in found.items()})
+        return done[name]
+
+    return run
+
+
+def pytest_terminal_summary() -> None:
+    """Print what each head reached, and in how many minutes, its evaluation included."""
+    if not ROWS:
+        return
+    table = Table(title="trained from random weights on generated shapes", title_justify="left")
+    for column in ("config", "head · figure", "target", "reached", "minutes"):
+        table.add_column(column, justify="right" if column in ("target", "reached", "minutes") else "left")
+    for row in ROWS:
+        table.add_row(*row)
+    Console(width=110).print(table)

@@ -1,0 +1,46 @@
+"""What the shipped configs promise, trained from scratch: minutes each, so not in the default suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+Learn = Callable[[str], Any]
+
+PROMISES: list[tuple[str, str, dict[str, float]]] = [
+    ("quickstart.yaml", "faster-rcnn", {"AP": 0.80, "AP50": 0.95}),
+    ("shapes/mask-rcnn.yaml", "mask-rcnn", {"box_AP": 0.80, "mask_AP": 0.75}),
+    ("shapes/cascade-rcnn.yaml", "cascade-rcnn", {"AP": 0.82}),
+    ("shapes/retinanet.yaml", "retinanet", {"AP": 0.70}),
+    ("shapes/fcos.yaml", "fcos", {"AP": 0.70}),
+    ("shapes/keypoint-rcnn.yaml", "keypoint-rcnn", {"keypoint_AP": 0.60}),
+    ("shapes/semantic-fpn.yaml", "semantic-fpn", {"mIoU": 0.90}),
+    ("shapes/unet.yaml", "unet", {"mIoU": 0.90}),
+    ("shapes/classification.yaml", "classification", {"top1": 0.95}),
+    ("shapes/multilabel.yaml", "multilabel", {"mAP": 0.95}),
+]
+
+
+@pytest.mark.parametrize(("config", "head", "targets"), PROMISES, ids=[p[0] for p in PROMISES])
+def test_a_config_reaches_what_its_header_promises(
+    learn: Learn, config: str, head: str, targets: dict[str, float]
+) -> None:
+    learn(config).check(config, head, targets)
+
+
+@pytest.mark.parametrize(
+    ("alone", "head", "figure"),
+    [
+        ("quickstart.yaml", "faster-rcnn", "AP"),
+        ("shapes/semantic-fpn.yaml", "semantic-fpn", "mIoU"),
+        ("shapes/classification.yaml", "classification", "top1"),
+    ],
+)
+def test_three_heads_together_are_within_2_points_of_each_alone(
+    learn: Learn, alone: str, head: str, figure: str
+) -> None:
+    least = learn(alone).figures[head][figure] - 0.02
+    learn("shapes/three-heads.yaml").check("shapes/three-heads.yaml", head, {figure: least})
