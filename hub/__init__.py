@@ -12,7 +12,7 @@ from hub.errors import HubError
 from hub.labels import LabelSpace
 from hub.registry import info, register
 from hub.registry import list_names as list
-from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, TaskSpec
+from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, ReaderSpec, TaskSpec
 
 if TYPE_CHECKING:
     from hub.backbones.trunk import Trunk
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Options,
         Result,
         SemanticMap,
+        Windows,
         create,
     )
     from hub.preprocessing import Preprocessing
@@ -46,7 +47,7 @@ _LAZY = {
     **dict.fromkeys(
         (
             "Batch", "ClassRows", "Classification", "Detections", "Evaluation", "Features", "Head", "InstanceTargets",
-            "Metric", "Model", "Options", "Result", "SemanticMap", "create",
+            "Metric", "Model", "Options", "Result", "SemanticMap", "Windows", "create",
         ),
         "hub.model",
     ),
@@ -71,11 +72,13 @@ __all__ = [
     "NeckSpec",
     "Options",
     "Preprocessing",
+    "ReaderSpec",
     "ResizeRule",
     "Result",
     "SemanticMap",
     "TaskSpec",
     "Trunk",
+    "Windows",
     "create",
     "info",
     "list",

@@ -55,6 +55,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """`write_atomic` for bytes."""
+    return write_atomic(path, lambda temporary: temporary.write_bytes(content))
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}

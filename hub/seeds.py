@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def derive_seed(seed: int, stream: str, *numbers: int) -> int:
@@ -23,3 +25,34 @@ def derive_seed(seed: int, stream: str, *numbers: int) -> int:
     """
     text = "/".join([stream, *(str(int(number)) for number in (seed, *numbers))])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+@contextmanager
+def own_randomness(seed: int, stream: str, *numbers: int) -> Iterator[None]:
+    """Let torch draw from a generator of this block's own; what stands outside draws on as if the block were not.
+
+    So a part of a model starts, and learns, the same whatever other parts stand beside it.
+
+    Args:
+        seed, stream, numbers: as for `derive_seed`.
+
+    >>> import torch
+    >>> with own_randomness(0, "head"):
+    ...     first = torch.rand(1)
+    >>> with own_randomness(0, "head"):
+    ...     bool(first == torch.rand(1))
+    True
+    """
+    import torch
+
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(derive_seed(seed, stream, *numbers))
+        yield
+
+
+def draw_seed() -> int:
+    """A seed from torch's default generator: it follows from ``torch.manual_seed``, and another call gives another."""
+    import torch
+
+    return int(torch.randint(2**62, ()))

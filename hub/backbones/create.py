@@ -132,9 +132,9 @@ def _load(
         raise ContractError(f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module")
     preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
     source = f"plugin {entry.id}" if pretrained else "random"
-    return LoadedBackbone(
-        net, preprocessing, Provenance(name.backbone, None, source), ((128, 256), (256, 512), (224, 224))
-    )
+    provenance = getattr(net, "provenance", None) or Provenance(name.backbone, None, source)
+    sizes = getattr(net, "probe_sizes", ((128, 256), (256, 512), (224, 224)))
+    return LoadedBackbone(net, preprocessing, provenance, sizes)
 
 
 def _neck(

@@ -29,7 +29,7 @@ class Probe:
 
 
 class Body(nn.Module):
-    """A backbone that gives one feature map of layout (B, C, H, W) for each level.
+    """A backbone that gives one feature map of layout (B, C, H, W) for each level, or (B, C, D, H, W) for volumes.
 
     Backbones with several maps of one stride (vision transformers) give the last, and those that compute in
     (B, H, W, C) (Swin) are brought into torch's layout.
@@ -66,7 +66,8 @@ def maps_and_pooled(net: Any, x: Tensor) -> tuple[Sequence[Tensor], Tensor]:
 def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], name: str, pooled: bool = False) -> Probe:
     """Run ``net`` once on zeros and read the levels off its outputs.
 
-    A level is named after its stride: ``c{log2(stride)}``.
+    A level is named after its stride along height and width: ``c{log2(stride)}``. Maps may have further spatial axes
+    before these two, of whatever stride.
 
     Args:
         net: maps (1, in_chans, H, W) to a list of feature maps.
@@ -97,8 +98,8 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
         except (RuntimeError, AssertionError, ValueError, IndexError) as error:
             problem = error
     net.train(was_training)
-    if features is None or not all(isinstance(f, Tensor) and f.ndim == 4 for f in features):
-        why = problem if features is None else "its outputs are not four-dimensional"
+    if features is None or not all(isinstance(f, Tensor) and f.ndim >= 4 for f in features):
+        why = problem if features is None else "its outputs are not maps, (B, C, H, W)"
         raise ContractError(
             f"{name} gives no feature maps ({why})",
             fix="choose a backbone with feature maps: `hub list --backbones`",
@@ -112,7 +113,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
     last = _is_channels_last(features, size)
     levels, channels, strides = {}, {}, {}
     for i, f in enumerate(features):
-        height = f.shape[1] if last else f.shape[2]
+        height = f.shape[1] if last else f.shape[-2]
         stride = size[0] / height
         exponent = round(math.log2(stride))
         if 2**exponent != round(stride, 1):
@@ -135,6 +136,8 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
 
 def _is_channels_last(features: Sequence[Tensor], size: tuple[int, int]) -> bool:
     """Whether the maps are (B, H, W, C): the middle dimensions alone have the image's aspect ratio."""
+    if any(f.ndim != 4 for f in features):
+        return False
     aspect = size[0] / size[1]
     first = all(math.isclose(f.shape[2] / f.shape[3], aspect, rel_tol=0.01) for f in features)
     return not first and all(math.isclose(f.shape[1] / f.shape[2], aspect, rel_tol=0.01) for f in features)

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 import timm
+import torch
 from torch import nn
 
 from hub.backbones.classifier import PretrainedClassifier, take_classifier
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
-from hub.backbones.trunk import Provenance
+from hub.backbones.trunk import Provenance, plain_key
 from hub.errors import (
     CheckpointMismatchError,
     ContractError,
@@ -101,7 +102,11 @@ def load_timm(
         net = _with_download(make, name, cfg)
         provenance = Provenance(name, cfg.tag, cfg.hf_hub_id or cfg.url or "timm", cfg.license)
     else:
+        start = torch.get_rng_state()
         net = make()
+        if pooled:
+            torch.set_rng_state(start)
+            _start_as_maps(net, partial(_features, full_name, in_chans, cfg.fixed_input_size, dict(options or {})))
         provenance = Provenance(name)
     classifier = None
     if pooled and pretrained:
@@ -144,6 +149,15 @@ def _features(name: str, in_chans: int, fixed_size: bool, options: dict[str, Any
             problem = error
             break
     raise ContractError(f"{name} cannot give feature maps ({problem})", fix="choose another backbone") from problem
+
+
+def _start_as_maps(net: nn.Module, make: Callable[[], nn.Module]) -> None:
+    """Give a whole model of random weights those that the part that gives maps would have.
+
+    Some families draw them in another order; a head that reads the pooled vector must not move what others start from.
+    """
+    maps = {plain_key(f"body.net.{name}"): tensor for name, tensor in make().state_dict().items()}
+    net.load_state_dict({name: maps.get(plain_key(f"body.net.{name}"), t) for name, t in net.state_dict().items()})
 
 
 def _with_file(make: Callable[..., nn.Module], name: str, path: str | os.PathLike[str]) -> nn.Module:

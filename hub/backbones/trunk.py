@@ -149,3 +149,17 @@ class Trunk(nn.Module):
             if grad is not None:
                 weight.requires_grad_(False)
         self.train(was_training)
+
+
+def plain_key(name: str) -> str:
+    """A weight's name within a trunk, one for all ways in which timm wraps a backbone.
+
+    A whole model has ``stages.0`` where the part that gives maps has ``stages_0`` or ``model.stages.0``.
+
+    >>> plain_key("body.net.model.stages_0.weight")
+    'body.net.stages.0.weight'
+    """
+    prefix = "body.net."
+    if not name.startswith(prefix):
+        return name
+    return prefix + name.removeprefix(prefix).removeprefix("model.").replace("_", ".")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from hub.cli.arguments import positive
+from hub.cli.windows import add_window_arguments, windows_of
 
 SUMMARY = "draw what a model finds in images, and write it as JSON"
 
@@ -13,11 +14,12 @@ SUMMARY = "draw what a model finds in images, and write it as JSON"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("model", help="the folder of a run, or a .safetensors checkpoint")
-    parser.add_argument("images", help="an image, or a folder of images")
+    parser.add_argument("images", help="an image, a folder of images, or what else the model's reader takes")
     parser.add_argument("--out", metavar="DIR", default="predictions", help="folder to write to (default: predictions)")
     parser.add_argument("--score", type=float, default=0.5, help="least score that is drawn (default: 0.5)")
     parser.add_argument("--ids-from", metavar="FILE", help="COCO JSON whose image ids to use, matched by file name")
     parser.add_argument("--batch", type=positive, default=8, help="images computed together (default: 8)")
+    add_window_arguments(parser)
     parser.add_argument("--device", help="for example cpu or cuda:0")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
 
@@ -25,21 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict; an unreadable image is reported and the others are done all the same (exit status 1)."""
     from hub.engine.distributed import world
-    from hub.engine.predict import predict_files
-    from hub.images import find_images
+    from hub.engine.reader import Request, reader_of
     from hub.weights import load
 
-    files = find_images(args.images)
+    request = Request(
+        source=Path(args.images),
+        out=Path(args.out),
+        score=args.score,
+        ids_from=Path(args.ids_from) if args.ids_from else None,
+        batch_size=args.batch,
+        precision=args.precision,
+        windows=windows_of(args),
+    )
     with world(args.device) as here:
         model = load(args.model, device=here.device)
-        failed = predict_files(
-            model,
-            files,
-            out=Path(args.out),
-            score=args.score,
-            ids_from=Path(args.ids_from) if args.ids_from else None,
-            batch_size=args.batch,
-            precision=args.precision,
-        )
-    print(f"{len(files) - failed} of {len(files)} images: drawings and JSON in {args.out}/")
-    return 1 if failed else 0
+        outcome = reader_of(model).predict(model, request)
+    print(f"{outcome.done} of {outcome.done + outcome.failed} {outcome.what}: written to {args.out}/")
+    return 1 if outcome.failed else 0

@@ -7,8 +7,8 @@ from itertools import count
 
 import numpy as np
 
-from hub.data.seeds import derive_seed
 from hub.errors import DataError, OptionError
+from hub.seeds import derive_seed
 
 
 class GroupedBatchSampler:

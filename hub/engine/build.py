@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from hub.data.dataset import Dataset
@@ -39,17 +40,18 @@ def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Datase
     return make(parse_options(cls.Options, options, owner=f"{where} (format {name})"))
 
 
-def build_model(config: Config, train: Dataset, *, pretrained: bool = True) -> Model:
+def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = True) -> Model:
     """The model of a config, with the labels of the training data where the config gives none.
 
     Args:
         config: of the run.
-        train: the training data.
+        train: the training data; where several have labels for a head, it learns all of them.
         pretrained: False leaves out the backbone's weights, for a model whose weights are loaded next.
 
     Raises:
         ConfigError: no head, or labels for a head that is not there.
         LabelMismatchError: the data have no labels of the kind that a head reads.
+        OptionError: ``model.train_only`` names a head that is not there.
     """
     section = config.model
     labels: dict[str, LabelSpace] = {}
@@ -62,21 +64,25 @@ def build_model(config: Config, train: Dataset, *, pretrained: bool = True) -> M
             )
     for task in tasks:
         source = head_class(task).labels_from
-        if section.labels is None:
-            if source not in train.label_spaces:
-                raise LabelMismatchError(
-                    f"{train.name} has no {source!r} labels, which {task} learns",
-                    fix="choose other data or another head",
-                )
-            labels[task] = train.label_spaces[source]
+        if source is None:  # it has no classes
+            continue
+        given = section.labels.get(task) if isinstance(section.labels, dict) else section.labels
+        known = [data.label_spaces[source] for data in train if source in data.label_spaces]
+        if given is not None:
+            labels[task] = _with_ids(given, _union(known) if known else None)
+        elif known:
+            labels[task] = _union(known)
         else:
-            given = section.labels if isinstance(section.labels, list) else section.labels.get(task, [])
-            labels[task] = _with_ids(given, train.label_spaces.get(source))
-    if not labels:
+            raise LabelMismatchError(
+                f"{' and '.join(data.name for data in train)} has no {source!r} labels, which {task} learns",
+                fix="choose other data or another head",
+            )
+    if not tasks:
         raise ConfigError(f"model.name {section.name!r} has no head to train", fix=f"write faster-rcnn/{section.name}")
-    return create(
+    declared = section.labels if isinstance(section.labels, dict) else {}
+    model = create(
         section.name,
-        labels=labels,
+        labels={**declared, **labels} or section.labels,  # `create` refuses those of a head without classes
         pretrained=section.pretrained if pretrained else False,
         in_chans=section.in_chans,
         norm=section.norm,
@@ -84,20 +90,24 @@ def build_model(config: Config, train: Dataset, *, pretrained: bool = True) -> M
         channels=section.channels,
         backbone=section.backbone,
         neck=section.neck,
-        resize=ResizeRule(section.resize.shortest, section.resize.longest),
+        resize=ResizeRule(section.resize.shortest, section.resize.longest) if section.resize is not None else None,
         heads=section.heads,
     )
+    if section.train_only is not None:
+        model.train_only(section.train_only)
+    reader = next((data.reader for data in train if data.reader is not None), None)
+    model.recipe = replace(model.recipe, reader=reader)
+    return model
 
 
-def training_transform(config: Config) -> Transform:
-    """The transforms of training: the config's, or a flip and the model's own resize.
+def training_transform(declared: Sequence[Mapping[str, Any]] | None, model: Model) -> Transform:
+    """The transforms of training: those declared, or a flip and the model's own resize.
 
     Raises:
         ConfigError, OptionError: see `hub.data.transforms.Transform.parse`.
     """
-    declared = config.data.transforms
     if declared is None:
-        declared = [{"name": "flip"}, {"name": "resize", **config.model.resize.model_dump()}]
+        declared = [{"name": "flip"}, {"name": "resize", **asdict(model.preprocessing.resize)}]
     return Transform.parse(declared)
 
 
@@ -109,6 +119,8 @@ def label_spaces(model: Model) -> dict[str, LabelSpace]:
     """
     spaces: dict[str, LabelSpace] = {}
     for name, head in model.items():
+        if head.labels_from is None:
+            continue
         if spaces.setdefault(head.labels_from, head.labels).names != head.labels.names:
             raise LabelMismatchError(
                 f"{name} and another head read {head.labels_from!r} but have other labels",
@@ -117,9 +129,28 @@ def label_spaces(model: Model) -> dict[str, LabelSpace]:
     return spaces
 
 
-def needs(model: Model) -> frozenset[str]:
-    """Everything that the model's heads learn from."""
-    return frozenset().union(*(head.needs for _, head in model.items()))
+def needs(model: Model, dataset: Dataset | None = None) -> frozenset[str]:
+    """Everything that the model's heads learn from, or those heads that a dataset has everything for.
+
+    Frozen heads on a frozen trunk learn nothing.
+    """
+    trunk = any(p.requires_grad for p in model.trunk.parameters())
+    learning = [head for _, head in model.items() if trunk or any(p.requires_grad for p in head.parameters())]
+    fed = [head for head in learning if dataset is None or head.needs <= dataset.provides]
+    return frozenset().union(*(head.needs for head in fed))
+
+
+def _union(spaces: Sequence[LabelSpace]) -> LabelSpace:
+    """One label space as it is; several by name, with ids of their own where theirs contradict each other."""
+    first, *others = spaces
+    if all(other == first for other in others):
+        return first
+    ids: dict[str, int] = {}
+    for space in spaces:
+        for name, number in zip(space.names, space.ids, strict=True):
+            ids.setdefault(name, number)
+    agree = len(set(ids.values())) == len(ids)
+    return LabelSpace(tuple(ids), tuple(ids.values()) if agree else ())
 
 
 def _with_ids(names: list[str], space: LabelSpace | None) -> LabelSpace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -40,16 +40,21 @@ class ModelConfig(Section):
     channels: int | None = Field(None, gt=0)
     backbone: dict[str, Any] = {}
     neck: dict[str, Any] = {}
-    resize: ResizeConfig = ResizeConfig()
+    resize: ResizeConfig | None = None  # default: what the heads insist on, else 800 within 1333
     heads: dict[str, dict[str, Any]] = {}
+    train_only: list[str] | None = None  # heads that learn; the trunk and the other heads stay as they are
 
 
 class DataConfig(Section):
-    """Where the images are. ``train`` and ``val`` name a format and its options."""
+    """Where the images are. ``train`` and ``val`` name a format and its options, or are lists of such.
+
+    Several training sets take turns, a batch each; ``turns: 2`` gives one two batches a round. Each may have
+    ``transforms`` of its own. A head learns from those that have what it needs, and is scored on the first that has.
+    """
 
     root: str = "data/shapes"
-    train: dict[str, Any] = {"format": "shapes", "split": "train"}
-    val: dict[str, Any] = {"format": "shapes", "split": "val"}
+    train: dict[str, Any] | list[dict[str, Any]] = {"format": "shapes", "split": "train"}
+    val: dict[str, Any] | list[dict[str, Any]] = {"format": "shapes", "split": "val"}
     transforms: list[dict[str, Any]] | None = None  # of training; default: flip, then the model's resize
     workers: int = Field(2, ge=0)
 
@@ -72,6 +77,7 @@ class TrainConfig(Section):
     warmup: int = Field(500, ge=0)  # steps
     warmup_start: float = Field(0.001, ge=0, le=1)  # first factor of the warm-up
     clip: float | None = Field(None, gt=0)  # largest norm of the gradient
+    loss_weights: dict[str, Annotated[float, Field(ge=0)]] | Literal["uncertainty"] = {}  # by head or head/loss
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     seed: int = Field(0, ge=0)
     evaluate_every: float = Field(1.0, gt=0)  # in the unit of epochs or steps

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from rich.progress import track
 
 from hub.data.dataset import Dataset
@@ -9,37 +13,94 @@ from hub.data.loader import eval_loader
 from hub.data.pipeline import Pipeline
 from hub.data.transforms import Transform
 from hub.engine.distributed import World
-from hub.errors import LabelMismatchError
-from hub.model import Evaluation, Head, Model
+from hub.errors import DataError, LabelMismatchError
+from hub.files import write_json, write_text
+from hub.model import Evaluation, Head, Model, Windows
 
 
 def evaluate(
-    model: Model, dataset: Dataset, *, world: World, batch: int = 8, workers: int = 2, precision: str = "auto"
+    model: Model,
+    datasets: Dataset | Sequence[Dataset],
+    *,
+    world: World,
+    batch: int = 8,
+    workers: int = 2,
+    precision: str = "auto",
+    windows: Windows | None = None,
 ) -> dict[str, Evaluation]:
-    """Predict every image of ``dataset`` and score each head.
+    """Predict every image of the datasets and score each head on the first that has what it is scored by.
 
     Args:
         model: on its device; its mode is kept.
-        dataset: with annotations.
+        datasets: one or several, with annotations.
         world: images are divided among its processes.
         batch: images computed together in a process.
         workers: loader processes.
         precision: see `hub.precision.autocast`.
+        windows: look at each image in these, at its own resolution, and at one image at a time.
 
     Returns:
         Head → figures on rank 0, nothing on the others.
 
     Raises:
-        LabelMismatchError: the dataset has labels that the model does not know.
-        DataError: an image cannot be read.
+        LabelMismatchError: a dataset has labels that the model does not know.
+        DataError: an image cannot be read, a head has no dataset, or a dataset no head.
     """
+    found: dict[str, Evaluation] = {}
+    for dataset, heads in scored_on(model, [datasets] if isinstance(datasets, Dataset) else datasets):
+        found |= _evaluate(
+            model, dataset, heads, world=world, batch=batch, workers=workers, precision=precision, windows=windows
+        )
+    return {name: found[name] for name in model.heads if name in found}
+
+
+def scored_on(model: Model, datasets: Sequence[Dataset]) -> list[tuple[Dataset, list[str]]]:
+    """Which heads each dataset scores.
+
+    Raises:
+        DataError: a head that none of several can score, or one of several that scores no head.
+    """
+    if len(datasets) == 1:
+        return [(datasets[0], list(model.heads))]
+    heads: list[list[str]] = [[] for _ in datasets]
     for name, head in model.items():
+        able = [i for i, data in enumerate(datasets) if _has_truth(head, data)]
+        if not able:
+            raise DataError(f"no dataset can score {name}", fix="add one that has what it learns from to data.val")
+        heads[able[0]].append(name)
+    for data, names in zip(datasets, heads, strict=True):
+        if not names:
+            raise DataError(
+                f"{data.name} scores no head of {model.recipe.name}: each is scored on the first dataset that can",
+                fix="leave it out of data.val, or evaluate on it alone",
+            )
+    return list(zip(datasets, heads, strict=True))
+
+
+def _has_truth(head: Head, dataset: Dataset) -> bool:
+    return head.needs <= dataset.provides and (head.labels_from is None or head.labels_from in dataset.label_spaces)
+
+
+def _evaluate(
+    model: Model,
+    dataset: Dataset,
+    heads: Sequence[str],
+    *,
+    world: World,
+    batch: int,
+    workers: int,
+    precision: str,
+    windows: Windows | None,
+) -> dict[str, Evaluation]:
+    chosen = {name: head for name, head in model.items() if name in heads}
+    for name, head in chosen.items():
         check_labels(name, head, dataset)
-    metrics = {name: head.metric(dataset) for name, head in model.items()}
-    pipeline = Pipeline(dataset, Transform.resize(model.preprocessing.resize), in_chans=model.preprocessing.in_chans)
+    metrics = {name: dataset.metric(head) for name, head in chosen.items()}
+    as_seen = Transform.resize(model.preprocessing.resize) if windows is None else Transform()
+    pipeline = Pipeline(dataset, as_seen, in_chans=model.preprocessing.in_chans)
     loader = eval_loader(
         pipeline,
-        batch_size=batch,
+        batch_size=batch if windows is None else 1,
         rank=world.rank,
         world_size=world.size,
         workers=workers,
@@ -47,8 +108,9 @@ def evaluate(
         device=world.device,
     )
     for images in track(loader, description="evaluate", transient=True, disable=not world.first):
-        for name, results in model.infer(images, precision=precision).items():
-            metrics[name].update(results)
+        results = model.infer(images, precision=precision, windows=windows)
+        for name, metric in metrics.items():
+            metric.update(results[name])
     evaluations = {}
     for name, metric in metrics.items():
         gathered = world.gather(metric)
@@ -58,13 +120,34 @@ def evaluate(
     return evaluations
 
 
+def write_evaluations(found: Mapping[str, Evaluation], figures: Path, files: Path, **notes: Any) -> None:
+    """Write what was found.
+
+    Args:
+        found: head → its evaluation.
+        figures: a JSON file for the figures.
+        files: a folder for further files, such as reports, in one of each head.
+        notes: plain values to keep with the figures.
+
+    Raises:
+        SaveError: see `hub.files.write_atomic`.
+    """
+    plain = {
+        head: {"figures": one.figures, "main": one.main, "per_class": one.per_class} for head, one in found.items()
+    }
+    write_json(figures, {**notes, "heads": plain})
+    for head, one in found.items():
+        for name, text in one.files.items():
+            write_text(files / head / name, text)
+
+
 def check_labels(name: str, head: Head, dataset: Dataset) -> None:
     """Refuse to score a head on classes that it has never heard of: they would silently count as never found.
 
     Raises:
         LabelMismatchError: names the classes.
     """
-    labels = dataset.label_spaces.get(head.labels_from)
+    labels = None if head.labels_from is None else dataset.label_spaces.get(head.labels_from)
     unknown = [n for n in labels.names if n not in head.labels.names] if labels is not None else []
     if unknown:
         raise LabelMismatchError(

@@ -10,7 +10,7 @@ from torch import nn
 
 from hub.backbones.depth import layer_depths
 from hub.engine.config import TrainConfig
-from hub.model import Model
+from hub.engine.objective import Objective
 
 REFERENCE_BATCH = 16
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
@@ -59,16 +59,19 @@ def scaled_lr(config: TrainConfig) -> float:
     return config.lr * config.batch / REFERENCE_BATCH
 
 
-def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(objective: Objective, config: TrainConfig) -> torch.optim.Optimizer:
     """SGD with momentum or AdamW over the parameters that train; no weight decay on normalisation layers.
+
+    Nor is there any on the weights of losses, where these are learned.
 
     With ``layer_decay`` each layer of the backbone learns by that factor slower than the one after it, and the last
     by that factor slower than what follows (Clark et al. 2020, ELECTRA, https://arxiv.org/abs/2003.10555).
 
     Args:
-        model: its frozen parameters are left out.
+        objective: with the model, whose frozen parameters are left out.
         config: lr is stated for 16 images and scaled here.
     """
+    model = objective.model
     norms = {id(p) for m in model.modules() if isinstance(m, _NORMS) for p in m.parameters(recurse=False)}
     backbone = {id(p) for p in model.trunk.body.parameters()}
     lr = scaled_lr(config)
@@ -86,6 +89,8 @@ def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
         base = lr * (config.backbone_lr if in_backbone else 1.0) * (config.layer_decay or 1.0) ** (layers - depth)
         decay = 0.0 if in_norm else config.weight_decay
         params.append({"params": members, "lr": base, "base_lr": base, "weight_decay": decay})
+    if len(objective.log_variances):
+        params.append({"params": [*objective.log_variances], "lr": lr, "base_lr": lr, "weight_decay": 0.0})
     if config.optimizer == "adamw":
         return torch.optim.AdamW(params, lr=lr)
     return torch.optim.SGD(params, lr=lr, momentum=config.momentum)

@@ -12,9 +12,9 @@ from typing import Any
 from rich.progress import track
 
 from hub.errors import AnnotationError, ImageError
-from hub.files import write_text
+from hub.files import write_bytes, write_text
 from hub.images import read_image, to_rgb
-from hub.model import Model
+from hub.model import Model, Windows
 from hub.visual import write_image
 
 log = logging.getLogger("hub")
@@ -29,17 +29,20 @@ def predict_files(
     ids_from: Path | None = None,
     batch_size: int = 8,
     precision: str = "auto",
+    windows: Windows | None = None,
 ) -> int:
     """Draw and record what a model finds in image files.
 
     Args:
         model: in any mode.
         files: images.
-        out: gets ``<path of the image>.png`` for each image and ``results.json``; with several heads a folder each.
+        out: gets ``<path of the image>.png`` for each image, whatever files its result has, and ``results.json``;
+            with several heads a folder each.
         score: least score that is drawn; the results file holds every answer.
         ids_from: COCO JSON whose image ids to use, matched by file name; by default see `image_ids`.
         batch_size: images computed together.
         precision: see `hub.precision.autocast`.
+        windows: look at each image in these, at its own resolution, and at one image at a time.
 
     Returns:
         How many images could not be read; each is logged, and the others are done.
@@ -52,10 +55,11 @@ def predict_files(
     many = len(model.heads) > 1
     records: dict[str, list[dict[str, Any]]] = {name: [] for name in model.heads}
     failed = 0
-    starts = range(0, len(files), batch_size)
+    at_once = batch_size if windows is None else 1
+    starts = range(0, len(files), at_once)
     for start in track(starts, description="predict", transient=True, disable=len(starts) < 2):
         chosen, pixels = [], []
-        for file in files[start : start + batch_size]:
+        for file in files[start : start + at_once]:
             try:
                 pixels.append(read_image(file, in_chans=model.preprocessing.in_chans))
                 chosen.append(file)
@@ -64,14 +68,16 @@ def predict_files(
                 log.error("%s", error)
         if not chosen:
             continue
-        batch = model.prepare(pixels)
+        batch = model.prepare(pixels, resize=windows is None)
         batch.ids = [ids[file] for file in chosen]
-        answers = model.infer(batch, precision=precision)
+        answers = model.infer(batch, precision=precision, windows=windows)
         for name, head in model.items():
             folder = out / name if many else out
             for file, image, result in zip(chosen, pixels, answers[name], strict=True):
                 shown = str(file.relative_to(base))
                 write_image(folder / f"{shown}.png", head.draw(to_rgb(image), result, score=score))
+                for suffix, content in result.files().items():
+                    write_bytes(folder / f"{shown}{suffix}", content)
                 records[name] += [{**record, "file_name": shown} for record in result.to_records()]
     for name, found in records.items():
         write_text((out / name if many else out) / "results.json", json.dumps(found))

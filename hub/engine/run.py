@@ -27,7 +27,8 @@ class Run:
 
     ``config.yaml`` the whole config · ``environment.json`` versions and command · ``last.pt`` to resume ·
     ``best.safetensors`` and ``last.safetensors`` to use · ``metrics.jsonl`` and TensorBoard's events ·
-    ``evaluation.json`` the last figures · ``predictions.png`` drawn validation images.
+    ``evaluation.json`` the last figures · ``evaluation/`` reports, where a metric writes some · ``predictions.png``
+    drawn validation images.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -39,6 +40,7 @@ class Run:
         self.last = self.folder / "last.safetensors"
         self.metrics = self.folder / "metrics.jsonl"
         self.evaluation = self.folder / "evaluation.json"
+        self.reports = self.folder / "evaluation"
         self.predictions = self.folder / "predictions.png"
 
     @classmethod

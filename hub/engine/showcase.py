@@ -11,7 +11,7 @@ from hub.visual import side_by_side, write_image
 
 
 def draw_predictions(model: Model, dataset: Dataset, path: Path, *, count: int = 8, precision: str = "auto") -> None:
-    """Write a sheet of the first images of ``dataset`` with what each head found.
+    """Write a sheet of the first images of ``dataset`` with what each head found, named where there are several.
 
     Args:
         model: on any device.
@@ -25,8 +25,9 @@ def draw_predictions(model: Model, dataset: Dataset, path: Path, *, count: int =
     ]
     pixels = [sample.image for sample in samples]
     batch = model.prepare(pixels)
-    drawn = []
+    drawn, titles = [], []
     answers = model.infer(batch, precision=precision)
     for name, head in model.items():
         drawn += [head.draw(to_rgb(image), result) for image, result in zip(pixels, answers[name], strict=True)]
-    write_image(path, side_by_side(drawn, columns=4))
+        titles += [name] * len(pixels)
+    write_image(path, side_by_side(drawn, titles if len(model.heads) > 1 else (), columns=4))

@@ -15,26 +15,28 @@ from typing import Any
 import torch
 
 from hub.backbones.trunk import Provenance
+from hub.engine.objective import Objective
 from hub.errors import CheckpointError, CheckpointMismatchError
 from hub.files import write_atomic
-from hub.model import Model
 from hub.preprocessing import Preprocessing
 from hub.weights import load_state
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def save_state(
-    path: Path, model: Model, optimizer: torch.optim.Optimizer, *, step: int, config: dict[str, Any]
+    path: Path, objective: Objective, optimizer: torch.optim.Optimizer, *, step: int, config: dict[str, Any]
 ) -> None:
-    """Write model, optimiser and the number of steps done, all at once.
+    """Write the model, what is learned of its losses' weights, the optimiser and the number of steps done, all at once.
 
     Raises:
         SaveError: see `hub.files.write_atomic`; the previous file stays.
     """
+    model = objective.model
     content = {
         "format": _FORMAT,
         "model": model.state_dict(),
+        "log_variances": objective.log_variances.state_dict(),
         "optimizer": optimizer.state_dict(),
         "preprocessing": model.preprocessing.to_dict(),
         "provenance": model.trunk.provenance.to_dict(),
@@ -69,8 +71,8 @@ def load_state_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def restore(content: dict[str, Any], model: Model, optimizer: torch.optim.Optimizer, *, source: Path) -> int:
-    """Put a loaded state into a model and its optimiser.
+def restore(content: dict[str, Any], objective: Objective, optimizer: torch.optim.Optimizer, *, source: Path) -> int:
+    """Put a loaded state into a model, its losses' weights and its optimiser.
 
     Returns:
         The number of steps done.
@@ -78,7 +80,9 @@ def restore(content: dict[str, Any], model: Model, optimizer: torch.optim.Optimi
     Raises:
         CheckpointMismatchError: it belongs to another model or optimiser.
     """
+    model = objective.model
     load_state(model, content["model"], source=source)
+    objective.log_variances.load_state_dict(content["log_variances"])
     try:
         optimizer.load_state_dict(content["optimizer"])
     except (ValueError, KeyError) as error:

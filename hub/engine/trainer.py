@@ -6,30 +6,27 @@ import logging
 import math
 import time
 import warnings
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import nn
 
-from hub.data.loader import train_loader
-from hub.data.pipeline import Pipeline
-from hub.data.sampler import GroupedBatchSampler
-from hub.data.seeds import derive_seed
-from hub.engine.build import build_model, label_spaces, needs, open_dataset, training_transform
+from hub.engine.build import build_model, training_transform
 from hub.engine.config import Config
 from hub.engine.distributed import World
-from hub.engine.evaluate import check_labels, evaluate
+from hub.engine.evaluate import check_labels, evaluate, scored_on, write_evaluations
 from hub.engine.events import Events
+from hub.engine.feeds import Feeds, is_fed, open_sources
+from hub.engine.objective import Objective
 from hub.engine.optim import REFERENCE_BATCH, Schedule, make_optimizer, scaled_lr, set_lr
 from hub.engine.run import Run
 from hub.engine.showcase import draw_predictions
 from hub.engine.signals import StopRequest, catch_stop
 from hub.engine.state import restore, save_state
 from hub.errors import ConfigError, DataError, NonFiniteLossError, StoppedError
-from hub.files import write_json
 from hub.model import Batch, Evaluation
 from hub.precision import autocast
+from hub.seeds import derive_seed
 from hub.weights import read_header, save, transfer
 
 log = logging.getLogger("hub")
@@ -59,41 +56,36 @@ class Trainer:
             raise ConfigError("model.norm: sync needs GPUs", fix="use norm: group on CPUs")
         if not world.first:
             world.barrier()  # rank 0 may generate or index data that the others then find
-        self.train_data = open_dataset(config.data.train, root=config.data.root, where="data.train")
-        self.val_data = open_dataset(config.data.val, root=config.data.root, where="data.val")
+        sources = open_sources(config.data.train, root=config.data.root, where="data.train")
+        held_out = open_sources(config.data.val, root=config.data.root, where="data.val")
         if world.first:
             world.barrier()
+        self.train_data = [source.dataset for source in sources]
+        self.val_data = [source.dataset for source in held_out]
         torch.manual_seed(c.seed)  # the same start in every process
         self.model = build_model(config, self.train_data, pretrained=resume is None)
-        for name, head in self.model.items():
-            check_labels(name, head, self.val_data)
-            for data in (self.train_data, self.val_data):
-                head.check_dataset(data)
+        self._check_data()
         if config.model.weights is not None and resume is None:
             log.info("weights from %s:\n%s", config.model.weights, transfer(self.model, config.model.weights))
         self.model.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = make_optimizer(self.model, c)
-        self.step, self.best = 0, -1.0
+        self.objective = Objective(self.model, c.loss_weights).to(world.device)
+        self.optimizer = make_optimizer(self.objective, c)
+        self.step, self.best = 0, -math.inf
         if resume is not None:
-            self.step = restore(resume, self.model, self.optimizer, source=run.state)
+            self.step = restore(resume, self.objective, self.optimizer, source=run.state)
             if run.best.exists():
                 self.best = read_header(run.best)["notes"]["main"]
-        self.pipeline = Pipeline(
-            self.train_data,
-            training_transform(config),
-            needs=needs(self.model),
-            label_spaces=label_spaces(self.model),
-            in_chans=self.model.preprocessing.in_chans,
-            seed=c.seed,
-        )
-        self.sampler = GroupedBatchSampler(
-            self.train_data.sizes,
+        shared = config.data.transforms
+        self.feeds = Feeds(
+            sources,
+            self.model,
+            [training_transform(s.transforms if s.transforms is not None else shared, self.model) for s in sources],
             batch_size=c.batch // world.size,
             seed=c.seed,
             rank=world.rank,
             world_size=world.size,
         )
-        per_epoch = self.sampler.steps_per_epoch
+        per_epoch = self.feeds.steps_per_epoch
         unit = per_epoch if c.epochs is not None else 1
         self.total = c.steps if c.steps is not None else max(1, round((c.epochs or 0) * per_epoch))
         self.evaluate_every = max(1, round(c.evaluate_every * unit))
@@ -106,6 +98,18 @@ class Trainer:
             warmup_start=c.warmup_start,
         )
 
+    def _check_data(self) -> None:
+        """Refuse what the heads cannot learn from or be scored on, before the first step."""
+        for data, names in scored_on(self.model, self.val_data):
+            for name, head in self.model.items():
+                if name in names:
+                    check_labels(name, head, data)
+                    head.check_dataset(data)
+        for data in self.train_data:
+            for _, head in self.model.items():
+                if len(self.train_data) == 1 or is_fed(head, data):
+                    head.check_dataset(data)
+
     def fit(self) -> dict[str, Evaluation]:
         """Train to the end and return the last figures (on rank 0).
 
@@ -115,12 +119,16 @@ class Trainer:
         """
         c = self.config.train
         self._say_hello()
-        parallel: nn.Module = self.model
+        parallel: nn.Module = self.objective
         if self.world.size > 1:
             # For 1×1 kernels both memory formats are the same, yet DDP warns that their strides differ.
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             # A head's contract is one graph for every batch; parts of the trunk that no head reads stay out of it.
-            parallel = nn.parallel.DistributedDataParallel(self.model, static_graph=True)
+            # Where datasets take turns the graph changes with them.
+            one = len(self.train_data) == 1
+            parallel = nn.parallel.DistributedDataParallel(
+                self.objective, static_graph=one, find_unused_parameters=not one
+            )
         evaluations: dict[str, Evaluation] | None = None
         self.model.train()
         waited, began = 0.0, time.perf_counter()
@@ -128,18 +136,11 @@ class Trainer:
             Events(self.run, total=self.total, start=self.step, active=self.world.first) as events,
             catch_stop() as stop,
         ):
-            batches = train_loader(
-                self.pipeline,
-                self.sampler,
-                start_step=self.step,
-                workers=self.config.data.workers,
-                divisor=self.model.divisor,
-                device=self.world.device,
-            )
+            batches = self.feeds.batches(self.step, workers=self.config.data.workers, device=self.world.device)
             while self.step < self.total:
                 asked = time.perf_counter()
                 try:
-                    batch = next(batches).batch
+                    batch = next(batches)
                 except DataError:
                     self._save()  # a broken file costs no step that is done
                     raise
@@ -155,6 +156,7 @@ class Trainer:
                 if step % c.log_every == 0 or step == self.total:
                     now = time.perf_counter()
                     values = {name: float(loss) for name, loss in losses.items()}
+                    values |= {f"weight/{head}": weight for head, weight in self.objective.learned().items()}
                     events.step(step, values, lr=self._lr(step - 1), images=c.batch, waiting=waited / (now - began))
                     waited, began = 0.0, now
                 if step % self.evaluate_every == 0 or step == self.total:
@@ -169,7 +171,7 @@ class Trainer:
         if evaluations is None:  # resumed at the very end
             evaluations = self._evaluate()
         if self.world.first:
-            draw_predictions(self.model, self.val_data, self.run.predictions, precision=c.precision)
+            draw_predictions(self.model, self.val_data[0], self.run.predictions, precision=c.precision)
         return evaluations
 
     def _step(self, model: nn.Module, batch: Batch, stop: StopRequest) -> tuple[dict[str, torch.Tensor], bool]:
@@ -180,9 +182,7 @@ class Trainer:
         set_lr(self.optimizer, self.schedule(step))
         batch = batch.to(self.world.device, non_blocking=True)
         with autocast(self.world.device, c.precision):
-            by_head = model(batch)
-        losses = {f"{head}/{name}": loss for head, named in by_head.items() for name, loss in named.items()}
-        total = torch.stack(list(losses.values())).sum()
+            total, losses = model(batch)
         bad = not bool(total.isfinite())
         any_bad, stopping = self.world.any(bad, bool(stop))
         if any_bad:
@@ -215,8 +215,7 @@ class Trainer:
             precision=c.train.precision,
         )
         if self.world.first:
-            figures = {head: asdict(evaluation) for head, evaluation in found.items()}
-            write_json(self.run.evaluation, {"step": self.step, "heads": figures})
+            write_evaluations(found, self.run.evaluation, self.run.reports, step=self.step)
             defined = [value for e in found.values() if math.isfinite(value := e.figures[e.main])]
             main = sum(defined) / len(defined) if defined else 0.0
             if main > self.best:
@@ -234,7 +233,7 @@ class Trainer:
                 f"weights became NaN or infinite before step {self.step}; the last good checkpoint stays",
                 fix="lower train.lr, lengthen train.warmup, or set train.clip",
             )
-        save_state(self.run.state, self.model, self.optimizer, step=self.step, config=self.config.model_dump())
+        save_state(self.run.state, self.objective, self.optimizer, step=self.step, config=self.config.model_dump())
         save(self.model, self.run.last, step=self.step)
 
     def _stopped(self) -> StoppedError:
@@ -259,10 +258,9 @@ class Trainer:
                 "norm: frozen and freeze keep layers as they start, and these start at random: "
                 "use norm: batch (or group) and freeze: 0, or pretrained weights"
             )
-        log.info(
-            "data: %d images of %s to train on, %d of %s to evaluate on",
-            len(self.train_data), self.train_data.name, len(self.val_data), self.val_data.name,
-        )  # fmt: skip
+        for purpose, datasets in (("train", self.train_data), ("evaluate", self.val_data)):
+            for data in datasets:
+                log.info("data: %d images of %s to %s on", len(data), data.name, purpose)
         log.info(
             "learning rate: %g is stated for %d images a step; with %d it is %g",
             c.lr, REFERENCE_BATCH, c.batch, scaled_lr(c),

@@ -7,6 +7,8 @@ from hub.model.model import Model
 from hub.model.options import Options, parse_options
 from hub.model.recipe import Recipe
 from hub.model.results import Classification, Detections, Result, SemanticMap
+from hub.model.windowed import WindowMerger, Windows
+from hub.model.windows import WindowLayout, mirrored, sliding_slabs, sliding_window
 
 __all__ = [
     "Batch",
@@ -23,8 +25,14 @@ __all__ = [
     "Recipe",
     "Result",
     "SemanticMap",
+    "WindowLayout",
+    "WindowMerger",
+    "Windows",
     "build",
     "create",
+    "mirrored",
     "pad_images",
     "parse_options",
+    "sliding_slabs",
+    "sliding_window",
 ]

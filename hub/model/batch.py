@@ -45,7 +45,8 @@ class Batch:
         original_sizes: (B, 2) int64, height and width of the image files.
         ids: the images' ids in their dataset.
         instances: objects, or None.
-        maps: per pixel, by name, each (B, H, W); integers are padded with 255, floats with NaN.
+        maps: per pixel, by name, each (B, …, H, W), with further axes such as depth where images are volumes; integers
+            are padded with 255, floats with NaN.
         tags: per image, by name, each (B, …).
     """
 
@@ -59,6 +60,14 @@ class Batch:
 
     def __len__(self) -> int:
         return self.images.shape[0]
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """What heads can learn from it, in the words of `hub.Head.needs`."""
+        objects = {"boxes": self.instances}
+        if self.instances is not None:
+            objects |= {"masks": self.instances.masks, "keypoints": self.instances.keypoints}  # type: ignore[dict-item]
+        return frozenset({name for name, there in objects.items() if there is not None} | {*self.maps, *self.tags})
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
         """The same batch with every tensor on ``device``."""

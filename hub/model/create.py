@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,9 @@ from hub.model.model import Model
 from hub.model.options import parse_options
 from hub.model.recipe import Recipe
 from hub.names import ModelName
+from hub.preprocessing import Preprocessing
 from hub.registry import find
+from hub.seeds import draw_seed, own_randomness
 
 Labels = LabelSpace | Iterable[str]
 
@@ -43,7 +45,7 @@ def create(
 
     Args:
         name: ``[task[+task…]/]backbone[.tag][-neck]``.
-        labels: class names or a `hub.LabelSpace`; with several heads, head → that. Models only.
+        labels: class names or a `hub.LabelSpace`; with several heads that have classes, head → that. Models only.
         pretrained: True downloads the backbone's weights, a path reads them, False starts at random.
         in_chans: channels of the image.
         norm: of the backbone: batch, frozen, group or sync.
@@ -86,7 +88,7 @@ def create(
         raise OptionError("a model takes no 'levels'", fix="its heads say which levels they read")
     recipe = Recipe(
         name=name,
-        labels=_labels(parsed, labels),
+        labels=parse_labels(parsed, labels),
         heads=_options(parsed, heads, options),
         in_chans=in_chans,
         norm=norm,
@@ -97,7 +99,8 @@ def create(
     )
     model = build(recipe, pretrained=pretrained)
     if resize is not None:
-        model.preprocessing = replace(model.preprocessing, resize=resize)
+        wanted = replace(model.preprocessing, resize=resize)
+        model.preprocessing = agree(wanted, dict(model.items()), given="the option resize")
     return model
 
 
@@ -115,33 +118,67 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
             f"{recipe.name} reads the pyramid level {missing[0]}, but {name.trunk} has no neck",
             fix=f"write {'+'.join(name.tasks)}/{name.trunk}-fpn",
         )
-    trunk: Trunk = create_trunk(
-        name,
-        pretrained=pretrained,
-        in_chans=recipe.in_chans,
-        norm=recipe.norm,
-        freeze=recipe.freeze,
-        channels=recipe.channels,
-        levels=tuple(dict.fromkeys(level for wanted in read.values() for level in wanted)),
-        backbone=recipe.backbone,
-        neck=recipe.neck,
-    )
-    heads = {
-        task: cls(
-            {level: trunk.channels[level] for level in read[task]},
-            {level: trunk.strides[level] for level in read[task] if level in trunk.strides},
-            recipe.labels[task],
-            options[task],
+    # Each part starts from a generator of its own: another head beside it changes no number of it.
+    seed = draw_seed()
+    with own_randomness(seed, "trunk"):
+        trunk: Trunk = create_trunk(
+            name,
+            pretrained=pretrained,
+            in_chans=recipe.in_chans,
+            norm=recipe.norm,
+            freeze=recipe.freeze,
+            channels=recipe.channels,
+            levels=tuple(dict.fromkeys(level for wanted in read.values() for level in wanted)),
+            backbone=recipe.backbone,
+            neck=recipe.neck,
         )
-        for task, cls in classes.items()
-    }
+    heads: dict[str, Head] = {}
+    for task, cls in classes.items():
+        with own_randomness(seed, f"head {task}"):
+            head = cls(
+                {level: trunk.channels[level] for level in read[task]},
+                {level: trunk.strides[level] for level in read[task] if level in trunk.strides},
+                recipe.labels[task],
+                options[task],
+            )
+        head.check_heads(heads)
+        heads[task] = head
     if trunk.classifier is not None:
         for head in heads.values():
             head.adopt(trunk.classifier)
         trunk.classifier = None  # it has served
     # Every option is kept, the defaults too: a checkpoint must not change with the defaults of a later version.
     resolved = {task: chosen.model_dump(mode="json") for task, chosen in options.items()}
-    return Model(trunk, heads, replace(recipe, heads=resolved), trunk.preprocessing)
+    preprocessing = agree(trunk.preprocessing, heads, given="the weights", free={"resize"})
+    return Model(trunk, heads, replace(recipe, heads=resolved), preprocessing)
+
+
+def agree(
+    preprocessing: Preprocessing, heads: Mapping[str, Head], *, given: str, free: Collection[str] = ()
+) -> Preprocessing:
+    """Preprocessing with the values on which heads insist.
+
+    Args:
+        preprocessing: to start from.
+        heads: by name.
+        given: who wants what it says, for the message.
+        free: the fields that nobody has chosen yet.
+
+    Raises:
+        OptionError: two heads insist on different values, or one on another than is given.
+    """
+    said: dict[str, tuple[str, Any]] = {
+        field: (given, value) for field, value in vars(preprocessing).items() if field not in free
+    }
+    for task, head in heads.items():
+        for field, value in head.insists(head.options).items():
+            who, other = said.setdefault(field, (task, value))
+            if other != value:
+                raise OptionError(
+                    f"{task} needs images with {field} {value}, but {who} wants {field} {other}",
+                    fix="train them as two models, or give the heads options that agree",
+                )
+    return replace(preprocessing, **{field: value for field, (_, value) in said.items()})
 
 
 def head_class(task: str) -> type[Head]:
@@ -156,19 +193,26 @@ def head_class(task: str) -> type[Head]:
     return cls
 
 
-def _labels(name: ModelName, labels: Labels | Mapping[str, Labels] | None) -> dict[str, LabelSpace]:
+def parse_labels(name: ModelName, labels: Labels | Mapping[str, Labels] | None) -> dict[str, LabelSpace]:
+    """Head → its labels; those of a head without classes are empty and need not be given."""
+    with_classes = [task for task in name.tasks if head_class(task).labels_from is not None]
     if labels is None:
-        raise LabelMismatchError(f"{name} needs labels", fix=f"hub.create({str(name)!r}, labels=['cat', 'dog'])")
+        if with_classes:
+            raise LabelMismatchError(f"{name} needs labels", fix=f"hub.create({str(name)!r}, labels=['cat', 'dog'])")
+        labels = {}
     if not isinstance(labels, Mapping):
-        labels = dict.fromkeys(name.tasks, labels) if len(name.tasks) == 1 else _refuse_one_for_many(name)
+        takers = with_classes or name.tasks
+        labels = dict.fromkeys(takers, labels) if len(takers) == 1 else _refuse_one_for_many(name)
     for head in labels:
         _known_head(name, head, "labels")
-    missing = [task for task in name.tasks if task not in labels]
+    missing = [task for task in with_classes if task not in labels]
     if missing:
         raise LabelMismatchError(f"no labels for head {missing[0]!r}", fix=f"labels={{{missing[0]!r}: [...]}}")
-    spaces = {head: LabelSpace.of(given) for head, given in labels.items()}
+    spaces = {task: LabelSpace.of(labels.get(task, ())) for task in name.tasks}
     for head, space in spaces.items():
-        if not len(space):
+        if head not in with_classes and len(space):
+            raise LabelMismatchError(f"{head} has no classes, but labels are given for it", fix="leave them out")
+        if head in with_classes and not len(space):
             raise LabelMismatchError(f"the label list of {head} is empty", fix="give at least one class")
     return spaces
 

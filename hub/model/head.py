@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from torch import Tensor, nn
 
 from hub.backbones.classifier import PretrainedClassifier
+from hub.errors import OptionError
 from hub.labels import LabelSpace
 from hub.model.batch import Batch
 from hub.model.options import Options as BaseOptions
@@ -17,6 +18,9 @@ from hub.model.results import Result
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from hub.model.windowed import WindowMerger
+    from hub.model.windows import Weights, WindowLayout
 
 Features = Mapping[str, Tensor]
 
@@ -37,14 +41,18 @@ class Evaluation:
     """What a metric found.
 
     Attributes:
-        figures: by name, in the order to print; fractions from 0 to 1, or NaN where undefined.
-        main: the figure that chooses the best checkpoint; larger is better.
+        figures: by name, in the order to print; NaN where undefined. Fractions from 0 to 1, but for those with a unit.
+        main: the figure that chooses the best checkpoint, a fraction; larger is better.
         per_class: class name → figures.
+        files: further files to write beside the figures, such as a report: name → text.
+        units: figure → unit such as "mm", of those that are no fractions; "" for a plain number.
     """
 
     figures: dict[str, float]
     main: str
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 class Metric(Protocol):
@@ -71,11 +79,12 @@ class Head(nn.Module, ABC):
         Options: the head's options, a subclass of `hub.Options`.
         needs: what the head learns from: ``"boxes"``, ``"masks"``, ``"keypoints"``, and names of maps and tags.
         labels_from: which of a dataset's label spaces the head's labels are: ``"instances"`` or a map's or tag's name.
+            None for a head without classes, whose labels are an empty `LabelSpace`.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions
     needs: ClassVar[frozenset[str]] = frozenset()
-    labels_from: ClassVar[str] = "instances"
+    labels_from: ClassVar[str | None] = "instances"
 
     def __init__(
         self,
@@ -117,6 +126,50 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def draw(self, image: np.ndarray, result: Any, *, score: float = 0.5) -> np.ndarray:
         """A copy of the image, (H, W, 3) uint8 RGB, with the result drawn on it."""
+
+    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
+        """What makes one answer of those to windows of a large image; by default such an image is refused.
+
+        Args:
+            whole: a batch of the one image at the size that windows are cut from, without padding or targets.
+            layout: of the windows.
+            weights: of their places, for dense answers; see `hub.model.windows.importance`.
+
+        Raises:
+            OptionError: the head cannot answer in windows.
+        """
+        raise OptionError(
+            f"{type(self).__name__} cannot answer in windows: it does not say how their answers become one",
+            fix="leave the windows out, so that the image is resized to fit the model",
+        )
+
+    def join(
+        self, results: list[Result], others: Mapping[str, list[Result]], heads: Mapping[str, Head]
+    ) -> list[Result]:
+        """Complete this head's results with those of the heads before it in the model's name; by default do nothing.
+
+        Args:
+            results: what `results` gave.
+            others: head → its results of the same images.
+            heads: the heads that they come from.
+        """
+        return results
+
+    def check_heads(self, others: Mapping[str, Head]) -> None:
+        """Refuse the heads before this one in the model's name where it cannot work with them; called once, when built.
+
+        Raises:
+            OptionError: names what is missing.
+        """
+        return
+
+    @classmethod
+    def insists(cls, options: Any) -> Mapping[str, Any]:
+        """The fields of `hub.Preprocessing` that this head needs to have a certain value, such as ``resize``.
+
+        A model whose heads, weights or user want different ones is refused when it is built.
+        """
+        return {}
 
     def check_dataset(self, dataset: Any) -> None:
         """Refuse a `hub.data.Dataset` that this head cannot learn from or be scored on; called before the first step.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,14 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from hub.backbones.trunk import Trunk
+from hub.errors import DataError, OptionError, did_you_mean
 from hub.images import check_image, read_image, resize_image
 from hub.labels import LabelSpace
 from hub.model.batch import Batch, pad_images
 from hub.model.head import Head
 from hub.model.recipe import Recipe
 from hub.model.results import Result
+from hub.model.windowed import Windows, infer_windows
 from hub.precision import autocast
 from hub.preprocessing import Preprocessing
+from hub.seeds import draw_seed, own_randomness
 
 Image = str | os.PathLike[str] | np.ndarray
 
@@ -65,54 +68,170 @@ class Model(nn.Module):
         return self.trunk(self.preprocessing.normalize(batch.images, batch.sizes))
 
     def forward(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
-        """In training mode each head's losses, otherwise its raw predictions: head → name → tensor."""
+        """In training mode each head's losses, otherwise its raw predictions: head → name → tensor.
+
+        In training a head that the batch has no targets for is left out, and so is one that cannot change anything
+        because it is frozen on a frozen trunk.
+
+        Raises:
+            DataError: training, and the batch has targets for no head.
+        """
         features = self.features(batch)
-        if self.training:
-            return {name: head.losses(features, batch) for name, head in self.items()}
-        return {name: head.predict(features, batch) for name, head in self.items()}
+        if not self.training:
+            return {name: head.predict(features, batch) for name, head in self.items()}
+        learning = [(name, head) for name, head in self.items() if self._learns(head, features, batch.provides)]
+        if not learning:
+            missing = sorted(frozenset().union(*(head.needs for _, head in self.items())) - batch.provides)
+            raise DataError(
+                f"the batch has nothing that a head of {self.recipe.name} learns from: no {' or '.join(missing)}",
+                fix="train on data that provide it",
+            )
+        seed = draw_seed()
+        losses = {}
+        for name, head in learning:
+            with own_randomness(seed, name):  # no head's draws depend on which others there are
+                losses[name] = head.losses(features, batch)
+        return losses
+
+    @staticmethod
+    def _learns(head: Head, features: Mapping[str, Tensor], provided: frozenset[str]) -> bool:
+        if not head.needs <= provided:
+            return False
+        return any(p.requires_grad for p in head.parameters()) or any(f.requires_grad for f in features.values())
+
+    def train(self, mode: bool = True) -> Model:
+        """As `nn.Module.train`, but what is frozen as a whole stays in eval mode: its statistics, too, are kept."""
+        super().train(mode)
+        for part in (self.trunk, *self.heads.values()):
+            parameters = list(part.parameters())
+            if parameters and not any(p.requires_grad for p in parameters):
+                part.eval()
+        return self
+
+    def train_only(self, heads: Collection[str]) -> None:
+        """Freeze the trunk and all heads but these: what the others answer stays the same, bit for bit.
+
+        Raises:
+            OptionError: there is no such head.
+        """
+        for name in heads:
+            if name not in self.heads:
+                raise OptionError(
+                    f"{self.recipe.name} has no head {name!r}.{did_you_mean(name, self.heads)}",
+                    fix=f"its heads are {', '.join(self.heads)}",
+                )
+        self.trunk.requires_grad_(False)
+        for name, head in self.items():
+            head.requires_grad_(name in heads)
+        self.train(self.training)
+
+    def add_head(
+        self, task: str, *, labels: LabelSpace | Iterable[str] | None = None, freeze: bool = True, **options: Any
+    ) -> None:
+        """Put a new head on this model's trunk; the other heads and what they answer stay the same, bit for bit.
+
+        Args:
+            task: its registered name.
+            labels: its classes.
+            freeze: train the new head alone from now on, see `train_only`; False leaves what trains as it is.
+            options: of the head.
+
+        Raises:
+            BadNameError: there is a head of that name.
+            HubError: see `hub.create`.
+
+        >>> import hub
+        >>> model = hub.create("classification/resnet18", labels=["cat", "dog"], from_level="c5")
+        >>> model.add_head("multilabel", labels=["indoors", "sunny"], from_level="c5")
+        >>> model.recipe.name, any(p.requires_grad for p in model.trunk.parameters())
+        ('classification+multilabel/resnet18', False)
+        """
+        from hub.model.extend import extend  # which needs this module
+
+        extend(self, task, labels=labels, options=options)
+        if freeze:
+            self.train_only([task])
 
     @torch.no_grad()  # not inference_mode: its tensors could not be changed by whoever gets the results
-    def infer(self, batch: Batch, *, precision: str = "auto") -> dict[str, list[Result]]:
-        """Results of a batch in pixels of the original files: head → one result an image."""
+    def infer(
+        self, batch: Batch, *, precision: str = "auto", windows: Windows | None = None
+    ) -> dict[str, list[Result]]:
+        """Results of a batch in pixels of the original files: head → one result an image.
+
+        Args:
+            batch: images, with windows at any size, best their own; see `prepare`.
+            precision: see `hub.precision.autocast`.
+            windows: look at each image in windows of this kind, rather than at once.
+
+        Raises:
+            OptionError: windows that do not fit the model, or a head that cannot answer in windows.
+        """
         was_training = self.training
         self.eval()
         try:
+            if windows is not None:
+                return self._joined(infer_windows(self, batch, windows, precision=precision))
             with autocast(self.device, precision):
                 raw = self(batch.to(self.device))
         finally:
             self.train(was_training)
-        return {name: head.results(raw[name], batch) for name, head in self.items()}
+        return self.results(raw, batch)
 
-    def predict(self, images: Image | Sequence[Image], *, precision: str = "auto", batch_size: int = 8) -> Any:
+    def results(self, raw: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> dict[str, list[Result]]:
+        """From the raw predictions of `forward` to results: head → one an image."""
+        return self._joined({name: head.results(raw[name], batch) for name, head in self.items()})
+
+    def _joined(self, results: Mapping[str, list[Result]]) -> dict[str, list[Result]]:
+        answers: dict[str, list[Result]] = {}
+        before: dict[str, Head] = {}
+        for name, head in self.items():
+            answers[name] = head.join(results[name], answers, before)
+            before[name] = head
+        return answers
+
+    def predict(
+        self,
+        images: Image | Sequence[Image],
+        *,
+        precision: str = "auto",
+        batch_size: int = 8,
+        windows: Windows | int | tuple[int, int] | None = None,
+    ) -> Any:
         """Answer for images, in pixels of the files (or arrays) given.
 
         Args:
             images: a path, an (H, W, C) uint8 RGB array, or a list of them.
             precision: see `hub.precision.autocast`.
-            batch_size: images computed together.
+            batch_size: images computed together; with windows given by their size, as many of these.
+            windows: for large images: look at each in windows of this height and width in pixels, or of this kind. It
+                keeps its own resolution then, rather than being resized as ``preprocessing`` says.
 
         Returns:
             A `hub.Result` an image: a list where a list was given. With several heads, head → that.
 
         Raises:
             ImageError: a file cannot be read.
+            OptionError: see `infer`.
         """
+        cut = None if windows is None else Windows.of(windows, batch_size=batch_size)
+        at_once = batch_size if cut is None else 1
         single = isinstance(images, (str, os.PathLike, np.ndarray))
         todo = cast(list[Image], [images] if single else list(cast(Sequence[Image], images)))
         answers: dict[str, list[Result]] = {name: [] for name in self.heads}
-        for start in range(0, len(todo), batch_size):
-            batch = self.prepare(todo[start : start + batch_size], first=start)
-            for name, results in self.infer(batch, precision=precision).items():
+        for start in range(0, len(todo), at_once):
+            batch = self.prepare(todo[start : start + at_once], first=start, resize=cut is None)
+            for name, results in self.infer(batch, precision=precision, windows=cut).items():
                 answers[name] += results
         by_head = {name: results[0] if single else results for name, results in answers.items()}
         return next(iter(by_head.values())) if len(by_head) == 1 else by_head
 
-    def prepare(self, images: Sequence[Image], *, first: int = 0) -> Batch:
+    def prepare(self, images: Sequence[Image], *, first: int = 0, resize: bool = True) -> Batch:
         """Read, resize and pad images as this model's weights want them.
 
         Args:
             images: paths or (H, W, C) uint8 arrays.
             first: number of the first image; arrays have their number as id.
+            resize: False leaves them at their own size, for windows.
 
         Raises:
             ImageError: a file cannot be read, or an array is of another kind.
@@ -123,7 +242,8 @@ class Model(nn.Module):
             else read_image(image, in_chans=self.preprocessing.in_chans)
             for image in images
         ]
-        resized = [resize_image(p, self.preprocessing.resize.size(*p.shape[:2])) for p in pixels]
+        rule = self.preprocessing.resize
+        resized = [resize_image(p, rule.size(*p.shape[:2])) if resize else p for p in pixels]
         stacked, sizes = pad_images(resized, divisor=self.divisor)
         return Batch(
             images=stacked,

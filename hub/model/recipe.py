@@ -18,6 +18,7 @@ class Recipe:
         labels: head → its label space.
         heads: head → its options, all of them once the model is built.
         in_chans, norm, freeze, channels, backbone, neck: as in `hub.backbones.create_trunk`.
+        reader: how files become the model's images; see `hub.data.Dataset.reader`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Recipe:
     channels: int | None = None
     backbone: Mapping[str, Any] = field(default_factory=dict)
     neck: Mapping[str, Any] = field(default_factory=dict)
+    reader: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, ready for JSON."""

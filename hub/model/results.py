@@ -27,6 +27,13 @@ class Result:
         """The answer as plain values, one record for each thing found, ready for JSON."""
         return []
 
+    def files(self) -> dict[str, bytes]:
+        """Files to write beside the drawing, where records cannot say it all: suffix → content.
+
+        A suffix such as ``.npy`` is added to the image's name; ``.png`` is the drawing's.
+        """
+        return {}
+
 
 @dataclass(kw_only=True)
 class Detections(Result):

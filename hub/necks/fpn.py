@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hub.backbones.norm import make_norm
 from hub.errors import OptionError
+from hub.seeds import draw_seed, own_randomness
 
 
 class FPN(nn.Module):
@@ -26,6 +27,8 @@ class FPN(nn.Module):
         norm: kind of normalisation after each convolution, or None; see `hub.backbones.norm.set_norm`.
         top: how p6 comes from p5: ``"pool"`` (Faster R-CNN) or ``"conv"`` (RetinaNet, Lin et al. 2017b). p7
             is always a convolution of p6.
+
+    Which levels are asked for changes no number of the others, at initialisation neither.
 
     Attributes:
         channels, strides: level → width and stride in pixels.
@@ -54,25 +57,29 @@ class FPN(nn.Module):
         self.levels = tuple(f"p{i}" for i in numbers)
         self.core = range(min(numbers[0], 5), 6)  # always from p5 down: context flows from the top
         self.extra = range(6, numbers[-1] + 1)
-        self.top = "conv" if numbers[-1] > 6 else top
+        self.top = top
         self.source = {i: min(channels, key=lambda n: (abs(int(n[1:]) - i), -int(n[1:]))) for i in self.core}
 
-        def conv(inp: int, kernel: int, stride: int = 1) -> nn.Module:
-            layer = nn.Conv2d(inp, out_channels, kernel, stride, kernel // 2, bias=norm is None)
-            nn.init.kaiming_uniform_(layer.weight, a=1)  # as the reference implementations of FPN start
+        seed = draw_seed()
+
+        def conv(part: str, i: int, inp: int, kernel: int, stride: int = 1) -> nn.Module:
+            with own_randomness(seed, part, i):
+                layer = nn.Conv2d(inp, out_channels, kernel, stride, kernel // 2, bias=norm is None)
+                nn.init.kaiming_uniform_(layer.weight, a=1)  # as the reference implementations of FPN start
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
             return layer if norm is None else nn.Sequential(layer, make_norm(norm, out_channels))
 
-        self.resample = nn.ModuleDict(
-            {f"p{i}": _resample(int(n[1:]) - i, channels[n]) for i, n in self.source.items() if int(n[1:]) != i}
-        )
-        self.lateral = nn.ModuleDict({f"p{i}": conv(channels[n], 1) for i, n in self.source.items()})
-        self.output = nn.ModuleDict(
-            {f"p{i}": conv(out_channels, 3) for i in self.core if i in numbers or (i == 5 and self.extra)}
-        )
-        if self.top == "conv":
-            self.extra_convs = nn.ModuleDict({f"p{i}": conv(out_channels, 3, 2) for i in self.extra})
+        self.resample = nn.ModuleDict()
+        for i, n in self.source.items():
+            if int(n[1:]) != i:
+                with own_randomness(seed, "resample", i):
+                    self.resample[f"p{i}"] = _resample(int(n[1:]) - i, channels[n])
+        self.lateral = nn.ModuleDict({f"p{i}": conv("lateral", i, channels[n], 1) for i, n in self.source.items()})
+        outputs = [i for i in self.core if i in numbers or (i == 5 and self.extra)]
+        self.output = nn.ModuleDict({f"p{i}": conv("output", i, out_channels, 3) for i in outputs})
+        convs = [i for i in self.extra if self.top == "conv" or i > 6]
+        self.extra_convs = nn.ModuleDict({f"p{i}": conv("extra", i, out_channels, 3, 2) for i in convs})
         self.channels = dict.fromkeys(self.levels, out_channels)
         self.strides = {level: 2 ** int(level[1]) for level in self.levels}
 
@@ -100,7 +107,7 @@ class FPN(nn.Module):
                 out[level] = self.output[level](x)
         for i in self.extra:
             level, below = f"p{i}", f"p{i - 1}"
-            if self.top == "pool":
+            if level not in self.extra_convs:
                 out[level] = F.max_pool2d(out[below], kernel_size=1, stride=2)
             else:
                 out[level] = self.extra_convs[level](out[below] if i == 6 else F.relu(out[below]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from hub.backbones.trunk import plain_key
 from hub.errors import CheckpointMismatchError
 from hub.labels import LabelSpace
 from hub.model import ClassRows, Model
@@ -69,7 +70,7 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
         )
     rows: dict[str, tuple[str, ClassRows]] = {}
     for head, module in model.items():
-        if head not in other.heads:
+        if head not in other.heads or module.labels_from is None:
             continue
         known = other.labels[head].names
         report.matched[head] = [n for n in module.labels.names if n in known]
@@ -100,14 +101,9 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
 
 
 def _plain(name: str) -> str:
-    """A tensor's name, one for all ways in which timm wraps a backbone.
-
-    A whole model has ``stages.0`` where the part that gives maps has ``stages_0`` or ``model.stages.0``.
-    """
-    prefix = "trunk.body.net."
-    if not name.startswith(prefix):
-        return name
-    return prefix + name.removeprefix(prefix).removeprefix("model.").replace("_", ".")
+    """`plain_key` for the names of a whole model."""
+    prefix = "trunk."
+    return prefix + plain_key(name.removeprefix(prefix)) if name.startswith(prefix) else name
 
 
 def _copy_rows(own: torch.Tensor, theirs: torch.Tensor, labels: LabelSpace, other: LabelSpace, rows: ClassRows) -> None:

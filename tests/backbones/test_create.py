@@ -119,7 +119,7 @@ def test_a_neck_that_does_not_say_what_it_gives() -> None:
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("Odd", "stride 3.*no power of two"), ("Flat", "not four-dimensional"), ("make_nothing", "made a NoneType")],
+    [("Odd", "stride 3.*no power of two"), ("Flat", "its outputs are not maps"), ("make_nothing", "made a NoneType")],
 )
 def test_backbones_that_do_not_keep_the_contract(target: str, message: str) -> None:
     hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:{target}"))

@@ -9,6 +9,7 @@ from torch import nn
 
 import hub
 from hub.backbones.create import create_trunk
+from hub.backbones.trunk import plain_key
 from hub.errors import ContractError
 
 X = torch.randn(1, 3, 128, 160, generator=torch.Generator().manual_seed(0))
@@ -88,3 +89,15 @@ def test_a_backbone_without_it_says_what_to_read_instead(monkeypatch: pytest.Mon
     assert create_trunk("bare").strides == {"c2": 4}
     with pytest.raises(ContractError, match="from_level"):
         create_trunk("bare", levels=("pooled",))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "mobilenetv3_small_050"])
+def test_the_whole_model_starts_from_the_weights_of_the_part_that_gives_maps(name: str) -> None:
+    states = []
+    for levels in (None, ("c5", "pooled")):
+        torch.manual_seed(0)
+        trunk = create_trunk(name, levels=levels)
+        states.append({plain_key(key): value for key, value in trunk.state_dict().items()})
+    maps, whole = states
+    assert maps.keys() <= whole.keys()
+    assert all(torch.equal(value, whole[key]) for key, value in maps.items())

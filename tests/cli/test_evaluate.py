@@ -37,7 +37,7 @@ def test_the_twelve_figures_are_printed_and_written(
     for name in ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"):
         assert name in shown
     assert "triangle" in shown
-    found = json.loads((tmp_path / "figures.json").read_text())["faster-rcnn"]
+    found = json.loads((tmp_path / "figures.json").read_text())["heads"]["faster-rcnn"]
     assert len(found["figures"]) == 12
     assert found["main"] == "AP"
 

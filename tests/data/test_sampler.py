@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.data.sampler import GroupedBatchSampler, eval_batches
-from hub.data.seeds import derive_seed
+from hub.seeds import derive_seed
 from hub.errors import DataError, OptionError
 
 

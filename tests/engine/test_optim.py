@@ -8,6 +8,7 @@ from torch import nn
 
 import hub
 from hub.engine.config import TrainConfig
+from hub.engine.objective import Objective
 from hub.engine.optim import Schedule, make_optimizer, scaled_lr, set_lr
 
 
@@ -63,7 +64,7 @@ def test_norms_do_not_decay_and_the_backbone_has_its_own_rate(kind: str) -> None
     )  # fmt: skip
     model = Tiny()
     model.head.bias.requires_grad_(False)
-    optimizer = make_optimizer(model, config)  # type: ignore[arg-type]
+    optimizer = make_optimizer(Objective(model, {}), config)  # type: ignore[arg-type]
     set_lr(optimizer, 0.1)
     seen = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
     conv, norm = model.trunk.body
@@ -78,7 +79,11 @@ def test_layers_learn_slower_towards_the_stem() -> None:
         steps=1, schedule="constant", lr=1.0, batch=16, backbone_lr=0.5, layer_decay=0.5, weight_decay=0.1
     )  # fmt: skip
     model = hub.create("faster-rcnn/resnet18-fpn", labels=["a"], channels=8, box_head_width=8)
-    rates = {id(p): group["lr"] for group in make_optimizer(model, config).param_groups for p in group["params"]}
+    rates = {
+        id(p): group["lr"]
+        for group in make_optimizer(Objective(model, {}), config).param_groups
+        for p in group["params"]
+    }
     body = model.trunk.body.net
     assert rates[id(model.trunk.neck.lateral["p2"].weight)] == 1.0
     assert rates[id(body.layer4[1].conv2.weight)] == rates[id(body.layer4[1].bn2.weight)] == 0.25

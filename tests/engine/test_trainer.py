@@ -141,8 +141,8 @@ def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, mon
     stop_after(monkeypatch, 4, poison)
     with pytest.raises(NonFiniteLossError) as error:
         trainer.fit()
-    _, _, indices = next(trainer.sampler.stream(3))
-    ids = [trainer.train_data.ids[i] for i in indices]
+    _, _, indices = next(trainer.feeds.samplers[0].stream(3))
+    ids = [trainer.train_data[0].ids[i] for i in indices]
     for words in ("at step 4", str(ids), "last.pt holds the last good state", "loss_classifier"):
         assert words in str(error.value)
     content = torch.load(tmp_path / "last.pt", weights_only=True)
@@ -175,9 +175,9 @@ def test_a_broken_image_costs_no_step_that_is_done(config: Make, shapes: Path, t
     root = tmp_path / "shapes"
     shutil.copytree(shapes, root)
     trainer = start(config(f"data.root={root}", "train.checkpoint_every=100"), tmp_path / "run")
-    _, _, indices = next(trainer.sampler.stream(2))
-    broken = trainer.train_data.path(indices[0])  # type: ignore[attr-defined]
-    seen = {i for step in (0, 1) for i in next(trainer.sampler.stream(step))[2]}
+    _, _, indices = next(trainer.feeds.samplers[0].stream(2))
+    broken = trainer.train_data[0].path(indices[0])  # type: ignore[attr-defined]
+    seen = {i for step in (0, 1) for i in next(trainer.feeds.samplers[0].stream(step))[2]}
     assert indices[0] not in seen
     broken.write_bytes(b"no image")
     with pytest.raises(DataError, match=broken.name):
