@@ -1,10 +1,10 @@
-# quickstart · test · test-medical · check · fix · bench · test-learning: each makes the environment it needs.
+# quickstart · test · test-medical · test-depth · check · fix · bench · test-learning: each makes the environment it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test test-medical check fix bench test-learning clean
+.PHONY: quickstart test test-medical test-depth check fix bench test-learning clean
 
 # Shapes are generated, Faster R-CNN learns them from random weights, and what it finds is drawn.
 quickstart: $(READY)
@@ -21,6 +21,11 @@ test: $(READY)
 test-medical: $(READY)
 	$(BIN)/python -m pip install --quiet --editable 'plugins/medical[test]'
 	$(BIN)/python -m pytest -c plugins/medical/pyproject.toml --rootdir plugins/medical plugins/medical
+
+# The depth plugin likewise; scikit-image brings a photograph with measured depth.
+test-depth: $(READY)
+	$(BIN)/python -m pip install --quiet --editable 'plugins/depth[test]'
+	$(BIN)/python -m pytest -c plugins/depth/pyproject.toml --rootdir plugins/depth plugins/depth
 
 check: $(READY)
 	$(BIN)/ruff check .

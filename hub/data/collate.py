@@ -70,7 +70,8 @@ def _pad_instances(
 
 def _pad_maps(maps: Sequence[np.ndarray], height: int, width: int) -> Tensor:
     fill = IGNORE if np.issubdtype(maps[0].dtype, np.integer) else np.nan
-    padded = np.full((len(maps), height, width), fill, np.result_type(*maps))
+    leading = np.max([values.shape[:-2] for values in maps], axis=0).astype(int)  # none, or a volume's depth
+    padded = np.full((len(maps), *leading, height, width), fill, np.result_type(*maps))
     for row, values in zip(padded, maps, strict=True):
-        row[: values.shape[0], : values.shape[1]] = values
+        row[tuple(map(slice, values.shape))] = values
     return torch.from_numpy(padded)

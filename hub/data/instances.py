@@ -18,6 +18,7 @@ from hub.data.dataset import Dataset
 from hub.data.masks import decode_masks
 from hub.data.packed import PackedBytes, PackedInstances
 from hub.data.packing import select_images
+from hub.data.painted import paint, painted_labels
 from hub.data.sample import Instances, Sample
 from hub.errors import AnnotationError, DataError, ImageError
 from hub.images import read_image
@@ -35,11 +36,13 @@ class InstanceOptions(Options):
         max_bad_boxes: fraction of the boxes that may have no area or lie outside their image; training skips them.
         skip_empty: leave out images without an object to learn from. They are kept by default, for they teach where
             nothing is; detectron2's and torchvision's recipes for COCO leave them out.
+        semantic_from_masks: provide the map ``"semantic"``, painted from the masks, with ``background`` added.
     """
 
     root: str
     max_bad_boxes: float = Field(default=0.05, ge=0, le=1)
     skip_empty: bool = False
+    semantic_from_masks: bool = False
 
 
 class InstanceDataset(Dataset):
@@ -92,6 +95,11 @@ class InstanceDataset(Dataset):
         self._files = PackedBytes.pack(os.fsencode(file) for file, kept in zip(files, keep, strict=True) if kept)
         self.instances = select_images(replace(instances, usable=self.box_report.usable), keep)
         self.provides = self._what_is_there()
+        if options.semantic_from_masks:
+            if "masks" not in self.provides:
+                raise DataError(f"{name} has no masks to paint a map from", fix="leave out semantic_from_masks")
+            self.label_spaces = {**self.label_spaces, "semantic": painted_labels(labels, name=name)}
+            self.provides |= {"semantic"}
         self.check_files()
 
     def path(self, index: int) -> Path:
@@ -115,12 +123,14 @@ class InstanceDataset(Dataset):
             )
         height, width = (int(side) for side in self.sizes[index])
         image = self._read(self.path(index), height, width, in_chans)
+        painted = "semantic" in needs
         return Sample(
             image=image,
             id=self.ids[index],
             path=self.path(index),
             original_size=(height, width),
-            instances=self._objects(index, needs) if needs else None,
+            instances=self._objects(index, needs) if needs - {"semantic"} else None,
+            maps={"semantic": paint(self._objects(index, frozenset({"masks"})), (height, width))} if painted else {},
         )
 
     def check_files(self) -> None:

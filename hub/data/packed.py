@@ -34,6 +34,10 @@ class PackedBytes:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def take(self, rows: np.ndarray) -> PackedBytes:
+        """Some of the strings, in the order of ``rows``; a subclass that makes them when asked keeps them unmade."""
+        return PackedBytes.pack(self[i] for i in rows.tolist())
+
 
 @dataclass(frozen=True)
 class PackedInstances:

@@ -82,5 +82,5 @@ def select_images(instances: PackedInstances, keep: np.ndarray) -> PackedInstanc
         if isinstance(value, np.ndarray) and column.name != "offsets":
             columns[column.name] = value[rows]
         elif isinstance(value, PackedBytes):
-            columns[column.name] = PackedBytes.pack(value[i] for i in rows.tolist())
+            columns[column.name] = value.take(rows)
     return replace(instances, offsets=np.concatenate([[0], np.cumsum(counts[keep])]), **columns)

@@ -41,7 +41,8 @@ class Sample:
         path: of the file.
         original_size: (height, width) in pixels of the file, before any transform.
         instances: objects, or None where the dataset has none to give.
-        maps: per pixel, by name, each (H, W): integer classes with 255 for "ignore", or floats with NaN for "unknown".
+        maps: per pixel, by name, each (…, H, W), with further axes such as depth where the image is a volume whose
+            slices are channels: integer classes with 255 for "ignore", or floats with NaN for "unknown".
         tags: per image, by name, each an array of any fixed shape. Where a tag has labels, integers are classes, and
             floats are a number for each class, NaN for "unknown".
     """

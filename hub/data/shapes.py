@@ -143,7 +143,8 @@ class Shapes(Coco):
         )
         self._semantic = root / "semantic" / split
         kinds = self.label_spaces["instances"]
-        self.label_spaces = {**self.label_spaces, "semantic": SEMANTIC, "class": kinds, "labels": kinds}
+        maps = {"semantic": SEMANTIC, "panoptic": SEMANTIC}  # the kinds are things, the background is stuff
+        self.label_spaces = {**self.label_spaces, **maps, "class": kinds, "labels": kinds}
         self.provides = self.provides | {"semantic", "class", "labels"}
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:

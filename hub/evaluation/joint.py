@@ -43,4 +43,5 @@ class JointMetric:
             figures={f"{name}_{k}": v for name, one in found.items() for k, v in one.figures.items()},
             main=f"{self.main}_{found[self.main].main}",
             per_class=per_class,
+            units={f"{name}_{k}": unit for name, one in found.items() for k, unit in one.units.items()},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,18 +34,18 @@ class TinyDataset(Dataset):
 
     Args:
         labels: the classes, used in turn.
-        labels_from: which of the label spaces they are; see `hub.Head`.
-        targets: maps and tags by name, one row an image. What has the shape (2, `IMAGE_SIZE`, `IMAGE_SIZE`) is a
+        labels_from: which of the label spaces they are beside those of the objects; see `hub.Head`.
+        targets: maps and tags by name, one row an image. What has the shape (2, …, `IMAGE_SIZE`, `IMAGE_SIZE`) is a
             map, of which each image takes its upper left part; anything else is a tag.
     """
 
     Options = Options
 
     def __init__(
-        self, labels: LabelSpace, *, labels_from: str = "instances", targets: Mapping[str, Any] | None = None
+        self, labels: LabelSpace, *, labels_from: Sequence[str] = (), targets: Mapping[str, Any] | None = None
     ) -> None:
         self.name = "the tiny dataset of hub.testing"
-        self.label_spaces = {"instances": labels, labels_from: labels}
+        self.label_spaces = dict.fromkeys(("instances", *labels_from), labels)
         self.targets = {name: np.asarray(value) for name, value in (targets or {}).items()}
         self.provides = frozenset({"boxes", "masks", "keypoints", *self.targets})
         self.ids = [1, 2]
@@ -89,7 +89,7 @@ class TinyDataset(Dataset):
         points = boxes[:, None, :2] + along * (boxes[:, None, 2:] - boxes[:, None, :2])
         keypoints = np.concatenate([points * scale, np.full_like(points[..., :1], 2)], axis=-1)
         grown = {n: t[index] for n, t in self.targets.items() if n in needs}
-        maps = {n: _grow(t[:height, :width], scale) for n, t in grown.items() if self._is_map(n)}
+        maps = {n: _grow(t[..., :height, :width], scale, -2) for n, t in grown.items() if self._is_map(n)}
         return Sample(
             image=_grow(image, scale),
             id=self.ids[index],
@@ -107,7 +107,8 @@ class TinyDataset(Dataset):
         )
 
     def _is_map(self, name: str) -> bool:
-        return self.targets[name].shape == (2, IMAGE_SIZE, IMAGE_SIZE)
+        shape = self.targets[name].shape
+        return len(shape) > 2 and shape[-2:] == (IMAGE_SIZE, IMAGE_SIZE)
 
 
 def without_targets(batch: Batch) -> Batch:
@@ -121,8 +122,8 @@ def without_targets(batch: Batch) -> Batch:
     )
 
 
-def _grow(image: np.ndarray, scale: int) -> np.ndarray:
-    return image.repeat(scale, 0).repeat(scale, 1)
+def _grow(image: np.ndarray, scale: int, axis: int = 0) -> np.ndarray:
+    return image.repeat(scale, axis).repeat(scale, axis + 1)
 
 
 def _rectangle(box: list[float]) -> bytes:

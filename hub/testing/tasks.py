@@ -34,22 +34,27 @@ def check_task(
     backbone: str = "resnet18-fpn",
     labels: Sequence[str] = ("a", "b"),
     targets: Mapping[str, Any] | None = None,
+    beside: Mapping[str, Mapping[str, Any]] | None = None,
+    trunk: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Check that a task keeps the contract of a head, on two small drawn images.
 
     The losses are finite float32 scalars under the same names with and without objects, in bfloat16 too, and reach
-    every parameter of the head. Predictions have one shape, need no targets and are the same each time. There is a
-    result for each image, in pixels of the file, ready for JSON. Drawing leaves the image alone. The metric can be
-    sent between processes and merged. A misspelt option is refused with the right one. Weights load into a model of
-    the same recipe. The spec is light.
+    every parameter of the head; one without parameters may have none. Predictions have one shape, need no targets and
+    are the same each time. There is a result for each image, in pixels of the file, ready for JSON. Drawing leaves the
+    image alone. The metric can be sent between processes and merged. A misspelt option is refused with the right one.
+    Weights load into a model of the same recipe. The spec is light.
 
     Args:
         name: of the task, bare or canonical.
         backbone: the trunk to put it on; its pyramid gets 32 channels.
-        labels: class names.
+        labels: class names, for a head that has classes.
         targets: for a head that needs other things than boxes, masks and keypoints (17 of them): each map or tag
             by name; see `TinyDataset`.
+        beside: for a head that joins what others answer: the heads before it in the model's name, each with its
+            options. They have the same labels.
+        trunk: what else `hub.create` is told of the trunk, such as ``in_chans`` and ``backbone``.
         options: of the head.
 
     Raises:
@@ -57,7 +62,7 @@ def check_task(
         HubError: the task cannot be found or built.
     """
     _check_spec(name)
-    case = _build(name, backbone, labels, dict(targets or {}), options)
+    case = _build(name, backbone, labels, dict(targets or {}), dict(beside or {}), dict(trunk or {}), options)
     _check_class_rows(case)
     _check_losses(case)
     predictions = _check_predictions(case)
@@ -87,6 +92,12 @@ class _Case:
     def predictions(self, batch: Batch, model: Model | None = None) -> dict[str, Tensor]:
         return (model or self.model).eval()(batch)[self.task]
 
+    @torch.inference_mode()
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Result]:
+        """The head's results, completed by those of the heads beside it."""
+        raw = self.model.eval()(batch) if len(self.model.heads) > 1 else {}
+        return self.model.results({**raw, self.task: predictions}, batch)[self.task]
+
 
 def _check_spec(name: str) -> None:
     entry = find("tasks", name)
@@ -102,20 +113,36 @@ def _check_spec(name: str) -> None:
     assert done.returncode == 0, f"{name}: importing the spec's module {module} imports torch; keep the spec light"
 
 
-def _build(name: str, backbone: str, labels: Sequence[str], targets: dict[str, Any], options: dict[str, Any]) -> _Case:
-    cls = head_class(name)
-    strange = sorted(cls.needs - {"boxes", "masks", "keypoints"} - targets.keys())
+def _build(
+    name: str,
+    backbone: str,
+    labels: Sequence[str],
+    targets: dict[str, Any],
+    beside: dict[str, Mapping[str, Any]],
+    trunk: dict[str, Any],
+    options: dict[str, Any],
+) -> _Case:
+    classes = {task: head_class(task) for task in (*beside, name)}
+    needs = frozenset().union(*(cls.needs for cls in classes.values()))
+    strange = sorted(needs - {"boxes", "masks", "keypoints"} - targets.keys())
     assert not strange, (
         f"{name} needs {strange[0]!r}, which the kit cannot draw: pass targets={{{strange[0]!r}: array}}, "
-        f"of shape (2, {IMAGE_SIZE}, {IMAGE_SIZE}) for a map or (2, …) for a tag"
+        f"of shape (2, …, {IMAGE_SIZE}, {IMAGE_SIZE}) for a map or (2, …) for a tag"
     )
     channels = {} if ModelName.parse(backbone).neck is None else {"channels": 32}
-    recipe = {"name": f"{name}/{backbone}", "labels": list(labels), **channels, **options}
+    sources = {task: cls.labels_from for task, cls in classes.items() if cls.labels_from is not None}
+    recipe = {
+        "name": f"{'+'.join(classes)}/{backbone}",
+        "labels": {task: list(labels) for task in sources},
+        "heads": {**beside, name: options},
+        **channels,
+        **trunk,
+    }
     torch.manual_seed(0)
     model = create(**recipe)
     head = dict(model.items())[name]
-    dataset = TinyDataset(LabelSpace.of(labels), labels_from=cls.labels_from, targets=targets)
-    return _Case(name, recipe, model, head, dataset, dataset.batch(cls.needs))
+    dataset = TinyDataset(LabelSpace.of(labels), labels_from=tuple(sources.values()), targets=targets)
+    return _Case(name, recipe, model, head, dataset, dataset.batch(needs, in_chans=trunk.get("in_chans", 3)))
 
 
 def _check_class_rows(case: _Case) -> None:
@@ -128,6 +155,8 @@ def _check_class_rows(case: _Case) -> None:
 
 
 def _check_losses(case: _Case) -> None:
+    if not list(case.head.parameters()) and not case.losses(case.batch):
+        return  # there is nothing to learn
     names: dict[str, list[str]] = {}
     for what, batch in (("with objects", case.batch), ("without objects", without_targets(case.batch))):
         for precision in (torch.float32, torch.bfloat16):
@@ -171,7 +200,7 @@ def _check_predictions(case: _Case) -> dict[str, Tensor]:
 
 
 def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Result]:
-    results = case.head.results(predictions, case.batch)
+    results = case.results(predictions, case.batch)
     assert len(results) == 2, f"results: {len(results)} for 2 images"
     for result, image_id, size in zip(results, case.batch.ids, case.batch.original_sizes.tolist(), strict=True):
         assert isinstance(result, Result), f"results: a {type(result).__name__} is not a hub.Result"
@@ -181,9 +210,13 @@ def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Resul
             json.dumps(result.to_records())
         except TypeError as error:
             raise AssertionError(f"results: to_records() is not ready for JSON: {error}") from error
+        for suffix, content in result.files().items():
+            assert suffix.startswith("."), f"results: files() names {suffix!r}, which is no suffix such as '.npy'"
+            assert suffix != ".png", "results: files() names '.png', which is the drawing's"
+            assert isinstance(content, bytes), f"results: files() gives a {type(content).__name__}, not bytes"
     # Other factors for height and width: swapped axes must not go unnoticed.
     larger = replace(case.batch, original_sizes=case.batch.original_sizes * torch.tensor([2, 3]))
-    for small, large in zip(results, case.head.results(predictions, larger), strict=True):
+    for small, large in zip(results, case.results(predictions, larger), strict=True):
         if isinstance(small, Detections) and isinstance(large, Detections):
             _check_detections(small, large)
     return results
@@ -224,9 +257,16 @@ def _check_metric(case: _Case, results: Sequence[Result]) -> None:
     assert evaluation.main in evaluation.figures, (
         f"metric: the main figure {evaluation.main!r} is not among {list(evaluation.figures)}"
     )
+    assert evaluation.main not in evaluation.units, (
+        f"metric: the main figure {evaluation.main!r} has a unit; choose a fraction, of which more is better"
+    )
     for name, figure in evaluation.figures.items():
         assert isinstance(figure, float), f"metric: {name} is a {type(figure).__name__}, not a float"
-        assert math.isnan(figure) or 0 <= figure <= 1, f"metric: {name} is {figure}, not a fraction"
+        fraction = name not in evaluation.units
+        assert not math.isinf(figure), f"metric: {name} is {figure}"
+        assert math.isnan(figure) or not fraction or 0 <= figure <= 1, (
+            f"metric: {name} is {figure}, not a fraction; name its unit in Evaluation.units"
+        )
     first.merge([pickle.loads(pickle.dumps(second))])
     merged = first.compute().figures
     same = merged.keys() == evaluation.figures.keys() and np.allclose(
@@ -238,8 +278,9 @@ def _check_metric(case: _Case, results: Sequence[Result]) -> None:
 def _check_options(case: _Case) -> None:
     known = next(iter(type(case.head).Options.model_fields), "option")
     wrong = known + known[-1]
+    heads = case.recipe["heads"]
     try:
-        create(**{**case.recipe, wrong: None})
+        create(**{**case.recipe, "heads": {**heads, case.task: {**heads[case.task], wrong: None}}})
     except OptionError as error:
         message = str(error)
     else:

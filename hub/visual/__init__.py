@@ -4,6 +4,7 @@ from hub.visual.classes import draw_classes
 from hub.visual.colors import class_color, ink_on
 from hub.visual.draw import draw_detections, draw_instances
 from hub.visual.grid import side_by_side
+from hub.visual.panoptic import draw_panoptic
 from hub.visual.semantic import draw_semantic
 from hub.visual.tables import evaluation_table, per_class_table
 from hub.visual.write import write_image
@@ -13,6 +14,7 @@ __all__ = [
     "draw_classes",
     "draw_detections",
     "draw_instances",
+    "draw_panoptic",
     "draw_semantic",
     "evaluation_table",
     "ink_on",

@@ -43,10 +43,10 @@ def draw_semantic(image: np.ndarray, classes: np.ndarray, labels: LabelSpace) ->
         canvas[region] = (canvas[region] * (1 - ALPHA) + np.array(color) * ALPHA).astype(np.uint8)
         outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(canvas, outlines, -1, color, 1, cv2.LINE_AA)
-    return _with_legend(canvas, [labels.names[k] for k in order[:MAX_LEGEND]])
+    return with_legend(canvas, [labels.names[k] for k in order[:MAX_LEGEND]])
 
 
-def _with_legend(canvas: np.ndarray, names: list[str]) -> np.ndarray:
+def with_legend(canvas: np.ndarray, names: list[str]) -> np.ndarray:
     """Plates with the names in their colours, from the upper left corner down."""
     from PIL import Image, ImageDraw
 

@@ -21,6 +21,17 @@ def percent(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.1f}"
 
 
+def show(value: float, unit: str | None) -> str:
+    """A figure as a cell of a table: a fraction, which has no unit, as a percentage, anything else as it is.
+
+    >>> show(0.3741, None), show(4.6518, "m"), show(0.0525, ""), show(float("nan"), "m")
+    ('37.4', '4.652 m', '0.0525', '–')
+    """
+    if unit is None or math.isnan(value):
+        return percent(value)
+    return f"{value:.4g} {unit}".strip()
+
+
 def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None = None) -> Table:
     """A column for each head under its name, a row for each figure; the main figures are bold.
 
@@ -29,14 +40,15 @@ def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None
         title: above the table.
 
     Returns:
-        A table whose numbers are percentages; a cell is empty where a head does not have that figure.
+        A table whose numbers are percentages, but for those with a unit; a cell is empty where a head does not have
+        that figure.
     """
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("%")
     for head in evaluations:
         table.add_column(escape(head), justify="right")
     for name in dict.fromkeys(name for e in evaluations.values() for name in e.figures):
-        cells = [percent(e.figures[name]) if name in e.figures else "" for e in evaluations.values()]
+        cells = [show(e.figures[name], e.units.get(name)) if name in e.figures else "" for e in evaluations.values()]
         main = any(name == e.main for e in evaluations.values())
         table.add_row(name, *cells, style="bold" if main else None)
     return table
@@ -53,7 +65,7 @@ def per_class_table(
         columns: the figures to show, if the metric gives them; where it gives none of them, all that it gives.
 
     Returns:
-        A table whose numbers are percentages.
+        A table whose numbers are percentages, but for those with a unit.
     """
     given = list(dict.fromkeys(name for figures in evaluation.per_class.values() for name in figures))
     shown = [name for name in columns if name in given] or given
@@ -62,5 +74,6 @@ def per_class_table(
     for name in shown:
         table.add_column(name, justify="right")
     for label, figures in evaluation.per_class.items():
-        table.add_row(escape(label), *(percent(figures[name]) if name in figures else "" for name in shown))
+        cells = (show(figures[name], evaluation.units.get(name)) if name in figures else "" for name in shown)
+        table.add_row(escape(label), *cells)
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
@@ -14,9 +14,13 @@ from torch import Tensor
 from hub import Batch, ClassRows, Features, Head, Metric, Options, SemanticMap
 from hub.errors import DataError, did_you_mean
 from hub_segmentation.losses import LOSSES, semantic_losses
+from hub_segmentation.windows import SemanticWindows
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from hub.model.windowed import WindowMerger
+    from hub.model.windows import Weights, WindowLayout
 
 
 class SemanticOptions(Options):
@@ -71,23 +75,31 @@ class SemanticHead(Head):
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[SemanticMap]:  # type: ignore[override]
         """One `hub.SemanticMap` an image, at the size of its file."""
-        found = []
-        sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()
+        originals = batch.original_sizes.tolist()
         dtype = torch.uint8 if len(self.labels) <= 255 else torch.int64
+        return [
+            SemanticMap(
+                image_id=batch.ids[i] if i < len(batch.ids) else i,
+                size=(originals[i][0], originals[i][1]),
+                classes=scores.argmax(0).to(dtype).cpu(),
+                label_space=self.labels,
+            )
+            for i, scores in enumerate(self.scores(predictions, batch))
+        ]
+
+    def scores(self, predictions: Mapping[str, Tensor], batch: Batch) -> Iterator[Tensor]:
+        """Of each image the logits (classes, H, W) float32 at the size of its file, where `results` has the largest."""
+        sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()
         for i, logits in enumerate(predictions["logits"]):
             full = F.interpolate(logits[None].float(), size=batch.images.shape[2:], mode="bilinear")
             inside = full[..., : sizes[i][0], : sizes[i][1]]
             if sizes[i] != originals[i]:
                 inside = F.interpolate(inside, size=tuple(originals[i]), mode="bilinear")
-            found.append(
-                SemanticMap(
-                    image_id=batch.ids[i] if i < len(batch.ids) else i,
-                    size=(originals[i][0], originals[i][1]),
-                    classes=inside[0].argmax(0).to(dtype).cpu(),
-                    label_space=self.labels,
-                )
-            )
-        return found
+            yield inside[0]
+
+    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
+        """The weighted mean of the windows' logits; see `SemanticWindows`."""
+        return SemanticWindows(self.labels, whole, layout, weights)
 
     def metric(self, dataset: Any) -> Metric:
         """Mean IoU and its companions; see `hub.evaluation.SemanticMetric`."""

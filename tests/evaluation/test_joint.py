@@ -23,7 +23,9 @@ class Count:
         self.seen += sum(other.seen for other in others)
 
     def compute(self) -> Evaluation:
-        return Evaluation({"share": self.seen / 10}, main="share", per_class={"cat": {"share": self.seen / 10}})
+        return Evaluation(
+            {"share": self.seen / 10}, main="share", per_class={"cat": {"share": self.seen / 10}}, units={"share": "mm"}
+        )
 
 
 def test_figures_carry_their_prefix_and_parts_are_merged() -> None:
@@ -34,4 +36,5 @@ def test_figures_carry_their_prefix_and_parts_are_merged() -> None:
     found = one.compute()
     assert found.figures == {"box_share": 0.3, "mask_share": 0.3}
     assert found.main == "mask_share"
+    assert found.units == {"box_share": "mm", "mask_share": "mm"}
     assert found.per_class == {"cat": {"box_share": 0.3, "mask_share": 0.3}}

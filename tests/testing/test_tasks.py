@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -188,6 +188,38 @@ class WrongMain(CentreHead):
         return Wrong()
 
 
+class Erring(Counted):
+    def __init__(self, error: float, main: str, units: dict[str, str]) -> None:
+        super().__init__()
+        self.error, self.main, self.units = error, main, units
+
+    def compute(self) -> Evaluation:
+        return Evaluation({**super().compute().figures, "error": self.error}, main=self.main, units=self.units)
+
+
+class InMetres(CentreHead):
+    """With a figure that is no fraction."""
+
+    error = 7.5
+    main = "score"
+    units: ClassVar[dict[str, str]] = {"error": "m"}
+
+    def metric(self, dataset: Any) -> Any:
+        return Erring(self.error, self.main, self.units)
+
+
+class NoFraction(InMetres):
+    units: ClassVar[dict[str, str]] = {}
+
+
+class Infinite(InMetres):
+    error = float("inf")
+
+
+class MainInMetres(InMetres):
+    main = "error"
+
+
 class Forgetful(Counted):
     def merge(self, others: Any) -> None:
         pass
@@ -273,6 +305,9 @@ def test_a_sound_head_passes(register: Any, options: dict[str, Any]) -> None:
         (ScribblingDraw, "draw changes the image"),
         (SmallDraw, "draw: "),
         (WrongMain, "the main figure 'AP' is not among"),
+        (NoFraction, "error is 7.5, not a fraction; name its unit"),
+        (Infinite, "error is inf"),
+        (MainInMetres, "the main figure 'error' has a unit"),
         (NoMerge, "merged from two processes"),
         (AnyOption, "option 'detectionss' does not exist, but is accepted"),
         (Unsaved, "the same weights in another model"),
@@ -291,6 +326,69 @@ def test_targets_that_the_kit_cannot_draw(register: Any) -> None:
     with pytest.raises(AssertionError, match="needs 'scene', which the kit cannot draw"):
         check_task(name, targets={"semantic": semantic})
     check_task(name, targets={"semantic": semantic, "scene": np.array([0, 1])})
+
+
+def test_a_head_with_figures_that_are_no_fractions(register: Any) -> None:
+    check_task(register(InMetres))
+
+
+class Seen(Counted):
+    def update(self, results: Any) -> None:
+        self.scores |= {r.image_id: 1.0 for r in results}
+
+
+class Brightness(CentreHead):
+    """No classes: how bright the image is."""
+
+    needs = frozenset({"light"})
+    labels_from = None
+
+    def __init__(self, channels: Any, strides: Any, labels: Any, options: Any) -> None:
+        Head.__init__(self, channels, strides, labels, options)
+        assert not len(labels)
+        self.heat = nn.Conv2d(channels[options.level], 1, 1)
+
+    def predict(self, features: Any, batch: Batch) -> dict[str, Tensor]:
+        return {"light": self.heat(features["p3"]).mean((1, 2, 3)).float()}
+
+    def losses(self, features: Any, batch: Batch) -> dict[str, Tensor]:
+        return {"light": (self.predict(features, batch)["light"] - batch.tags["light"]).square().mean().float()}
+
+    def results(self, predictions: Any, batch: Batch) -> list[Result]:
+        rows = zip(batch.ids, batch.original_sizes.tolist(), predictions["light"].tolist(), strict=True)
+        return [Light(image_id=i, size=(h, w), light=light) for i, (h, w), light in rows]
+
+    def metric(self, dataset: Any) -> Any:
+        return Seen()
+
+    def draw(self, image: np.ndarray, result: Any, *, score: float = 0.5) -> np.ndarray:
+        return image.copy()
+
+    def class_rows(self) -> dict[str, ClassRows]:
+        return {}
+
+
+@dataclass(kw_only=True)
+class Light(Result):
+    light: float
+    written: ClassVar[dict[str, Any]] = {".txt": b"bright"}
+
+    def files(self) -> dict[str, bytes]:
+        return self.written
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [({"txt": b""}, "'txt', which is no suffix"), ({".png": b""}, "the drawing's"), ({".txt": ""}, "a str, not bytes")],
+)
+def test_a_head_without_classes(
+    register: Any, monkeypatch: pytest.MonkeyPatch, written: dict[str, Any], message: str
+) -> None:
+    name, targets = register(Brightness), {"light": np.array([0.5, 0.25], np.float32)}
+    check_task(name, targets=targets)
+    monkeypatch.setattr(Light, "written", written)
+    with pytest.raises(AssertionError, match=message):
+        check_task(name, targets=targets)
 
 
 def test_a_heavy_spec_is_refused(tmp_path: Any) -> None:

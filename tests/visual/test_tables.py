@@ -35,6 +35,15 @@ def test_each_head_has_its_own_column_in_percent_with_one_decimal() -> None:
     ]
 
 
+def test_a_figure_with_a_unit_is_no_percentage() -> None:
+    surfaces = Evaluation({"Dice": 0.5, "HD95": 12.3456, "ratio": NAN}, "Dice", units={"HD95": "mm", "ratio": ""})
+    surfaces.per_class = {"liver": {"Dice": 0.25, "HD95": 3.0}}
+    assert cells(evaluation_table({"h": surfaces})) == [
+        ["%", "h"], ["Dice", "50.0"], ["HD95", "12.35", "mm"], ["ratio", "–"],
+    ]  # fmt: skip
+    assert cells(per_class_table("h", surfaces))[-1] == ["liver", "25.0", "3", "mm"]
+
+
 def test_a_main_figure_stands_out() -> None:
     table = evaluation_table({"faster-rcnn": BOXES})
     assert [row.style for row in table.rows] == ["bold", None, None]
