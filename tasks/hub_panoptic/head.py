@@ -1,0 +1,194 @@
+"""The panoptic head: no layers, but the answers of two heads before it as one map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from hub import Batch, Detections, Features, Head, LabelSpace, Metric, Options, Result, SemanticMap
+from hub.errors import ContractError, LabelMismatchError, OptionError
+from hub_panoptic.merge import merge
+from hub_panoptic.results import PanopticMap, Segment
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class PanopticOptions(Options):
+    """Options of `Panoptic`; see `hub_panoptic.merge.merge`.
+
+    Attributes:
+        score_threshold: instances with a lower score are left out.
+        overlap_threshold: an instance of which a larger part is behind better ones is left out.
+        stuff_area: stuff with fewer pixels of the file is left out; choose a small number for small images.
+    """
+
+    score_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    overlap_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    stuff_area: Annotated[int, Field(ge=0)] = 4096
+
+
+class Panoptic(Head):
+    """Joins the masks of one head before it with the semantic map of another (Kirillov et al. 2019).
+
+    The labels of the head with masks are things; the classes of the semantic head that are no things are stuff. What
+    is not among this head's own labels, such as Panoptic FPN's class "things", is no segment.
+
+    Args:
+        channels, strides: of no level.
+        labels: the things and the stuff, in any order.
+        options: see `PanopticOptions`.
+    """
+
+    Options: ClassVar[type[PanopticOptions]] = PanopticOptions
+    labels_from = "panoptic"
+    options: PanopticOptions
+
+    def __init__(
+        self,
+        channels: Mapping[str, int],
+        strides: Mapping[str, int],
+        labels: LabelSpace,
+        options: PanopticOptions,
+    ) -> None:
+        super().__init__(channels, strides, labels, options)
+        self.things = self.stuff = ""  # the heads that give them, once `check_heads` has found them
+
+    @classmethod
+    def levels(cls, options: PanopticOptions) -> tuple[str, ...]:
+        """None: it reads what other heads say."""
+        return ()
+
+    def check_heads(self, others: Mapping[str, Head]) -> None:
+        """Find the head that gives masks and the one that gives a semantic map.
+
+        Raises:
+            OptionError: one of them is missing, or there are two.
+            LabelMismatchError: neither knows one of the panoptic labels.
+        """
+        masks = [name for name, head in others.items() if "masks" in head.needs]
+        maps = [name for name, head in others.items() if head.labels_from == "semantic"]
+        for what, found, example in (("masks", masks, "mask-rcnn"), ("a semantic map", maps, "semantic-fpn")):
+            if len(found) != 1:
+                raise OptionError(
+                    f"panoptic joins exactly one head that gives {what}, but of those before it "
+                    f"{' and '.join(found) or 'none'} does",
+                    fix=f"name it after them, as in mask-rcnn+semantic-fpn+panoptic/…; {example} gives {what}",
+                )
+        self.things, self.stuff = masks[0], maps[0]
+        things, stuff = (others[name].labels.names for name in (self.things, self.stuff))
+        unknown = [name for name in self.labels.names if name not in things and name not in stuff]
+        if unknown:
+            raise LabelMismatchError(
+                f"neither {self.things} nor {self.stuff} knows the panoptic label {unknown[0]!r}",
+                fix=f"give it to {self.things} if it is a thing, to {self.stuff} if it is stuff, or leave it out",
+            )
+
+    def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """None: there is nothing to learn."""
+        return {}
+
+    def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
+        """Nothing: `join` does the work."""
+        return {}
+
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Result]:
+        """One `PanopticMap` an image, without segments; see `join`."""
+        return [
+            PanopticMap(
+                image_id=batch.ids[i] if i < len(batch.ids) else i,
+                size=(height, width),
+                segments=torch.zeros(height, width, dtype=torch.int32),
+                segments_info=(),
+                label_space=self.labels,
+            )
+            for i, (height, width) in enumerate(batch.original_sizes.tolist())
+        ]
+
+    def join(
+        self, results: list[Result], others: Mapping[str, list[Result]], heads: Mapping[str, Head]
+    ) -> list[Result]:
+        """One `PanopticMap` an image, of what the other heads found.
+
+        Raises:
+            ContractError: they did not give masks and a semantic map.
+        """
+        to_thing, to_stuff = self._tables(heads)
+        return [
+            self._merged(own, things, stuff, to_thing, to_stuff)
+            for own, things, stuff in zip(results, others[self.things], others[self.stuff], strict=True)
+        ]
+
+    def metric(self, dataset: Any) -> Metric:
+        """Panoptic quality; see `hub_panoptic.metric.PanopticMetric`."""
+        from hub_panoptic.metric import PanopticMetric
+
+        return PanopticMetric(dataset, self.labels)
+
+    def check_dataset(self, dataset: Any) -> None:
+        """Refuse data without panoptic segments or what they can be made of."""
+        from hub_panoptic.truth import check_truth
+
+        check_truth(dataset)
+
+    def draw(self, image: np.ndarray, result: PanopticMap, *, score: float = 0.5) -> np.ndarray:
+        """A copy of the image with stuff tinted and things outlined, those with at least this score."""
+        from hub.visual import draw_panoptic
+
+        shown = [s for s in result.segments_info if s.score is None or s.score >= score]
+        return draw_panoptic(
+            image,
+            result.segments.numpy(),
+            {s.id: self.labels.names[s.label] for s in shown},
+            things={s.id for s in shown if s.isthing},
+        )
+
+    def _tables(self, heads: Mapping[str, Head]) -> tuple[Tensor, Tensor]:
+        """Each label of the two heads as a panoptic one, −1 for what is none."""
+        things, stuff = heads[self.things].labels, heads[self.stuff].labels
+        to_stuff = [
+            -1 if name in things.names else index
+            for name, index in zip(stuff.names, stuff.map_to(self.labels), strict=True)
+        ]
+        return torch.tensor(things.map_to(self.labels)), torch.tensor(to_stuff)
+
+    def _merged(self, own: Result, things: Result, stuff: Result, to_thing: Tensor, to_stuff: Tensor) -> PanopticMap:
+        if not isinstance(things, Detections) or things.masks is None or not isinstance(stuff, SemanticMap):
+            raise ContractError(
+                f"{self.things} and {self.stuff} gave no masks or no hub.SemanticMap to join",
+                fix="give masks in hub.Detections, and classes in hub.SemanticMap",
+            )
+        o = self.options
+        found = merge(
+            things.masks,
+            things.scores,
+            to_thing[things.labels],
+            to_stuff[stuff.classes.long()],
+            score_threshold=o.score_threshold,
+            overlap_threshold=o.overlap_threshold,
+            stuff_area=o.stuff_area,
+        )
+        areas = torch.bincount(found.segments.flatten(), minlength=len(found.labels) + 1)[1:]
+        count = len(found.scores)
+        segments = [
+            Segment(id=k + 1, label=label, isthing=k < count, area=area, score=score)
+            for k, (label, area, score) in enumerate(
+                zip(
+                    found.labels.tolist(),
+                    areas.tolist(),
+                    [*found.scores.tolist(), *[None] * (len(areas) - count)],
+                    strict=True,
+                )
+            )
+        ]
+        return PanopticMap(
+            image_id=own.image_id,
+            size=own.size,
+            segments=found.segments,
+            segments_info=segments,
+            label_space=self.labels,
+        )

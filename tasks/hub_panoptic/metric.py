@@ -1,0 +1,99 @@
+"""Panoptic quality over a dataset."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hub import Evaluation, LabelSpace, Result
+from hub.data import Dataset
+from hub.evaluation.checks import index_of, mean_defined, of_kind
+from hub_panoptic.quality import count_segments, qualities
+from hub_panoptic.results import PanopticMap
+from hub_panoptic.truth import check_truth, classes_of, things_of, truth_of
+
+log = logging.getLogger("hub")
+
+
+class PanopticMetric:
+    """PQ, SQ and RQ of `PanopticMap`, a `hub.Metric`; equal to COCO's panoptic evaluation.
+
+    Matches are counted over all images, and the figures of the classes averaged: over all of them, over things and
+    over stuff. A class that was neither annotated nor predicted has NaN and is left out. Classes go by name.
+
+    Args:
+        dataset: gives the segments; see `hub_panoptic.truth.truth_of`.
+        labels: the label space of the results.
+
+    Raises:
+        DataError: the dataset has no segments, nor what they can be made of.
+    """
+
+    def __init__(self, dataset: Dataset, labels: LabelSpace) -> None:
+        check_truth(dataset)
+        self.dataset = dataset
+        self.labels = labels
+        self.classes, self.things = classes_of(dataset), things_of(dataset)
+        self.images = {image: index for index, image in enumerate(dataset.ids)}
+        self.counts = np.zeros((4, len(self.classes)))
+        self.seen: set[int | str] = set()
+        self.strange = 0
+        self._to_class = np.asarray(labels.map_to(self.classes), np.int64)
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Take in the `PanopticMap` of some images; an image that is given twice counts once.
+
+        Raises:
+            DataError: an image is not of this dataset.
+            ContractError: a result is no `PanopticMap`.
+        """
+        for result in results:
+            index = index_of(result, self.images, self.dataset.name)
+            if result.image_id not in self.seen:
+                self._add(index, of_kind(result, PanopticMap))
+                self.seen.add(result.image_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to merge: the counts."""
+        return {"counts": self.counts, "seen": self.seen, "strange": self.strange}
+
+    def merge(self, others: Sequence[Any]) -> None:
+        """Take in what metrics of other images of the same dataset gathered in other processes."""
+        for other in others:
+            self.counts += other.counts
+            self.seen |= other.seen
+            self.strange += other.strange
+
+    def compute(self) -> Evaluation:
+        """``PQ`` (the main figure), ``SQ``, ``RQ``, and the same of things and of stuff."""
+        if self.strange:
+            log.warning("%s lacks the classes of %d segments: left out", self.dataset.name, self.strange)
+        found = dict(zip(("PQ", "SQ", "RQ"), qualities(self.counts), strict=True))
+        groups = {"": np.ones(len(self.things), bool), "_things": self.things, "_stuff": ~self.things}
+        return Evaluation(
+            figures={
+                f"{name}{group}": mean_defined(values[chosen].tolist())
+                for group, chosen in groups.items()
+                for name, values in found.items()
+            },
+            main="PQ",
+            per_class={
+                label: {name: float(values[k]) for name, values in found.items()}
+                for k, label in enumerate(self.classes.names)
+            },
+        )
+
+    def _add(self, index: int, result: PanopticMap) -> None:
+        truth = truth_of(self.dataset, index)
+        segments = result.segments.numpy()
+        if segments.shape != truth.segments.shape:
+            import cv2
+
+            segments = cv2.resize(segments, truth.segments.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        ids = np.array([segment.id for segment in result.segments_info], np.int64)
+        labels = self._to_class[[segment.label for segment in result.segments_info]]
+        self.strange += int((labels < 0).sum())
+        self.counts += count_segments(truth, segments, ids, labels, classes=len(self.classes))
