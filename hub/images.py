@@ -21,7 +21,7 @@ class ResizeRule:
     """The size that an image is brought to, its aspect ratio kept.
 
     Args:
-        shortest: length that the shorter side gets, in pixels.
+        shortest: length that the shorter side gets, in pixels; None where images keep their size.
         longest: limit of the longer side, which wins over ``shortest``.
 
     >>> ResizeRule(shortest=800, longest=1333).size(480, 640)
@@ -30,11 +30,13 @@ class ResizeRule:
     (444, 1333)
     """
 
-    shortest: int = 800
+    shortest: int | None = 800
     longest: int = 1333
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The (height, width) in pixels that an image of this height and width becomes."""
+        if self.shortest is None:
+            return height, width
         scale = min(self.shortest / min(height, width), self.longest / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -97,18 +99,23 @@ def check_image(image: np.ndarray, *, in_chans: int = 3) -> np.ndarray:
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize (H, W, C) uint8 to ``size`` = (height, width): bilinear, area-averaged when shrinking below half."""
     import cv2
+    import numpy as np
 
     height, width = size
     if image.shape[:2] == (height, width):
         return image
+    if image.shape[2] > 4:  # OpenCV averages areas of four channels at most
+        parts = [resize_image(image[:, :, i : i + 4], size) for i in range(0, image.shape[2], 4)]
+        return np.concatenate(parts, axis=2)
     shrink = min(height / image.shape[0], width / image.shape[1])
     out = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrink < 0.5 else cv2.INTER_LINEAR)
     return out if out.ndim == 3 else out[:, :, None]
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
-    """(H, W, 1) grey as (H, W, 3) to draw on; RGB as it is."""
-    return image.repeat(3, axis=2) if image.shape[2] == 1 else image
+    """Any image as (H, W, 3) to draw on: RGB as it is, of another number of channels the middle one in grey."""
+    channels = image.shape[2]
+    return image if channels == 3 else image[:, :, channels // 2, None].repeat(3, axis=2)
 
 
 def find_images(path: str | os.PathLike[str]) -> list[Path]:

@@ -203,8 +203,8 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
 
     Args:
         pattern: as in `fnmatch`, for example ``"*rcnn*"``.
-        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"readers"``, ``"commands"`` or ``"backbones"``; None means all of
-            them. ``"backbones"`` adds timm's own models, read from its source files, to those that plugins bring.
+        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"readers"``, ``"commands"`` or ``"backbones"``; None means all.
+            ``"backbones"`` adds timm's own models, read from its source files, to those that plugins bring.
 
     Raises:
         UnknownNameError: no such kind.

@@ -5,18 +5,17 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from hub.backbones.norm import set_norm
 from hub.backbones.probe import Body, probe
-from hub.backbones.timm_body import LoadedBackbone, load_timm
+from hub.backbones.timm_body import LoadedBackbone, load_timm, preprocessing_for
 from hub.backbones.trunk import POOLED, Provenance, Trunk
 from hub.errors import ContractError, OptionError, UnknownNameError, did_you_mean
 from hub.names import ModelName
-from hub.preprocessing import Preprocessing
+from hub.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from hub.registry import Entry, entries, find
 from hub.spec import NeckSpec
 from hub.timm_names import timm_names
@@ -130,7 +129,7 @@ def _load(
     net = target(pretrained=pretrained, in_chans=in_chans, **options)
     if not isinstance(net, nn.Module):
         raise ContractError(f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module")
-    preprocessing = getattr(net, "preprocessing", None) or replace(Preprocessing(), in_chans=in_chans)
+    preprocessing = getattr(net, "preprocessing", None) or preprocessing_for(IMAGENET_MEAN, IMAGENET_STD, in_chans)
     source = f"plugin {entry.id}" if pretrained else "random"
     provenance = getattr(net, "provenance", None) or Provenance(name.backbone, None, source)
     sizes = getattr(net, "probe_sizes", ((128, 256), (256, 512), (224, 224)))

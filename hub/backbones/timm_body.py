@@ -114,7 +114,7 @@ def load_timm(
         net.reset_classifier(0)  # type: ignore[operator]
     return LoadedBackbone(
         net=net,
-        preprocessing=_preprocessing(cfg.mean, cfg.std, in_chans),
+        preprocessing=preprocessing_for(cfg.mean, cfg.std, in_chans),
         provenance=provenance,
         sizes=((128, 256), (256, 512), tuple(cfg.input_size[-2:])),
         classifier=classifier,
@@ -215,7 +215,12 @@ def _size_options(fixed: bool) -> Iterator[dict[str, Any]]:
     yield {}
 
 
-def _preprocessing(mean: tuple[float, ...], std: tuple[float, ...], in_chans: int) -> Preprocessing:
+def preprocessing_for(mean: tuple[float, ...], std: tuple[float, ...], in_chans: int) -> Preprocessing:
+    """Mean and std of RGB, for images of so many channels.
+
+    >>> preprocessing_for((0.4, 0.5, 0.6), (0.2, 0.2, 0.2), 2).mean
+    (0.5, 0.5)
+    """
     if in_chans == len(mean):
         return Preprocessing(tuple(mean), tuple(std), in_chans)
     # Weights for RGB on other channels: each gets the average, as timm sums or repeats the first kernel.

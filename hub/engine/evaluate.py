@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from hub.engine.distributed import World
 from hub.errors import DataError, LabelMismatchError
 from hub.files import write_json, write_text
 from hub.model import Evaluation, Head, Model, Windows
+
+log = logging.getLogger("hub")
 
 
 def evaluate(
@@ -95,6 +98,7 @@ def _evaluate(
     chosen = {name: head for name, head in model.items() if name in heads}
     for name, head in chosen.items():
         check_labels(name, head, dataset)
+    _check_reader(model, dataset)
     metrics = {name: dataset.metric(head) for name, head in chosen.items()}
     as_seen = Transform.resize(model.preprocessing.resize) if windows is None else Transform()
     pipeline = Pipeline(dataset, as_seen, in_chans=model.preprocessing.in_chans)
@@ -118,6 +122,18 @@ def _evaluate(
             metric.merge(gathered[1:])
             evaluations[name] = metric.compute()
     return evaluations
+
+
+def _check_reader(model: Model, dataset: Dataset) -> None:
+    """Warn where a dataset makes its images otherwise than the data that the model learned from did."""
+    learned, here = model.recipe.reader, dataset.reader
+    if learned is None or here is None:
+        return
+    for key in sorted(learned.keys() | here.keys()):
+        if learned.get(key) != here.get(key):
+            log.warning(
+                "%s has %s %s, but the model was trained with %s", dataset.name, key, here.get(key), learned.get(key)
+            )
 
 
 def write_evaluations(found: Mapping[str, Evaluation], figures: Path, files: Path, **notes: Any) -> None:

@@ -25,6 +25,7 @@ from hub.engine.signals import StopRequest, catch_stop
 from hub.engine.state import restore, save_state
 from hub.errors import ConfigError, DataError, NonFiniteLossError, StoppedError
 from hub.model import Batch, Evaluation
+from hub.model.layout import channels_last
 from hub.precision import autocast
 from hub.seeds import derive_seed
 from hub.weights import read_header, save, transfer
@@ -67,7 +68,7 @@ class Trainer:
         self._check_data()
         if config.model.weights is not None and resume is None:
             log.info("weights from %s:\n%s", config.model.weights, transfer(self.model, config.model.weights))
-        self.model.to(world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(self.model.to(world.device))
         self.objective = Objective(self.model, c.loss_weights).to(world.device)
         self.optimizer = make_optimizer(self.objective, c)
         self.step, self.best = 0, -math.inf

@@ -62,13 +62,14 @@ def per_class_table(
     Args:
         head: the head's name, the table's title.
         evaluation: what its metric found; classes without a figure have an empty cell.
-        columns: the figures to show, if the metric gives them; where it gives none of them, all that it gives.
+        columns: the figures to show of a metric that gives more than as many and some of them; otherwise all.
 
     Returns:
         A table whose numbers are percentages, but for those with a unit.
     """
     given = list(dict.fromkeys(name for figures in evaluation.per_class.values() for name in figures))
-    shown = [name for name in columns if name in given] or given
+    chosen = [name for name in columns if name in given]
+    shown = chosen if chosen and len(given) > len(columns) else given
     table = Table(title=escape(head), box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("class, %")
     for name in shown:

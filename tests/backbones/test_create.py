@@ -9,6 +9,7 @@ from torch import nn
 
 import hub
 from hub import BackboneSpec, NeckSpec, registry
+from hub.backbones.trunk import Provenance
 from hub.errors import BadNameError, ContractError, OptionError, UnknownNameError
 
 
@@ -144,3 +145,42 @@ def test_backbone_options_are_timms_own() -> None:
     assert other.state_dict()[last].all()
     with pytest.raises(OptionError, match="resnet18 does not take the backbone option 'zero_init_lost'"):
         hub.create("resnet18", backbone={"zero_init_lost": True})
+
+
+class Volumes(nn.Module):
+    """Maps of volumes, whose slices are the channels of the image; depth has a stride of its own."""
+
+    probe_sizes = ((32, 48),)
+    provenance = Provenance("elsewhere", "v1", "a file", "MIT")
+
+    def __init__(self, pretrained: bool, in_chans: int) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, ...]] = []
+        self.fine = nn.Conv3d(1, 4, 3, (1, 2, 2), 1)
+        self.coarse = nn.Conv3d(4, 6, 3, (3, 4, 4), 1)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        self.seen.append(tuple(x.shape))
+        fine = self.fine(x[:, None])
+        return [x[:, None], fine, self.coarse(fine)]
+
+
+def test_a_backbone_of_volumes() -> None:
+    """Levels go by the strides of height and width, and freezing by what computes them."""
+    hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:Volumes"))
+    trunk = hub.create("my_net", in_chans=9, freeze=1)
+    assert (trunk.channels, trunk.strides) == ({"c0": 1, "c1": 4, "c3": 6}, {"c0": 1, "c1": 2, "c3": 8})
+    shapes = {level: tuple(f.shape) for level, f in trunk(torch.zeros(2, 9, 64, 32)).items()}
+    assert shapes == {"c0": (2, 1, 9, 64, 32), "c1": (2, 4, 9, 32, 16), "c3": (2, 6, 3, 8, 4)}
+    assert {name for name, p in trunk.named_parameters() if p.requires_grad} == {
+        "body.net.coarse.weight",
+        "body.net.coarse.bias",
+    }
+
+
+def test_what_a_backbone_says_of_itself_is_kept() -> None:
+    hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:Volumes"))
+    trunk = hub.create("my_net", in_chans=9)
+    assert str(trunk.provenance) == "elsewhere.v1 from a file (MIT)"
+    assert trunk.body.net.seen[0] == (1, 9, 32, 48)
+    assert trunk.preprocessing.in_chans == len(trunk.preprocessing.mean) == len(trunk.preprocessing.std) == 9

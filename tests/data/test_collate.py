@@ -108,3 +108,15 @@ def test_a_fixed_number_of_objects_drops_crowds_first() -> None:
     targets = targets_of([sample], max_instances=3)
     assert targets.labels[0].tolist() == sample.instances.labels[[1, 3, 0]].tolist()
     assert targets.crowd[0].tolist() == [False, False, True]
+
+
+def test_maps_with_further_axes_are_padded_along_all_of_them() -> None:
+    deep, flat = make_sample(30, 40, 0, rich=False), make_sample(20, 50, 0, rich=False)
+    deep.maps = {"semantic": np.ones((5, 30, 40), np.uint8)}
+    flat.maps = {"semantic": np.zeros((3, 20, 50), np.uint8)}
+    semantic = collate([deep, flat]).maps["semantic"]
+    assert semantic.shape == (2, 5, 32, 64)
+    assert semantic.dtype == torch.uint8
+    assert int((semantic[0] == 1).sum()) == 5 * 30 * 40
+    assert int((semantic[1] == 0).sum()) == 3 * 20 * 50
+    assert int((semantic == 255).sum()) == semantic.numel() - 5 * 30 * 40 - 3 * 20 * 50

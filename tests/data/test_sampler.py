@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.data.sampler import GroupedBatchSampler, eval_batches
-from hub.seeds import derive_seed
 from hub.errors import DataError, OptionError
+from hub.seeds import derive_seed
 
 
 def make_sizes(count: int, seed: int = 0) -> np.ndarray:

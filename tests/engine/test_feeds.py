@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from hub.engine.config import Config, apply_overrides, parse_config
 from hub.engine.distributed import World
+from hub.engine.evaluate import evaluate
 from hub.engine.feeds import spread
 from hub.engine.run import Run
 from hub.engine.signals import StopRequest
@@ -134,3 +136,14 @@ class TestBadInput:
             Trainer(two("data.train=[]"), Run(tmp_path / "run"), ALONE)
         with pytest.raises(ConfigError, match=r"data.train.0.turns is 0"):
             Trainer(two("data.train=[{format: coco, turns: 0}]"), Run(tmp_path / "run"), ALONE)
+
+
+def test_data_made_otherwise_than_the_models_are_warned_of(
+    config: Callable[..., Config], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = Trainer(config(), Run(tmp_path), ALONE)
+    model, data = trainer.model, trainer.val_data[0]
+    model.recipe = replace(model.recipe, reader={"name": "volume", "spacing": [1, 1, 1]})
+    data.reader = {"name": "volume", "spacing": [1, 1, 3]}
+    evaluate(model, data, world=ALONE, workers=0)
+    assert "has spacing [1, 1, 3], but the model was trained with [1, 1, 1]" in caplog.text

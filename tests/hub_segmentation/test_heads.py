@@ -73,3 +73,40 @@ def test_answers_have_the_files_size_and_leave_the_padding_out() -> None:
 def test_a_misspelt_loss_is_refused_with_the_right_one() -> None:
     with pytest.raises(OptionError, match="dice"):
         hub.create("unet/resnet18", labels=["a", "b"], loss={"dise": 1.0})
+
+
+def test_deep_supervision_teaches_the_blocks_before_the_last() -> None:
+    check_task("unet", backbone="resnet18", targets=MAP, deep_supervision=(0.5, 0.25), **SMALL["unet"])
+    torch.manual_seed(0)
+    given = {"loss": {"cross_entropy": 1.0, "dice": 2.0}, **SMALL["unet"]}
+    model = hub.create("unet/resnet18", labels=["a", "b"], deep_supervision=(0.5, 0.25), **given).train()
+    torch.manual_seed(0)
+    plain = hub.create("unet/resnet18", labels=["a", "b"], **given).train()
+    sizes = torch.tensor([[128, 128]] * 2)
+    images = torch.randint(0, 255, (2, 3, 128, 128), dtype=torch.uint8)
+    batch = Batch(images, sizes, sizes, maps={"semantic": torch.from_numpy(MAP["semantic"])})
+    losses, expected = model(batch)["unet"], plain(batch)["unet"]
+    assert set(losses) == {*expected, *(f"{name}_deep{level}" for name in expected for level in (1, 2))}
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value)
+    # The first weight is of the finer block: at the start both guess, and the losses differ by the weights.
+    finer, coarser = (float(losses[f"loss_cross_entropy_deep{level}"].detach()) for level in (1, 2))
+    assert finer == pytest.approx(2 * coarser, rel=0.3)
+    model.zero_grad()
+    losses["loss_dice_deep1"].backward()
+    blocks = dict(model.items())["unet"].decoder.blocks  # type: ignore[union-attr]
+    reached = [any(p.grad is not None for p in block.parameters()) for block in blocks]  # type: ignore[union-attr]
+    assert reached == [True, True, True, True, False]
+
+
+def test_deep_supervision_changes_no_answer_and_moves_to_other_labels() -> None:
+    model = hub.create("unet/resnet18", labels=["a", "b"], deep_supervision=(1.0,), **SMALL["unet"]).eval()
+    head = dict(model.items())["unet"]
+    assert {"auxiliary.0.weight", "auxiliary.0.bias"} < set(head.class_rows())
+    assert {name for name, _ in head.named_parameters()} >= set(head.class_rows())
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    before = model.predict(image).classes
+    torch.nn.init.normal_(head.auxiliary[0].weight)  # type: ignore[union-attr, index]
+    assert torch.equal(model.predict(image).classes, before)
+    with pytest.raises(OptionError, match="deep_supervision"):
+        hub.create("unet/resnet18", labels=["a", "b"], deep_supervision=(1.0,) * 5)

@@ -34,7 +34,10 @@ class PixelStep(Step):
 
 
 class Colour(PixelStep):
-    """Change brightness, contrast and saturation by up to these fractions, hue by this part of the circle."""
+    """Change brightness, contrast and saturation by up to these fractions, hue by this part of the circle.
+
+    Images of other than 3 channels have no saturation and hue; their channels are changed alike.
+    """
 
     brightness: Probability = 0.2
     contrast: Probability = 0.2
@@ -50,6 +53,14 @@ class Colour(PixelStep):
             hue=(-self.hue, self.hue),
             p=1,
         )
+
+    def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
+        """Change the image, or not."""
+        shape = sample.image.shape
+        if shape[2] in (1, 3):
+            return super().__call__(sample, rng, context)
+        side_by_side = replace(sample, image=sample.image.reshape(shape[0], -1, 1))
+        return replace(sample, image=super().__call__(side_by_side, rng, context).image.reshape(shape))
 
 
 class Blur(PixelStep):
