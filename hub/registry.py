@@ -203,7 +203,7 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
 
     Args:
         pattern: as in `fnmatch`, for example ``"*rcnn*"``.
-        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"readers"``, ``"commands"`` or ``"backbones"``; None means all.
+        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"readers"``, ``"commands"``, ``"backbones"``; None means all.
             ``"backbones"`` adds timm's own models, read from its source files, to those that plugins bring.
 
     Raises:

@@ -11,6 +11,9 @@ from rich.table import Table
 
 from hub.model.head import Evaluation
 
+COCO_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+MANY = 8  # columns that a terminal holds
+
 
 def percent(value: float) -> str:
     """A fraction as a percentage with one decimal, or a dash where it is undefined.
@@ -54,22 +57,21 @@ def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None
     return table
 
 
-def per_class_table(
-    head: str, evaluation: Evaluation, *, columns: Sequence[str] = ("AP", "AP50", "AP75", "APs", "APm", "APl")
-) -> Table:
+def per_class_table(head: str, evaluation: Evaluation, *, columns: Sequence[str] | None = None) -> Table:
     """A row for each class in the order of the labels.
 
     Args:
         head: the head's name, the table's title.
         evaluation: what its metric found; classes without a figure have an empty cell.
-        columns: the figures to show of a metric that gives more than as many and some of them; otherwise all.
+        columns: the figures to show, if the metric gives them; by default all, but of COCO's many those of precision.
 
     Returns:
         A table whose numbers are percentages, but for those with a unit.
     """
     given = list(dict.fromkeys(name for figures in evaluation.per_class.values() for name in figures))
-    chosen = [name for name in columns if name in given]
-    shown = chosen if chosen and len(given) > len(columns) else given
+    if columns is None:
+        columns = COCO_COLUMNS if len(given) > MANY else given
+    shown = [name for name in columns if name in given] or given
     table = Table(title=escape(head), box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("class, %")
     for name in shown:

@@ -20,9 +20,13 @@ from hub_detection.roi_branch import RoIBranch
 from hub_detection.roi_sampler import RoIs, RoISampler
 from hub_detection.rpn import RPN, Proposals
 from hub_detection.targets import instance_targets
+from hub_detection.windows import BoxWindows
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from hub.model.windowed import WindowMerger
+    from hub.model.windows import Weights, WindowLayout
 
 
 class FasterRCNN(Head):
@@ -194,6 +198,10 @@ class FasterRCNN(Head):
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
         """One `hub.Detections` an image, on the CPU, boxes in pixels of the original files."""
         return detections(predictions, batch, self.labels)
+
+    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
+        """The objects of all windows, each once; see `BoxWindows`."""
+        return BoxWindows(self.results, whole, layout, nms_threshold=self.options.nms_threshold)
 
     def metric(self, dataset: Any) -> Metric:
         """COCO's twelve figures over boxes."""

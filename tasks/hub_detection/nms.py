@@ -18,7 +18,7 @@ def nms(
     Args:
         boxes: (B, M, 4) x1 y1 x2 y2 in pixels; computed in float32 whatever the dtype.
         scores: (B, M).
-        groups: (M,) int64, the level or class of each place; only boxes of one group suppress each other.
+        groups: (M,) or (B, M) int64, the level or class of each place; only boxes of one group suppress each other.
         valid: (B, M) bool, False for places that hold no box.
         iou_threshold: a box that overlaps a better one by more than this goes.
         max_output: K, places for what is kept.
@@ -32,16 +32,17 @@ def nms(
     (tensor([[1, 2, 0, 0]]), tensor([[ True,  True, False, False]]))
     """
 
-    def best(boxes: Tensor, scores: Tensor, valid: Tensor) -> Tensor:
+    def best(boxes: Tensor, scores: Tensor, groups: Tensor, valid: Tensor) -> Tensor:
         there = valid.nonzero().squeeze(1)
         kept = torchvision.ops.batched_nms(boxes[there].float(), scores[there].float(), groups[there], iou_threshold)
         return there[kept[:max_output]]
 
+    groups = groups.expand(scores.shape)
     if boxes.is_cpu and torch.get_num_threads() > 1:  # torchvision's kernel keeps one core busy: one image a core
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            found = list(pool.map(best, boxes, scores, valid))
+            found = list(pool.map(best, boxes, scores, groups, valid))
     else:
-        found = list(map(best, boxes, scores, valid))
+        found = list(map(best, boxes, scores, groups, valid))
     index = torch.zeros(len(boxes), max_output, dtype=torch.int64, device=boxes.device)
     kept = torch.zeros(len(boxes), max_output, dtype=torch.bool, device=boxes.device)
     for i, rows in enumerate(found):

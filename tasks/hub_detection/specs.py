@@ -38,3 +38,17 @@ cascade_mask_rcnn = TaskSpec(
     summary="Cascade Mask R-CNN: Cascade R-CNN with a mask for every object (Cai and Vasconcelos 2018)",
     target="hub_detection.cascade_rcnn:CascadeMaskRCNN",
 )
+
+retinanet = TaskSpec(
+    name="retinanet",
+    kind="detection",
+    summary="RetinaNet: boxes in one stage, from anchors, with the focal loss (Lin et al. 2017)",
+    target="hub_detection.retinanet:RetinaNet",
+)
+
+fcos = TaskSpec(
+    name="fcos",
+    kind="detection",
+    summary="FCOS: boxes in one stage, without anchors (Tian et al. 2019)",
+    target="hub_detection.fcos:FCOS",
+)

@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from hub.errors import CheckpointMismatchError
+from hub_detection.torchvision_trunk import (
+    PART,
+    TENSOR,
+    head_of,
+    load_checked,
+    renamed,
+    settle_norms,
+    trunk_keys,
+    trunk_patterns,
+    under_head,
+)
 
-_BN_EPS = 1e-5  # of the batch norms that the weights go into
-_PART = r"(weight|bias)"
-_TENSOR = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
-_LEVELS = (("inner_blocks", "lateral"), ("layer_blocks", "output"))
+_LEVELS = ("p2", "p3", "p4", "p5")
 # torchvision has renamed some layers, "conv" to "conv.0.0" and "mask_fcn1" to "0.0": both are read.
-_RENAMED = [
-    (r"backbone\.body\.(.+)", r"trunk.body.net.\1"),
-    *((rf"backbone\.fpn\.{theirs}\.{i}\.1\.{_TENSOR}", rf"trunk.neck.{ours}.p{i + 2}.1.\1")
-      for theirs, ours in _LEVELS for i in range(4)),
-    *((rf"backbone\.fpn\.{theirs}\.{i}(?:\.0)?\.{_PART}", rf"trunk.neck.{ours}.p{i + 2}.\1")
-      for theirs, ours in _LEVELS for i in range(4)),
-    (rf"rpn\.head\.conv\.{_PART}", r"rpn.convs.0.\1"),
-    (rf"rpn\.head\.conv\.(\d)\.0\.{_PART}", r"rpn.convs.\1.\2"),
-    (rf"rpn\.head\.cls_logits\.{_PART}", r"rpn.objectness.\1"),
-    (rf"rpn\.head\.bbox_pred\.{_PART}", r"rpn.offsets.\1"),
-    (rf"roi_heads\.box_head\.(fc6|fc7)\.{_PART}", r"box_head.\1.\2"),
-    (rf"roi_heads\.box_head\.(\d)\.([01])\.{_TENSOR}", r"box_head.convs.\1.\2.\3"),
-    (rf"roi_heads\.box_head\.\d\.{_PART}", r"box_head.fc6.\1"),
-    (rf"roi_heads\.box_predictor\.(cls_score|bbox_pred)\.{_PART}", r"box_head.\1.\2"),
-    *((rf"roi_heads\.mask_head\.mask_fcn{i + 1}\.{_PART}", rf"mask_head.convs.{i}.0.\1") for i in range(4)),
-    (rf"roi_heads\.mask_head\.(\d)\.([01])\.{_TENSOR}", r"mask_head.convs.\1.\2.\3"),
-    (rf"roi_heads\.mask_predictor\.conv5_mask\.{_PART}", r"mask_head.upsample.\1"),
-    (rf"roi_heads\.mask_predictor\.mask_fcn_logits\.{_PART}", r"mask_head.predictor.\1"),
-    *((rf"roi_heads\.keypoint_head\.{2 * i}\.{_PART}", rf"keypoint_head.convs.{i}.0.\1") for i in range(8)),
-    (rf"roi_heads\.keypoint_predictor\.kps_score_lowres\.{_PART}", r"keypoint_head.upsample.\1"),
+_PATTERNS = [
+    *trunk_patterns(_LEVELS),
+    (rf"rpn\.head\.conv\.{PART}", r"rpn.convs.0.\1"),
+    (rf"rpn\.head\.conv\.(\d)\.0\.{PART}", r"rpn.convs.\1.\2"),
+    (rf"rpn\.head\.cls_logits\.{PART}", r"rpn.objectness.\1"),
+    (rf"rpn\.head\.bbox_pred\.{PART}", r"rpn.offsets.\1"),
+    (rf"roi_heads\.box_head\.(fc6|fc7)\.{PART}", r"box_head.\1.\2"),
+    (rf"roi_heads\.box_head\.(\d)\.([01])\.{TENSOR}", r"box_head.convs.\1.\2.\3"),
+    (rf"roi_heads\.box_head\.\d\.{PART}", r"box_head.fc6.\1"),
+    (rf"roi_heads\.box_predictor\.(cls_score|bbox_pred)\.{PART}", r"box_head.\1.\2"),
+    *((rf"roi_heads\.mask_head\.mask_fcn{i + 1}\.{PART}", rf"mask_head.convs.{i}.0.\1") for i in range(4)),
+    (rf"roi_heads\.mask_head\.(\d)\.([01])\.{TENSOR}", r"mask_head.convs.\1.\2.\3"),
+    (rf"roi_heads\.mask_predictor\.conv5_mask\.{PART}", r"mask_head.upsample.\1"),
+    (rf"roi_heads\.mask_predictor\.mask_fcn_logits\.{PART}", r"mask_head.predictor.\1"),
+    *((rf"roi_heads\.keypoint_head\.{2 * i}\.{PART}", rf"keypoint_head.convs.{i}.0.\1") for i in range(8)),
+    (rf"roi_heads\.keypoint_predictor\.kps_score_lowres\.{PART}", r"keypoint_head.upsample.\1"),
 ]  # fmt: skip
-_NEEDED = frozenset(
+_NEEDED = trunk_keys(_LEVELS) | {
     f"{layer}.{part}"
     for layer in ("rpn.objectness", "rpn.offsets", "box_head.fc6", "box_head.cls_score", "box_head.bbox_pred")
     for part in ("weight", "bias")
-) | {f"trunk.neck.{kind}.p{i}.weight" for _, kind in _LEVELS for i in range(2, 6)}
+}
 
 
 def convert_rcnn(
@@ -69,15 +71,8 @@ def convert_rcnn(
     Raises:
         CheckpointMismatchError: a key that these families with a ResNet-FPN do not have, or one that they need.
     """
-    found = _renamed(state_dict)
-    if missing := sorted(_NEEDED - found.keys()):
-        raise CheckpointMismatchError(
-            f"{missing[0]!r} has no counterpart among the weights", fix="use a whole state dict of such a model"
-        )
-    for key in [k for k in found if k.endswith(".running_var")]:
-        if key.startswith("trunk.body."):
-            found[key] = found[key] + (bn_eps - _BN_EPS)
-        found.setdefault(key.replace("running_var", "num_batches_tracked"), torch.tensor(0))
+    found = renamed(state_dict, _PATTERNS, needed=_NEEDED, family="Faster, Mask or Keypoint R-CNN")
+    settle_norms(found, bn_eps=bn_eps)
     # torchvision flattens pooled boxes as channels, rows, columns; we as rows, columns, channels.
     fc6, last = found["box_head.fc6.weight"], max((k for k in found if k.startswith("box_head.convs.")), default=None)
     channels = len(found["trunk.neck.output.p2.weight"] if last is None else found[f"{last[:16]}.0.weight"])
@@ -90,8 +85,8 @@ def convert_rcnn(
             found[key] = found[key].unflatten(0, (-1, width))[rows].flatten(0, 1)
         if (key := f"mask_head.predictor.{part}") in found:
             found[key] = found[key][rows[1:]]  # nobody asks for the background's mask
-    _name_layers(found)
-    return {k if k.startswith("trunk.") else f"heads.{task}.{k}": v for k, v in found.items()}
+    _name_rpn_layers(found)
+    return under_head(found, task)
 
 
 def load_rcnn(
@@ -114,43 +109,14 @@ def load_rcnn(
     Raises:
         CheckpointMismatchError: the weights are of another model; the message names the first that differs.
     """
-    wanted = model.state_dict()
-    task = next((key.split(".")[1] for key in wanted if key.startswith("heads.")), "faster-rcnn")
-    found = convert_rcnn(state_dict, task=task, bn_eps=bn_eps, classes=classes)
-    for key in sorted(found.keys() | wanted.keys()):
-        theirs, ours = (tuple(d[key].shape) if key in d else None for d in (found, wanted))
-        if theirs != ours:
-            raise CheckpointMismatchError(
-                f"{key}: the weights have {theirs or 'none'}, the model has {ours or 'none'}",
-                fix="create the model with the same ResNet, an FPN, as many labels and the same options",
-            )
-    model.load_state_dict(found)
+    task = head_of(model) or "faster-rcnn"
+    load_checked(model, convert_rcnn(state_dict, task=task, bn_eps=bn_eps, classes=classes))
 
 
-def _renamed(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    for key, value in state_dict.items():
-        for pattern, ours in _RENAMED:
-            if match := re.fullmatch(pattern, key):
-                found[match.expand(ours)] = value
-                break
-        else:
-            raise CheckpointMismatchError(
-                f"{key!r} is no weight of torchvision's Faster, Mask or Keypoint R-CNN",
-                fix="convert only those families",
-            )
-    return found
-
-
-def _name_layers(found: dict[str, Tensor]) -> None:
-    """Names that depend on how many layers there are: the RPN's last convolution, and the pyramid's with norms."""
+def _name_rpn_layers(found: dict[str, Tensor]) -> None:
+    """The RPN's layers are named by how many there are: the last convolution is ``conv``."""
     depth = len({key.split(".")[2] for key in found if key.startswith("rpn.convs.")})
     for i in range(depth):
         ours = "rpn.conv" if i == depth - 1 else f"rpn.early.{i}"
         for part in ("weight", "bias"):
             found[f"{ours}.{part}"] = found.pop(f"rpn.convs.{i}.{part}")
-    for _, kind in _LEVELS:
-        for i in range(2, 6):
-            level = f"trunk.neck.{kind}.p{i}"
-            if f"{level}.1.weight" in found:
-                found[f"{level}.0.weight"] = found.pop(f"{level}.weight")

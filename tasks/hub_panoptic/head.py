@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hub import Batch, Detections, Features, Head, LabelSpace, Metric, Options, Result, SemanticMap
 from hub.errors import ContractError, LabelMismatchError, OptionError
+from hub.model.windows import Place, Weights, WindowLayout
 from hub_panoptic.merge import merge
 from hub_panoptic.results import PanopticMap, Segment
 
@@ -109,6 +110,10 @@ class Panoptic(Head):
             for i, (height, width) in enumerate(batch.original_sizes.tolist())
         ]
 
+    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> Empty:
+        """Nothing of its own to merge: `join` works on what the other heads merged."""
+        return Empty(self.results({}, whole)[0])
+
     def join(
         self, results: list[Result], others: Mapping[str, list[Result]], heads: Mapping[str, Head]
     ) -> list[Result]:
@@ -192,3 +197,21 @@ class Panoptic(Head):
             segments_info=segments,
             label_space=self.labels,
         )
+
+
+class Empty:
+    """The merger of a head that says nothing about windows; see `hub.model.windowed.WindowMerger`.
+
+    Args:
+        answer: for the whole image.
+    """
+
+    def __init__(self, answer: Result) -> None:
+        self.answer = answer
+
+    def add(self, predictions: Mapping[str, Tensor], places: Sequence[Place]) -> None:
+        """Take in nothing."""
+
+    def result(self) -> Result:
+        """The answer given."""
+        return self.answer

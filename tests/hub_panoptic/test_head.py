@@ -178,3 +178,16 @@ def test_the_kit_looks_at_what_is_joined() -> None:
             check_task("forgetful", beside=HEADS, targets=targets)
     finally:
         registry.unregister("forgetful")
+
+
+def test_a_large_image_is_joined_from_what_its_windows_gave() -> None:
+    torch.manual_seed(0)
+    model = create().eval()
+    image = np.random.default_rng(0).integers(0, 256, (128, 192, 3), dtype=np.uint8)
+    found = model.predict(image, windows=(64, 64))
+    panoptic, head = found["panoptic"], dict(model.items())["panoptic"]
+    others = {name: [found[name]] for name in HEADS}
+    again = head.join([panoptic], others, dict(model.items()))[0]
+    assert panoptic.segments.shape == (128, 192)
+    assert torch.equal(panoptic.segments, again.segments)
+    assert set(panoptic.segments.unique().tolist()) - {0} == {segment.id for segment in panoptic.segments_info}

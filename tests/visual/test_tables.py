@@ -50,12 +50,15 @@ def test_a_main_figure_stands_out() -> None:
 
 
 def test_classes_are_rows_with_the_columns_that_the_metric_gives() -> None:
-    assert cells(per_class_table("faster-rcnn", BOXES)) == [
+    names = [f"{kind}{suffix}" for kind in ("AP", "AR") for suffix in ("", "50", "75", "s", "m", "l")]
+    many = Evaluation({"AP": 0.5}, "AP", per_class={"cat": dict.fromkeys(names, 0.5), "dog": {"AP": NAN}})
+    assert cells(per_class_table("faster-rcnn", many)) == [
         ["faster-rcnn"],
-        ["class,", "%", "AP"],
-        ["cat", "50.0"],
+        ["class,", "%", "AP", "AP50", "AP75", "APs", "APm", "APl"],
+        ["cat", *["50.0"] * 6],
         ["dog", "–"],
     ]
+    assert cells(per_class_table("faster-rcnn", BOXES))[1] == ["class,", "%", "AP", "AR1"]
     assert cells(per_class_table("faster-rcnn", BOXES, columns=["AR1", "AP"]))[1:3] == [
         ["class,", "%", "AR1", "AP"],
         ["cat", "25.0", "50.0"],

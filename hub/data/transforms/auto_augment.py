@@ -10,6 +10,7 @@ from pydantic import Field
 from hub.data.sample import Sample
 from hub.data.transforms.operations import OPERATIONS, Operation
 from hub.data.transforms.step import GREY, Byte, Context, Step
+from hub.errors import OptionError
 
 
 class RandAugment(Step):
@@ -26,7 +27,12 @@ class RandAugment(Step):
     fill: Byte = GREY
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """Apply them."""
+        """Apply them.
+
+        Raises:
+            OptionError: the image has neither 1 nor 3 channels.
+        """
+        _check_channels(self, sample)
         for _ in range(self.count):
             operation = _any(rng)
             amount = self.magnitude / 30 * operation.rand_most
@@ -43,10 +49,24 @@ class TrivialAugment(Step):
     fill: Byte = GREY
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """Apply it."""
+        """Apply it.
+
+        Raises:
+            OptionError: the image has neither 1 nor 3 channels.
+        """
+        _check_channels(self, sample)
         operation = _any(rng)
         amount = rng.integers(31) / 30 * operation.trivial_most
         return operation.change(sample, _signed(operation, amount, rng), self.fill)
+
+
+def _check_channels(step: Step, sample: Sample) -> None:
+    channels = sample.image.shape[2]
+    if channels not in (1, 3):
+        raise OptionError(
+            f"{type(step).__name__} changes colours of images of 1 or 3 channels, but {sample.path} has {channels}",
+            fix="use colour, affine and flip instead",
+        )
 
 
 def _any(rng: np.random.Generator) -> Operation:

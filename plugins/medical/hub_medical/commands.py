@@ -15,7 +15,8 @@ class Medical:
 Medical data. For research only, not a medical device.
 
   hub medical export-nnunet FOLDER OUT   write a dataset in nnU-Net's format
-  hub medical series FOLDER              the DICOM series below a folder, and whether each is a volume"""
+  hub medical series FOLDER              the DICOM series below a folder, and whether each is a volume
+  hub medical leaks CONFIG               patients and images of a config's data.val that are in data.train, too"""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments."""
@@ -35,6 +36,12 @@ Medical data. For research only, not a medical device.
         series = commands.add_parser("series", help="the DICOM series below a folder")
         series.add_argument("root", metavar="FOLDER")
         series.set_defaults(run_medical=_series)
+
+        leaks = commands.add_parser("leaks", help="images that are on both sides of a split")
+        leaks.add_argument("config", metavar="CONFIG")
+        leaks.add_argument("overrides", nargs="*", metavar="key=value", help="for example data.root=/data/chest")
+        leaks.add_argument("--threshold", type=float, default=0.6, help="of the correlation (default: 0.6)")
+        leaks.set_defaults(run_medical=_leaks)
 
     def run(self, args: argparse.Namespace) -> int:
         """Run the subcommand chosen."""
@@ -88,3 +95,27 @@ def _series(args: argparse.Namespace) -> int:
             said, wrong = str(error), wrong + 1
         print(f"{uid}  {count} images: {said}")
     return 1 if wrong else 0
+
+
+def _leaks(args: argparse.Namespace) -> int:
+    from hub.engine.config import load_config
+    from hub.engine.config_path import resolve_config
+    from hub.engine.feeds import open_sources
+    from hub_medical.leakage import find_leaks, middle_planes
+    from hub_medical.splits import check_split
+    from hub_medical.study_data import StudyImages
+
+    config = load_config(resolve_config(args.config), args.overrides)
+    sides = {
+        where: [source.dataset for source in open_sources(declared, root=config.data.root, where=f"data.{where}")]
+        for where, declared in (("train", config.data.train), ("val", config.data.val))
+    }
+    check_split({f"data.{w}": [p for d in sides[w] if isinstance(d, StudyImages) for p in d.patients] for w in sides})
+    ids = {where: [image for data in datasets for image in data.ids] for where, datasets in sides.items()}
+    planes = {where: middle_planes(datasets, config.model.in_chans) for where, datasets in sides.items()}
+    found = find_leaks(planes["train"], planes["val"], threshold=args.threshold)
+    for leak in found:
+        how = "the same as" if leak.kind == "duplicate" else f"alike ({leak.similarity:.2f}) to"
+        print(f"{ids['val'][leak.val]} is {how} {ids['train'][leak.train]}")
+    print(f"{len(found)} of {len(ids['val'])} images of data.val are in data.train's {len(ids['train'])}, too")
+    return 1 if found else 0

@@ -7,29 +7,30 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from hub import Options
+from hub import Head, Metric, Options
 from hub.data import Dataset, Sample
 from hub.errors import AnnotationError, DataError
 from hub_medical.folders import Case, Folder, open_folder, open_msd
 from hub_medical.intensity import CtRule, IntensityRule, ZScoreRule, fit_ct_rule, window_rule
 from hub_medical.nifti import read_grid, read_labels, read_nifti
+from hub_medical.overlay import draw_labels, stretched, worst_slice
+from hub_medical.predictor import Direction, check_mirror
 from hub_medical.prepare import prepare_case, slab
-from hub_medical.resample import canonical_grid, to_canonical
+from hub_medical.resample import Millimetres, canonical_grid, to_canonical
 from hub_medical.slicing import AXES, Plane, plane_shape, take_planes
-from hub_medical.splits import check_split, fold_of
+from hub_medical.splits import split_cases
 from hub_medical.volume import Grid, Volume, check_grids
+from hub_medical.volume_metric import VolumeMetric, check_tolerance
 
 logger = logging.getLogger("hub")
 
 MAP = "semantic"
 IGNORE = 255
-
-Millimetres = Annotated[float, Field(gt=0)]
 
 
 class VolumeOptions(Options):
@@ -51,6 +52,10 @@ class VolumeOptions(Options):
         ct: 0.5 and 99.5 percentile, mean and deviation for "ct"; by default they are taken from the foreground
             of the training side, which reads it once.
         foreground: share of the training slices that shall show foreground; those are repeated as often as it takes.
+        tolerance: of the surface distance in mm, for all structures or by name: how far apart two experts' surfaces
+            may be. Without it there is no NSD.
+        mirror: of prediction: directions along which answers for mirror images are averaged, of right, front and
+            head; not that in which slices follow each other.
         cache_mb: memory in MiB, in each worker, for volumes once read.
     """
 
@@ -66,6 +71,8 @@ class VolumeOptions(Options):
     intensity: Literal["z-score", "ct"] | tuple[str, ...] = "z-score"
     ct: tuple[float, float, float, float] | None = None
     foreground: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    tolerance: Millimetres | dict[str, Millimetres] | None = None
+    mirror: tuple[Direction, ...] = ()
     cache_mb: Annotated[int, Field(ge=0)] = 512
 
 
@@ -92,17 +99,33 @@ class VolumeDataset(Dataset):
     def __init__(self, options: VolumeOptions, folder: Folder) -> None:
         self.options = options
         self.folder = folder
-        sides = _sides(options, folder)
+        sides = split_cases(
+            folder.cases,
+            split=options.split,
+            folds=options.folds,
+            fold=options.fold,
+            seed=options.seed,
+            file=None if options.splits is None else Path(options.root).expanduser() / options.splits,
+        )
         self.cases: list[Case] = sides[options.split]
         self.name = f"{folder.name} ({options.split})"
         labelled = all(case.labels is not None for case in self.cases)
         self.label_spaces = {MAP: folder.names} if labelled else {}
         self.provides = frozenset(self.label_spaces)
+        check_mirror(options.plane, options.mirror)
+        check_tolerance(options.tolerance, folder.names, name=folder.name)
         self.rules = self._rules(sides["train"])
+        self.reader = _plain(
+            name="volume",
+            rules=[rule.to_dict() for rule in self.rules],
+            plane=options.plane,
+            spacing=options.spacing,
+            mirror=options.mirror,
+        )
         grids = [self._checked_grid(case) for case in self.cases]
         shapes = [canonical_grid(grid, options.spacing).shape for grid in grids]
         axis = AXES[options.plane]
-        self.slices = np.array([(c, s) for c, shape in enumerate(shapes) for s in range(shape[axis])], np.int64)
+        self.slices = np.array([(c, s) for c, shape in enumerate(shapes) for s in self._places(shape[axis])], np.int64)
         self._cache: OrderedDict[int, tuple[np.ndarray, np.ndarray | None]] = OrderedDict()
         if options.foreground and options.split == "train":
             self.slices = self._with_more_foreground(self.slices)
@@ -126,6 +149,35 @@ class VolumeDataset(Dataset):
             original_size=(int(planes.shape[2]), int(planes.shape[3])),
             maps={MAP: np.ascontiguousarray(labels[position])} if labels is not None and MAP in needs else {},
         )
+
+    def _places(self, count: int) -> Sequence[int]:
+        """Which of so many slices are images."""
+        return range(count)
+
+    def path(self, index: int) -> Path:
+        """The first file of the case that the slice is of."""
+        return self.cases[int(self.slices[index, 0])].images[0]
+
+    def metric(self, head: Head) -> Metric:
+        """For heads of this map: volumes are scored, not slices; see `hub_medical.volume_metric.VolumeMetric`."""
+        return VolumeMetric(self, head.labels) if head.labels_from == MAP else super().metric(head)
+
+    def picture(self, number: int, found: np.ndarray) -> np.ndarray:
+        """The slice of case ``number`` in which an answer and the labels differ most, with both drawn on it.
+
+        Args:
+            number: of the case.
+            found: (N, H, W) indices into the labels, slices as this dataset has them.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+        """
+        planes, labels = self._planes(number, with_labels=True)
+        assert labels is not None
+        reference = np.where(labels == IGNORE, found, labels)
+        worst = worst_slice(found, reference)
+        image = stretched(planes[0])[worst]
+        return draw_labels(image, found[worst], reference[worst], self.folder.names.names)
 
     def truth(self, number: int) -> Volume:
         """The labels of case ``number`` on the grid of its file, with the values that the file has.
@@ -248,35 +300,9 @@ class Msd(VolumeDataset):
         super().__init__(options, open_msd(Path(options.root).expanduser(), patient=options.patient))
 
 
-def _sides(options: VolumeOptions, folder: Folder) -> dict[str, list[Case]]:
-    """All cases, and both sides of the split."""
-    cases = list(folder.cases)
-    if options.split == "all":
-        return {"all": cases, "train": cases}
-    if options.splits is not None:
-        held = _from_file(Path(options.root).expanduser() / options.splits, options.fold, cases)
-    else:
-        folds = fold_of([case.patient for case in cases], folds=options.folds, seed=options.seed)
-        if options.fold >= options.folds:
-            raise DataError(f"fold {options.fold} of {options.folds}", fix="folds are counted from 0")
-        held = {
-            "train": [c for c, fold in zip(cases, folds, strict=True) if fold != options.fold],
-            "val": [c for c, fold in zip(cases, folds, strict=True) if fold == options.fold],
-        }
-    check_split({side: [case.patient for case in part] for side, part in held.items()})
-    return {"all": cases, **held}
-
-
-def _from_file(path: Path, fold: int, cases: Sequence[Case]) -> dict[str, list[Case]]:
-    known = {case.id: case for case in cases}
-    try:
-        chosen = json.loads(path.read_text(encoding="utf-8"))[fold]
-        return {side: [known[id] for id in chosen[side]] for side in ("train", "val")}
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise AnnotationError(
-            f"{path} gives no split for fold {fold}: {type(error).__name__}: {error}",
-            fix='it holds a list with {"train": [ids], "val": [ids]} for every fold',
-        ) from None
+def _plain(**values: Any) -> dict[str, Any]:
+    """As JSON has it, so that what a checkpoint gives back is equal."""
+    return dict(json.loads(json.dumps(values)))
 
 
 def _ids(names: Sequence[str]) -> list[int | str]:

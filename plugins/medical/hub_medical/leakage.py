@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
+
+from hub.data import Dataset
 
 SIDE = 64  # of the thumbnails that are compared
 SIGMA = 2.0  # of the blur that is taken from them: coarse anatomy is alike in everybody, fine detail is one's own
@@ -31,7 +33,7 @@ class Leak:
     similarity: float
 
 
-def find_leaks(train: Sequence[np.ndarray], val: Sequence[np.ndarray], *, threshold: float = 0.6) -> list[Leak]:
+def find_leaks(train: Iterable[np.ndarray], val: Iterable[np.ndarray], *, threshold: float = 0.6) -> list[Leak]:
     """For every slice of ``val`` its closest one of ``train``, where that is too close.
 
     Equal pixels are found by hash. Otherwise the fine detail of 64 × 64 thumbnails is correlated, so that brightness,
@@ -39,7 +41,7 @@ def find_leaks(train: Sequence[np.ndarray], val: Sequence[np.ndarray], *, thresh
     slice is like no other.
 
     Args:
-        train: (H, W) of any number type.
+        train: (H, W) of any number type; each is looked at once, so they need not be in memory together.
         val: likewise.
         threshold: of the correlation. On 80 hippocampi in MR at 1 mm, 0.6 finds more than half of all neighbouring
             slices and takes no two patients for one.
@@ -47,10 +49,14 @@ def find_leaks(train: Sequence[np.ndarray], val: Sequence[np.ndarray], *, thresh
     Returns:
         The leaks in the order of ``val``. An empty list proves nothing: check patients, too.
     """
-    if not len(train) or not len(val):
+    hashes: dict[bytes, int] = {}
+    thumbnails = []
+    for number, plane in enumerate(train):
+        hashes.setdefault(_hash(plane), number)
+        thumbnails.append(_thumbnail(plane))
+    if not thumbnails:
         return []
-    hashes = {_hash(plane): number for number, plane in reversed(list(enumerate(train)))}
-    gallery = np.stack([_thumbnail(plane) for plane in train])
+    gallery = np.stack(thumbnails)
     leaks = []
     for number, plane in enumerate(val):
         small = _thumbnail(plane)
@@ -63,6 +69,13 @@ def find_leaks(train: Sequence[np.ndarray], val: Sequence[np.ndarray], *, thresh
         if similarities[best] >= threshold:
             leaks.append(Leak(best, number, "near", float(similarities[best])))
     return leaks
+
+
+def middle_planes(datasets: Iterable[Dataset], in_chans: int) -> Iterator[np.ndarray]:
+    """The channel in the middle of every image, (H, W) uint8: of a stack of slices the one in the middle."""
+    for data in datasets:
+        for index in range(len(data)):
+            yield data.load(index, frozenset(), in_chans=in_chans).image[:, :, in_chans // 2]
 
 
 def _hash(plane: np.ndarray) -> bytes:

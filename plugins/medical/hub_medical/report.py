@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,18 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from hub.files import write_json, write_text
 from hub_medical import NOTICE, __version__
 from hub_medical.metrics.cases import FIGURES, SegmentationSummary, Summary
+from hub_medical.overlay import structure_color
+from hub_medical.page import number, page, picture, settings_table
 
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2327}"
-    "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;border-bottom:1px solid #ccd;"
-    "text-align:right}td:first-child,th:first-child{text-align:left}.notice{background:#fff3cd;padding:.6rem 1rem}"
-    "figure{margin:1rem 0}img{max-width:24rem;image-rendering:pixelated}small{color:#667}"
-)
 _HEADS = {"dice": "Dice", "nsd": "NSD", "hd95": "HD95, mm"}
 
 
@@ -56,8 +48,8 @@ def write_report(
     """
     folder = Path(folder)
     data = report_data(summary, title=title, settings=settings)
-    page = _page(data, overlays or {})
-    return write_json(folder / "report.json", data), write_text(folder / "report.html", page)
+    html = report_page(data, overlays)
+    return write_json(folder / "report.json", data), write_text(folder / "report.html", html)
 
 
 def report_data(summary: SegmentationSummary, *, title: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,55 +79,47 @@ def _summary(summary: Summary) -> dict[str, Any]:
     return {"mean": summary.mean, "interval": list(summary.interval), "patients": summary.patients}
 
 
-def _page(data: Mapping[str, Any], overlays: Mapping[str, np.ndarray]) -> str:
+def report_page(data: Mapping[str, Any], overlays: Mapping[str, np.ndarray] | None = None) -> str:
+    """What ``report.html`` holds, from `report_data`; see `write_report` for the overlays."""
+    overlays = overlays or {}
     rows = [_row("all", data["overall"], "", "")]
-    rows += [_row(n, s, str(s["missed"]), str(s["in_vain"])) for n, s in data["structures"].items()]
+    rows += [
+        _row(name, row, str(row["missed"]), str(row["in_vain"]), color=structure_color(index))
+        for index, (name, row) in enumerate(data["structures"].items(), 1)
+    ]
     heads = "".join(f"<th>{_HEADS[f]}</th>" for f in FIGURES)
-    settings = "".join(
-        f"<tr><td>{escape(str(key))}</td><td>{escape(str(value))}</td></tr>" for key, value in data["settings"].items()
-    )
     cases = "".join(_case(case, overlays.get(case["case"])) for case in data["cases"])
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(data['title'])}</title><style>{_STYLE}</style></head><body>"
-        f'<h1>{escape(data["title"])}</h1><p class="notice">{escape(data["notice"])}</p>'
+    return page(
+        data["title"],
         "<h2>Structures</h2><p>Means over patients with 95 % bootstrap intervals. A missed structure counts as Dice 0, "
         "NSD 0, and the volume's diagonal as HD95; a case without the structure counts only where it was predicted in "
         f"vain.</p><table><tr><th>structure</th>{heads}<th>missed</th><th>in vain</th></tr>{''.join(rows)}</table>"
-        f"<table>{settings}</table><h2>Cases, the worst first</h2>"
+        f"{settings_table(data['settings'])}<h2>Cases, the worst first</h2>"
         "<p>Tint: prediction. Outline: reference. Each picture is the slice in which they differ most.</p>"
-        f"{cases}</body></html>"
+        f"{cases}",
     )
 
 
-def _row(name: str, figures: Mapping[str, Any], missed: str, in_vain: str) -> str:
+def _row(
+    name: str, figures: Mapping[str, Any], missed: str, in_vain: str, *, color: tuple[int, int, int] | None = None
+) -> str:
+    swatch = "" if color is None else f'<i style="background:rgb{color}"></i>'
     cells = "".join(
-        f"<td>{_number(figures[f]['mean'])} <small>{_number(figures[f]['interval'][0])} to "
-        f"{_number(figures[f]['interval'][1])}</small></td>"
+        f"<td>{number(figures[f]['mean'])} <small>{number(figures[f]['interval'][0])} to "
+        f"{number(figures[f]['interval'][1])}</small></td>"
         for f in FIGURES
     )
-    return f"<tr><td>{escape(name)}</td>{cells}<td>{missed}</td><td>{in_vain}</td></tr>"
+    return f"<tr><td>{swatch}{escape(name)}</td>{cells}<td>{missed}</td><td>{in_vain}</td></tr>"
 
 
 def _case(case: Mapping[str, Any], overlay: np.ndarray | None) -> str:
     rows = "".join(
-        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{_number(s[f])}</td>' for f in FIGURES)}"
-        f"<td>{_number(s['volume'])}</td><td>{_number(s['predicted_volume'])}</td></tr>"
+        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{number(s[f])}</td>' for f in FIGURES)}"
+        f"<td>{number(s['volume'])}</td><td>{number(s['predicted_volume'])}</td></tr>"
         for name, s in case["structures"].items()
     )
     heads = "".join(f"<th>{_HEADS[f]}</th>" for f in FIGURES)
-    picture = "" if overlay is None else f'<figure><img alt="" src="data:image/png;base64,{_png(overlay)}"></figure>'
     return (
         f"<h3>{escape(case['case'])}</h3><table><tr><th>structure</th>{heads}<th>ml</th><th>predicted ml</th></tr>"
-        f"{rows}</table>{picture}"
+        f"{rows}</table>{picture(overlay)}"
     )
-
-
-def _png(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="png")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3g}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
 
 import nibabel as nib
 import numpy as np
+from pydantic import Field
 from scipy import ndimage
 
 from hub_medical.errors import GridMismatchError
 from hub_medical.volume import Grid, Volume
 
+Millimetres = Annotated[float, Field(gt=0)]
 ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 
 
@@ -89,6 +92,76 @@ def restore(labels: Volume, source: Grid) -> Volume:
         GridMismatchError: the labels are not of this source.
     """
     return to_grid(labels, source, interpolation="nearest")
+
+
+def restore_scores(
+    slabs: Iterable[tuple[int, Any]], axis: int, canonical: Grid, source: Grid, *, name: str = "scores"
+) -> Volume:
+    """From scores on a canonical grid to the best class of every voxel of the source file.
+
+    Scores are interpolated linearly, and the best is chosen afterwards: so borders are as smooth as the source's grid
+    lets them be. Where both grids have one spacing nothing is interpolated, and this equals `restore` of the best
+    class. Two planes of scores are held at a time, so memory does not grow along ``axis``.
+
+    Args:
+        slabs: of each its start along ``axis`` and its scores (classes, planes, …) float32, a tensor on the CPU or an
+            array, of which the spatial axes are ``axis`` and then the other two in their order; they follow each other
+            without gaps.
+        axis: of the canonical grid.
+        canonical: what the scores lie on, see `canonical_grid`.
+        source: of the file.
+        name: for messages.
+
+    Returns:
+        Indices of classes, uint8: there are at most 255, as in the hub's maps.
+
+    Raises:
+        GridMismatchError: the axes are not parallel, or planes are missing.
+    """
+    relation = np.linalg.inv(canonical.affine) @ source.affine  # index in the source → index in the canonical grid
+    axes, matrix = _parallel(relation[:3, :3], name)
+    places = []  # for each canonical axis, where along it the source's voxels lie
+    for here in range(3):
+        there = axes.index(here)
+        found = relation[here, 3] + matrix[here, there] * np.arange(source.shape[there])
+        found = found.round() if np.abs(found - found.round()).max() < 1e-4 else found
+        places.append(found.clip(0, canonical.shape[here] - 1))
+    order = [axis, *(other for other in range(3) if other != axis)]
+    along, *across = (places[here] for here in order)
+    best = np.zeros([len(places[here]) for here in order], np.uint8)
+    # A plane of the source is done as soon as the canonical plane at or after it has come.
+    waiting = sorted(range(len(along)), key=lambda i: float(along[i]), reverse=True)
+    before, count = None, 0
+    for start, slab in slabs:
+        if start != count:
+            break
+        for plane in np.asarray(slab).swapaxes(0, 1):
+            now = _interpolated(_interpolated(plane, across[0], 1), across[1], 2)
+            while waiting and along[waiting[-1]] <= count:
+                index = waiting.pop()
+                share = np.float32(count - along[index])
+                mixed = now if before is None or share == 0 else now * (1 - share) + before * share
+                best[index] = mixed.argmax(axis=0)
+            before, count = now, count + 1
+    if count != canonical.shape[axis]:
+        raise GridMismatchError(
+            f"{name}: {count} planes of scores, one after the other, for the {canonical.shape[axis]} of the grid",
+            fix="give all planes without gaps",
+        )
+    return Volume(np.ascontiguousarray(best.transpose([order.index(here) for here in axes])), source, name)
+
+
+def _interpolated(array: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """Linear interpolation along one axis at these places, which lie within it."""
+    low = np.floor(places).astype(int)
+    share = (places - low).astype(np.float32)
+    first = array.take(low, axis)
+    if not share.any():
+        return first
+    shape = [1] * array.ndim
+    shape[axis] = -1
+    share = share.reshape(shape)
+    return first * (1 - share) + array.take(np.minimum(low + 1, array.shape[axis] - 1), axis) * share
 
 
 def _parallel(rotation: np.ndarray, name: str) -> tuple[list[int], np.ndarray]:

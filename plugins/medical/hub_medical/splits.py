@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hub.errors import OptionError
+from hub.errors import AnnotationError, DataError, OptionError
 from hub_medical.errors import MissingGroupError, PatientOverlapError
+
+if TYPE_CHECKING:
+    from hub_medical.folders import Case
 
 
 def fold_of(patients: Sequence[str], *, folds: int, seed: int = 0) -> list[int]:
@@ -63,6 +69,53 @@ def check_split(parts: Mapping[str, Sequence[str]]) -> None:
                     f"{both} patient{'s are' if both > 1 else ' is'} in both {one} and {other}",
                     fix="split by patient, not by study or slice",
                 )
+
+
+def split_cases(
+    cases: Sequence[Case], *, split: str, folds: int, fold: int, seed: int = 0, file: Path | None = None
+) -> dict[str, list[Case]]:
+    """The cases of both sides of a split, "train" and "val", and "all".
+
+    Args:
+        cases: to split.
+        split: with "all", nothing is held out: "train" is everything, too.
+        folds: see `fold_of`.
+        fold: the one held out.
+        seed: see `fold_of`.
+        file: in the form of nnU-Net's splits_final.json, instead of folds and seed.
+
+    Raises:
+        DataError: there is no such fold.
+        AnnotationError: the file cannot be read.
+        PatientOverlapError: it has a patient on both sides.
+        OptionError, MissingGroupError: see `fold_of`.
+    """
+    if split == "all":
+        return {"all": list(cases), "train": list(cases)}
+    if file is not None:
+        held = _from_file(file, fold, cases)
+    else:
+        of = fold_of([case.patient for case in cases], folds=folds, seed=seed)
+        if fold >= folds:
+            raise DataError(f"fold {fold} of {folds}", fix="folds are counted from 0")
+        held = {
+            "train": [c for c, number in zip(cases, of, strict=True) if number != fold],
+            "val": [c for c, number in zip(cases, of, strict=True) if number == fold],
+        }
+    check_split({side: [case.patient for case in part] for side, part in held.items()})
+    return {"all": list(cases), **held}
+
+
+def _from_file(path: Path, fold: int, cases: Sequence[Case]) -> dict[str, list[Case]]:
+    known = {case.id: case for case in cases}
+    try:
+        chosen = json.loads(path.read_text(encoding="utf-8"))[fold]
+        return {side: [known[id] for id in chosen[side]] for side in ("train", "val")}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise AnnotationError(
+            f"{path} gives no split for fold {fold}: {type(error).__name__}: {error}",
+            fix='it holds a list with {"train": [ids], "val": [ids]} for every fold',
+        ) from None
 
 
 def _check_groups(patients: Sequence[str]) -> None:

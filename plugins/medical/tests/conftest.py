@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
+import torch
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from torch import Tensor
 
-from hub import info, register
+from hub import (
+    Batch,
+    Head,
+    LabelSpace,
+    Metric,
+    Model,
+    Options,
+    ResizeRule,
+    Result,
+    SemanticMap,
+    TaskSpec,
+    create,
+    info,
+    register,
+)
 from hub.errors import UnknownNameError
 from hub.registry import unregister
 from hub_medical import specs
@@ -65,7 +82,7 @@ def make_series(tmp_path: Path) -> Callable[..., list[Path]]:
         **changes: Any,
     ) -> list[Path]:
         out = tmp_path / folder
-        out.mkdir(exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         series, study, frame = series or generate_uid(), generate_uid(), "1.2.3.4"
         if positions is None:
             positions = np.array([[-10.0, -20.0, 2.5 * k] for k in range(len(stored))])
@@ -121,5 +138,91 @@ def medical_command() -> Iterator[None]:
         register(specs.medical)
         yield
         unregister("medical", group="commands")
+    else:
+        yield
+
+
+class Bright(Head):
+    """A head whose answers are known: class 1 where the slice in the middle is at least ``level``."""
+
+    class Options(Options):
+        level: int = 128
+
+    needs = frozenset({"semantic"})
+    labels_from = "semantic"
+    options: Bright.Options
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    @classmethod
+    def levels(cls, options: Any) -> tuple[str, ...]:
+        return ("c1",)
+
+    def losses(self, features: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        return {"loss": self.weight.sum()}
+
+    def predict(self, features: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        middle = batch.images[:, batch.images.shape[1] // 2].float() - (self.options.level - 0.5)
+        return {"logits": torch.stack([-middle, middle], dim=1) / 16}
+
+    def scores(self, predictions: Mapping[str, Tensor], batch: Batch) -> Iterator[Tensor]:
+        for logits, size, original in zip(
+            predictions["logits"], batch.sizes.tolist(), batch.original_sizes.tolist(), strict=True
+        ):
+            assert size == original, "these tests need slices that keep their size"
+            yield logits[:, : size[0], : size[1]]
+
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Result]:
+        return [
+            SemanticMap(
+                image_id=batch.ids[i],
+                size=(len(scores[0]), len(scores[0, 0])),
+                classes=scores.argmax(0).byte(),
+                label_space=self.labels,
+            )
+            for i, scores in enumerate(self.scores(predictions, batch))
+        ]
+
+    def metric(self, dataset: Any) -> Metric:
+        raise AssertionError("the dataset scores its volumes itself")
+
+    def draw(self, image: np.ndarray, result: Any, *, score: float = 0.5) -> np.ndarray:
+        return image
+
+
+@pytest.fixture
+def bright_model() -> Iterator[Callable[..., Model]]:
+    """Call with the reader's options for a model of `Bright` on slices whose shorter side is ``side``."""
+    register(TaskSpec(name="bright", kind="test", summary="", target=f"{__name__}:Bright"))
+
+    def make(
+        *, side: int, values: tuple[int, ...] = (0, 1), level: int = 128, in_chans: int = 3, **reader: Any
+    ) -> Model:
+        names = ("background", "bright", "never")[: len(values)]
+        model = create(
+            "bright/resnet18",
+            labels=LabelSpace(names, values),
+            in_chans=in_chans,
+            resize=ResizeRule(side, 512),
+            level=level,
+        )
+        model.recipe = dataclasses.replace(model.recipe, reader={"name": "volume", **reader})
+        return model.eval()
+
+    yield make
+    unregister("bright", group="tasks")
+
+
+@pytest.fixture
+def volume_reader() -> Iterator[None]:
+    """The reader, also where the plugin is on the path without being installed."""
+    try:
+        info("volume")
+    except UnknownNameError:
+        register(specs.volume)
+        yield
+        unregister("volume", group="readers")
     else:
         yield

@@ -195,3 +195,17 @@ def test_real_ct(shared_data: Callable[[str], Path], tmp_path: Path) -> None:
         shutil.copy(folder / file, tmp_path)
     with pytest.raises(MissingSliceError, match="follow each other at 2 mm, but are only 1.25 mm thick"):
         read_dicom(tmp_path)
+
+
+def test_real_slices_under_other_names_and_numbers(
+    shared_data: Callable[[str], Path], edit: Callable[..., None], tmp_path: Path
+) -> None:
+    folder = shared_data("dicom") / "ct-3slice"
+    before = read_dicom(folder)
+    for number, file in enumerate(sorted(folder.iterdir())):
+        shutil.copyfile(file, tmp_path / f"{'cab'[number]}.dcm")
+        edit(tmp_path / f"{'cab'[number]}.dcm", InstanceNumber=(number * 2) % 3 + 1)
+    after = read_dicom(tmp_path)
+    np.testing.assert_array_equal(after.volume.array, before.volume.array)
+    np.testing.assert_array_equal(after.volume.affine, before.volume.affine)
+    assert after.key == before.key

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub import LabelSpace
+from hub import LabelSpace, Model
 from hub.cli import main
+from hub.weights import save
 from hub_medical.dicom import read_dicom
 from hub_medical.dicom_seg import write_dicom_seg
 from hub_medical.errors import DicomError
@@ -58,6 +59,33 @@ def test_outputs_and_logs(
     found = everything_in(out)
     printed = capfd.readouterr()
     said = (caplog.text + printed.out + printed.err).encode()
+    for keyword, secret in secrets.items():
+        assert secret.encode() not in found, keyword
+        assert secret.encode() not in said, keyword
+
+
+@pytest.mark.usefixtures("volume_reader")
+def test_prediction(
+    make_series: Callable[..., list[Path]],
+    bright_model: Callable[..., Model],
+    secrets: dict[str, str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Of a series that can be predicted, and of one that cannot."""
+    caplog.set_level(logging.DEBUG)
+    stored = np.random.default_rng(0).integers(0, 900, (4, 32, 32))
+    make_series(stored, folder="all/good", series="1.2.1", StudyTime="not a time")
+    make_series(stored, folder="all/bad", series="1.2.2")[1].unlink()
+    model = bright_model(side=32, rules=[{"rule": "z-score"}])
+    checkpoint = save(model, tmp_path / "model.safetensors")
+    assert main(["predict", str(checkpoint), str(tmp_path / "all"), "--out", str(tmp_path / "out")]) == 1
+    found = everything_in(tmp_path / "out")
+    assert b"series-" in found
+    printed = capfd.readouterr()
+    said = (caplog.text + printed.out + printed.err).encode()
+    assert b"fetch the missing slices" in said
     for keyword, secret in secrets.items():
         assert secret.encode() not in found, keyword
         assert secret.encode() not in said, keyword

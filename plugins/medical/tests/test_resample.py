@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hub_medical.errors import GridMismatchError
 from hub_medical.nifti import read_labels, read_nifti
-from hub_medical.resample import canonical_grid, restore, to_canonical, to_grid
+from hub_medical.resample import canonical_grid, restore, restore_scores, to_canonical, to_grid
 from hub_medical.volume import Grid, Volume
 
 SHAPES = st.tuples(*[st.integers(1, 9)] * 3)
@@ -45,6 +45,44 @@ def test_turning_the_axes_is_nibabels_and_comes_back_bit_for_bit(grid: Grid, see
     back = restore(canonical, grid)
     np.testing.assert_array_equal(back.array, array)
     assert back.grid is grid
+
+
+def in_slabs(scores: np.ndarray, axis: int, size: int) -> list[tuple[int, np.ndarray]]:
+    moved = np.moveaxis(scores, axis + 1, 1)
+    return [(start, moved[:, start : start + size]) for start in range(0, moved.shape[1], size)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(grids(), st.integers(0, 2**32 - 1), st.integers(0, 2), st.integers(1, 4), SPACINGS)
+def test_scores_in_slabs_are_interpolated_as_whole_volumes_are(
+    grid: Grid, seed: int, axis: int, size: int, spacing: tuple[float, float, float]
+) -> None:
+    canonical = canonical_grid(grid, spacing)
+    scores = np.random.default_rng(seed).random((3, *canonical.shape), np.float32)
+    found = restore_scores(in_slabs(scores, axis, size), axis, canonical, grid)
+    whole = np.stack([to_grid(Volume(one, canonical), grid, interpolation="linear").array for one in scores])
+    best, second = np.sort(whole, axis=0)[[-1, -2]]
+    clear = best - second > 1e-4
+    np.testing.assert_array_equal(found.array[clear], whole.argmax(axis=0)[clear])
+    assert found.grid is grid
+
+
+@settings(max_examples=30, deadline=None)
+@given(grids(), st.integers(0, 2**32 - 1), st.integers(0, 2))
+def test_scores_at_the_files_own_spacing_come_back_exactly(grid: Grid, seed: int, axis: int) -> None:
+    canonical = canonical_grid(grid)
+    scores = np.random.default_rng(seed).random((4, *canonical.shape), np.float32)
+    found = restore_scores(in_slabs(scores, axis, 2), axis, canonical, grid)
+    best = Volume(scores.argmax(axis=0).astype(np.uint8), canonical)
+    np.testing.assert_array_equal(found.array, restore(best, grid).array)
+
+
+def test_missing_planes_of_scores_are_refused() -> None:
+    grid = Grid((4, 5, 6), np.eye(4))
+    slabs = in_slabs(np.zeros((2, 4, 5, 6), np.float32), 2, 2)
+    for some in (slabs[:-1], slabs[::2], []):
+        with pytest.raises(GridMismatchError, match="for the 6 of the grid"):
+            restore_scores(some, 2, grid, grid)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,28 +1,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 
 from hub_medical.errors import MissingGroupError, StudyTableError
-from hub_medical.studies import StudyTable, read_studies
+from hub_medical.studies import StudyTable, Uncertain, read_studies
 
 HEAD = "file,person,edema,pneumonia\n"
 
 
-def read(
-    tmp_path: Path, text: str, *, uncertain: Literal["mask", "0", "1"] = "mask", finding: str = "edema"
-) -> StudyTable:
+def read(tmp_path: Path, text: str, *, uncertain: Uncertain = "mask", finding: str = "edema") -> StudyTable:
     (tmp_path / "studies.csv").write_text(text)
     return read_studies(
         tmp_path / "studies.csv", path="file", patient="person", findings=[finding, "pneumonia"], uncertain=uncertain
     )
 
 
-@pytest.mark.parametrize(("uncertain", "value"), [("mask", np.nan), ("0", 0), ("1", 1)])
-def test_uncertain_findings_by_policy(tmp_path: Path, uncertain: Literal["mask", "0", "1"], value: float) -> None:
+@pytest.mark.parametrize(("uncertain", "value"), [("mask", np.nan), ("zero", 0), ("one", 1)])
+def test_uncertain_findings_by_policy(tmp_path: Path, uncertain: Uncertain, value: float) -> None:
     table = read(tmp_path, HEAD + "a.png,p1,1,-1\nb.png,p1,0.0,\nc.png,p2,u,0\n", uncertain=uncertain)
     np.testing.assert_array_equal(table.values, np.array([[1, value], [0, np.nan], [value, 0]], np.float32))
     assert table.patients == ["p1", "p1", "p2"]

@@ -15,6 +15,7 @@ from torchvision.transforms import functional as oracle
 from hub.data.sample import Sample
 from hub.data.transforms import Transform, auto_augment
 from hub.data.transforms.operations import OPERATIONS, Operation
+from hub.errors import OptionError
 
 Scene = Callable[..., Sample]
 COLOURS = {
@@ -113,3 +114,10 @@ def test_trivial_augment_takes_one_at_any_strength(picture: Sample, monkeypatch:
     assert max(strengths) == 1
     assert np.mean(strengths) == pytest.approx(0.5, abs=0.05)
     assert len(np.unique(np.round(strengths, 6))) == 31
+
+
+@pytest.mark.parametrize("name", ["rand_augment", "trivial_augment"])
+def test_images_of_other_channels_are_refused(name: str, picture: Sample) -> None:
+    wide = replace(picture, image=np.zeros((32, 32, 5), np.uint8), instances=None, maps={})
+    with pytest.raises(OptionError, match="has 5"):
+        Transform.parse([{"name": name}])(wide, 0)

@@ -78,7 +78,7 @@ def score_case(
     reference: Volume,
     names: LabelSpace,
     *,
-    tolerance: float | Mapping[str, float],
+    tolerance: float | Mapping[str, float] | None,
 ) -> CaseScore:
     """Score every structure of a case; the name with the id 0 is the background and no structure.
 
@@ -88,7 +88,7 @@ def score_case(
         prediction: labels on the grid of the reference.
         reference: labels.
         names: of the structures with their label values.
-        tolerance: of NSD in mm, one for all structures or by name.
+        tolerance: of NSD in mm, one for all structures or by name; None leaves NSD out.
 
     Raises:
         GridMismatchError: the two do not lie on one grid.
@@ -99,8 +99,8 @@ def score_case(
     for value, name in zip(names.ids, names.names, strict=True):
         if value == 0:
             continue
-        allowed = tolerance if isinstance(tolerance, float | int) else tolerance.get(name)
-        if allowed is None:
+        allowed = tolerance.get(name) if isinstance(tolerance, Mapping) else tolerance
+        if allowed is None and tolerance is not None:
             raise MetricError(f"no tolerance for {name!r}", fix="give every structure its tolerance in mm")
         scores[name] = score_structure(
             prediction.array == value, reference.array == value, reference.spacing, tolerance=allowed

@@ -1,15 +1,21 @@
-"""Figures of findings by image, NaN-masked, with intervals over patients; scikit-learn does the counting."""
+"""Figures of findings by image, NaN-masked, with intervals over patients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hub.errors import OptionError
 from hub_medical.errors import MetricError
-from hub_medical.metrics.bootstrap import Interval, bootstrap_groups
+from hub_medical.metrics.bootstrap import Interval
+from hub_medical.metrics.ranking import (
+    Figure,
+    bootstrap_weights,
+    interval_of,
+    weighted_auroc,
+    weighted_average_precision,
+)
 
 
 def auroc(
@@ -30,14 +36,14 @@ def auroc(
     Raises:
         MetricError: lengths differ, or a score is not finite.
     """
-    return _with_interval(roc_auc_score, truth, scores, patients, draws=draws, seed=seed)
+    return _with_interval(weighted_auroc, truth, scores, patients, draws=draws, seed=seed)
 
 
 def average_precision(
     truth: np.ndarray, scores: np.ndarray, patients: Sequence[str], *, draws: int = 1000, seed: int = 0
 ) -> tuple[float, Interval]:
     """Average precision, Σ (Rₙ − Rₙ₋₁) Pₙ, and its interval; arguments as `auroc`."""
-    return _with_interval(average_precision_score, truth, scores, patients, draws=draws, seed=seed)
+    return _with_interval(weighted_average_precision, truth, scores, patients, draws=draws, seed=seed)
 
 
 def threshold_at_specificity(truth: np.ndarray, scores: np.ndarray, specificity: float) -> float:
@@ -82,7 +88,7 @@ def sensitivity_and_specificity(truth: np.ndarray, scores: np.ndarray, threshold
 
 
 def _with_interval(
-    figure: Callable[[np.ndarray, np.ndarray], float],
+    figure: Figure,
     truth: np.ndarray,
     scores: np.ndarray,
     patients: Sequence[str],
@@ -96,11 +102,10 @@ def _with_interval(
     owners = np.asarray(patients)[keep].tolist()
     truth, scores = _known(truth, scores)
 
-    def of(images: np.ndarray) -> float:
-        some = truth[images]
-        return float(figure(some, scores[images])) if len(np.unique(some)) == 2 else float("nan")
-
-    return of(np.arange(len(truth))), bootstrap_groups(owners, of, draws=draws, seed=seed)
+    defined = len(np.unique(truth)) == 2
+    whole = float(figure(truth, scores, np.ones((1, len(truth))))[0]) if defined else float("nan")
+    drawn = [figure(truth, scores, weights) for weights in bootstrap_weights(owners, draws=draws, seed=seed)]
+    return whole, interval_of(np.concatenate(drawn) if defined and drawn else np.zeros(0))
 
 
 def _known(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -51,7 +51,7 @@ class StructureScore:
 
 
 def score_structure(
-    prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float], *, tolerance: float
+    prediction: np.ndarray, reference: np.ndarray, spacing: Sequence[float], *, tolerance: float | None
 ) -> StructureScore:
     """Score one structure.
 
@@ -66,7 +66,7 @@ def score_structure(
         reference: likewise, of the same shape.
         spacing: millimetres along each axis.
         tolerance: of NSD in mm: how far apart two experts' surfaces may be. It depends on the structure, so there
-            is no default.
+            is no default. Without one NSD is NaN.
 
     Raises:
         MetricError: shapes differ, or the spacing does not fit them.
@@ -88,13 +88,13 @@ def score_structure(
         return StructureScore(dice=float("nan"), nsd=float("nan"), hd95=float("nan"), **volumes)
     if not predicted or not real:
         diagonal = float(np.linalg.norm(np.array(reference.shape) * np.asarray(spacing)))
-        return StructureScore(dice=0.0, nsd=0.0, hd95=diagonal, **volumes)
+        return StructureScore(dice=0.0, nsd=float("nan") if tolerance is None else 0.0, hd95=diagonal, **volumes)
     both = int(np.count_nonzero(prediction & reference))
     there, back = surface_distances(prediction, reference, spacing)
-    near = np.count_nonzero(there <= tolerance) + np.count_nonzero(back <= tolerance)
+    distances = np.concatenate([there, back])
     return StructureScore(
         dice=2 * both / (predicted + real),
-        nsd=float(near / (len(there) + len(back))),
+        nsd=float("nan") if tolerance is None else float((distances <= tolerance).mean()),
         hd95=float(max(np.percentile(there, 95), np.percentile(back, 95))),
         **volumes,
     )

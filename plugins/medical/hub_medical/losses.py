@@ -1,0 +1,64 @@
+"""Losses of voxels by name: segmentation_models.pytorch's, and cross-entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+IGNORE = 255
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def _smp(name: str) -> Loss:
+    from segmentation_models_pytorch import losses
+
+    return getattr(losses, name)("multiclass", ignore_index=IGNORE)  # none of them counts the axes
+
+
+VOXEL_LOSSES: dict[str, Callable[[], Loss]] = {
+    "cross_entropy": lambda: partial(F.cross_entropy, ignore_index=IGNORE),
+    "dice": partial(_smp, "DiceLoss"),
+    "focal": partial(_smp, "FocalLoss"),
+    "tversky": partial(_smp, "TverskyLoss"),
+}
+
+
+def voxel_losses(weights: Mapping[str, float], scales: Mapping[float, Tensor], target: Tensor) -> dict[str, Tensor]:
+    """Each loss times its weight, as ``loss_<name>``, averaged over answers at several scales.
+
+    Dice and Tversky count over the whole batch, and leave out classes that it does not show.
+
+    Args:
+        weights: name of `VOXEL_LOSSES` → factor.
+        scales: share → logits (B, C, D', H', W'); the shares add up to 1.
+        target: (B, D, H, W) integer classes, 255 where there is none; smaller answers are compared with the nearest
+            voxels.
+
+    Returns:
+        Float32 scalars; 0, with gradients of 0, where no voxel has a class.
+
+    >>> logits = torch.tensor([9.0, -9.0]).view(1, 2, 1, 1, 1).expand(-1, -1, 2, 2, 2)
+    >>> losses = voxel_losses({"cross_entropy": 1.0, "dice": 0.5}, {1.0: logits}, torch.zeros(1, 2, 2, 2))
+    >>> {name: round(loss.item(), 3) for name, loss in losses.items()}
+    {'loss_cross_entropy': 0.0, 'loss_dice': 0.0}
+    """
+    chosen = {name: VOXEL_LOSSES[name]() for name in weights}
+    totals: dict[str, list[Tensor]] = {name: [] for name in weights}
+    for share, logits in scales.items():
+        goal = _nearest(target, logits.shape[2:])
+        some = (goal != IGNORE).any()
+        # A mean over no voxels is NaN, and so are its gradients: without any, all are learned, with no weight.
+        goal = torch.where(some, goal, torch.zeros_like(goal))
+        for name, loss in chosen.items():
+            totals[name].append(loss(logits.float(), goal) * (weights[name] * share * some))
+    return {f"loss_{name}": torch.stack(parts).sum() for name, parts in totals.items()}
+
+
+def _nearest(target: Tensor, size: torch.Size) -> Tensor:
+    if target.shape[1:] == size:
+        return target.long()
+    return F.interpolate(target[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
