@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from hub import Batch, ClassRows, Detections, Features, Head, InstanceTargets, LabelSpace, Metric
+from hub import Batch, ClassRows, Features, InstanceTargets, LabelSpace
 from hub.errors import OptionError
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
 from hub_detection.box_head import BoxHead
+from hub_detection.detection_head import DetectionHead, padded_size
 from hub_detection.matcher import Matcher
 from hub_detection.options import FasterRCNNOptions, TwoStageOptions
-from hub_detection.results import detections
 from hub_detection.roi_align import RoIAlign
 from hub_detection.roi_branch import RoIBranch
 from hub_detection.roi_sampler import RoIs, RoISampler
 from hub_detection.rpn import RPN, Proposals
 from hub_detection.targets import instance_targets
-from hub_detection.windows import BoxWindows
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from hub.model.windowed import WindowMerger
-    from hub.model.windows import Weights, WindowLayout
 
 
-class FasterRCNN(Head):
+class FasterRCNN(DetectionHead):
     """A region proposal network, and a head that classifies and refines its boxes.
 
     Other two-stage heads derive from it: they add branches that look at the boxes (`roi_branches`), or put another
@@ -46,7 +39,6 @@ class FasterRCNN(Head):
     """
 
     Options: ClassVar[type[TwoStageOptions]] = FasterRCNNOptions
-    needs = frozenset({"boxes"})
     options: TwoStageOptions
 
     def __init__(
@@ -154,7 +146,7 @@ class FasterRCNN(Head):
         """
         targets = instance_targets(batch)
         levels = self.rpn.embed([features[level] for level in self.anchor_levels])
-        dense = self.rpn(levels, _padded_size(batch))
+        dense = self.rpn(levels, padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.training_limits)
         pooled_from = [features[level] for level in self.pool_levels]
         rois, of_boxes = self.box_losses(pooled_from, proposals, targets, batch.sizes)
@@ -181,7 +173,7 @@ class FasterRCNN(Head):
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """The objects found, in pixels of the resized images: as `BoxHead.detections`, and what each branch adds."""
         levels = self.rpn.embed([features[level] for level in self.anchor_levels])
-        dense = self.rpn(levels, _padded_size(batch))
+        dense = self.rpn(levels, padded_size(batch))
         proposals = self.rpn.propose(dense, batch.sizes, **self.test_limits)
         pooled_from = [features[level] for level in self.pool_levels]
         found = self.box_detections(pooled_from, proposals, batch.sizes)
@@ -195,26 +187,6 @@ class FasterRCNN(Head):
         scores = logits.float().softmax(-1)
         return self.box_head.detections(scores, offsets, proposals, sizes, **self.detection_limits)
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
-        """One `hub.Detections` an image, on the CPU, boxes in pixels of the original files."""
-        return detections(predictions, batch, self.labels)
-
-    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
-        """The objects of all windows, each once; see `BoxWindows`."""
-        return BoxWindows(self.results, whole, layout, nms_threshold=self.options.nms_threshold)
-
-    def metric(self, dataset: Any) -> Metric:
-        """COCO's twelve figures over boxes."""
-        from hub.evaluation import CocoMetric
-
-        return CocoMetric(dataset, self.labels, iou_type="bbox")
-
-    def draw(self, image: np.ndarray, result: Detections, *, score: float = 0.5) -> np.ndarray:
-        """A copy of the image with the boxes of at least this score drawn on it."""
-        from hub.visual import draw_detections
-
-        return draw_detections(image, result, score=score)
-
     def class_rows(self) -> dict[str, ClassRows]:
         """The rows of the predictors of every part that has classes."""
         return {
@@ -223,7 +195,3 @@ class FasterRCNN(Head):
             if isinstance(part, BoxHead | RoIBranch)
             for name, rows in part.class_rows().items()
         }
-
-
-def _padded_size(batch: Batch) -> tuple[int, int]:
-    return batch.images.shape[2], batch.images.shape[3]

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from hub import Batch, Features, LabelSpace
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.boxes import pick
+from hub_detection.detection_head import padded_size
 from hub_detection.distances import DistanceCoder, centerness
 from hub_detection.giou import giou_loss
-from hub_detection.one_stage import OneStageHead, padded_size, start_small
+from hub_detection.one_stage import OneStageHead, start_small
 from hub_detection.one_stage_options import FCOSOptions
 from hub_detection.point_matcher import PointMatcher
 from hub_detection.targets import instance_targets

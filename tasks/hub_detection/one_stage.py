@@ -6,30 +6,23 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub import Batch, ClassRows, Detections, Features, Head, LabelSpace, Metric
+from hub import Batch, ClassRows, Features, LabelSpace
 from hub.errors import OptionError
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
 from hub_detection.boxes import clip_boxes, pick
+from hub_detection.detection_head import DetectionHead, padded_size
 from hub_detection.distances import DistanceCoder
 from hub_detection.focal import focal_loss
 from hub_detection.layers import conv_tower
 from hub_detection.nms import nms
 from hub_detection.one_stage_options import OneStageOptions
-from hub_detection.results import detections
-from hub_detection.windows import BoxWindows
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from hub.model.windowed import WindowMerger
-    from hub.model.windows import Weights, WindowLayout
 
 
 class DenseAnswers(NamedTuple):
@@ -49,7 +42,7 @@ class DenseAnswers(NamedTuple):
     anchors: list[Tensor]
 
 
-class OneStageHead(Head):
+class OneStageHead(DetectionHead):
     """Says for every anchor of every level which class it holds and where exactly, with the same layers everywhere.
 
     A subclass has its anchors and a coder of boxes, says what else follows from the hidden features of boxes
@@ -67,7 +60,6 @@ class OneStageHead(Head):
     """
 
     Options: ClassVar[type[OneStageOptions]]
-    needs = frozenset({"boxes"})
     tower_bias: ClassVar[bool | None] = None  # of convolutions before a norm: torchvision's FCOS has one
     options: OneStageOptions
     coder: BoxCoder | DistanceCoder
@@ -183,26 +175,6 @@ class OneStageHead(Head):
             "valid": valid,
         }
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
-        """One `hub.Detections` an image, on the CPU, boxes in pixels of the original files."""
-        return detections(predictions, batch, self.labels)
-
-    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
-        """The objects of all windows, each once; see `BoxWindows`."""
-        return BoxWindows(self.results, whole, layout, nms_threshold=self.options.nms_threshold)
-
-    def metric(self, dataset: Any) -> Metric:
-        """COCO's twelve figures over boxes."""
-        from hub.evaluation import CocoMetric
-
-        return CocoMetric(dataset, self.labels, iou_type="bbox")
-
-    def draw(self, image: np.ndarray, result: Detections, *, score: float = 0.5) -> np.ndarray:
-        """A copy of the image with the boxes of at least this score drawn on it."""
-        from hub.visual import draw_detections
-
-        return draw_detections(image, result, score=score)
-
     def class_rows(self) -> dict[str, ClassRows]:
         """The rows of the one predictor that has classes."""
         return {f"cls_logits.{part}": ClassRows(width=self.per_cell) for part in ("weight", "bias")}
@@ -251,8 +223,3 @@ def start_small(*parts: nn.Module) -> None:
                 nn.init.normal_(layer.weight, std=0.01)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-
-
-def padded_size(batch: Batch) -> tuple[int, int]:
-    """Height and width of the padded images in pixels."""
-    return batch.images.shape[2], batch.images.shape[3]

@@ -12,9 +12,10 @@ from hub import Batch, Features, LabelSpace
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
 from hub_detection.boxes import box_iou, pick
+from hub_detection.detection_head import padded_size
 from hub_detection.giou import giou_loss
 from hub_detection.matcher import Matcher
-from hub_detection.one_stage import OneStageHead, padded_size
+from hub_detection.one_stage import OneStageHead
 from hub_detection.one_stage_options import RetinaNetOptions
 from hub_detection.targets import instance_targets
 
