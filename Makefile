@@ -14,8 +14,9 @@ quickstart: $(READY)
 	$(BIN)/hub predict runs/quickstart data/shapes/val --out runs/quickstart/drawn
 	@echo "look at runs/quickstart/predictions.png and runs/quickstart/drawn/"
 
+# A process for each core, each with one thread: threads of several processes would only wait for each other.
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # The medical plugin is a distribution of its own, with dependencies of its own.
 test-medical: $(READY)
