@@ -166,3 +166,17 @@ def test_a_corrupt_image_is_named_from_a_worker_process(folder: Path, tmp_path: 
     assert done.returncode == 2
     assert "cannot be decoded" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_processes_learn_from_two_datasets_that_feed_different_heads(folder: Path) -> None:
+    """A head without its targets leaves the graph in both processes at once: nobody waits for its gradients."""
+    objects = "{format: coco, images: train, annotations: annotations/instances_train.json}"
+    shapes = "{format: shapes, split: train, train: 12, val: 4, size: 64}"
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = hub(
+        "train", "tiny.yaml", "model.name=faster-rcnn+classification/resnet18-fpn", "train.steps=4",
+        f"data.train=[{objects}, {shapes}]", "train.loss_weights=uncertainty", "--out", "turns", cwd=folder, launch=launch,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    learned = [json.loads(line) for line in (folder / "turns/metrics.jsonl").read_text().splitlines()][:4]
+    assert ["loss/classification/loss_class" in record for record in learned] == [False, True] * 2

@@ -42,7 +42,7 @@ def minimal(tmp_path: Path) -> Path:
 
 
 def test_every_shipped_config_is_valid_and_states_its_launch_command() -> None:
-    assert len(CONFIGS) == 33
+    assert len(CONFIGS) == 32
     for path in CONFIGS:
         assert isinstance(load_config(path), Config)
         header = path.read_text().split("model:")[0]

@@ -39,22 +39,23 @@ class Learned:
 
 
 @pytest.fixture(scope="session")
-def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Learned]:
-    """Call with a config's path below ``configs/``; each is trained once a session, on shapes generated once."""
+def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Learned]:
+    """Call with a config's path below ``configs/`` and overrides; each is trained once a session."""
     base = tmp_path_factory.mktemp("learning")
-    done: dict[str, Learned] = {}
+    done: dict[tuple[str, ...], Learned] = {}
 
-    def run(name: str) -> Learned:
-        if name not in done:
-            config = load_config(CONFIGS / name, [f"data.root={base / 'shapes'}"])
-            home = Run(base / name)
+    def run(*given: str) -> Learned:
+        if given not in done:
+            name, *overrides = given
+            config = load_config(CONFIGS / name, [f"data.root={base / 'shapes'}", *overrides])
+            home = Run(base / str(len(done)))
             trainer = Trainer(config, home, World(0, 1, torch.device("cpu")))
             home.begin(config)
             start = time.monotonic()
             found = trainer.fit()
             minutes = (time.monotonic() - start) / 60
-            done[name] = Learned(minutes, {head: evaluation.figures for head, evaluation in found.items()})
-        return done[name]
+            done[given] = Learned(minutes, {head: evaluation.figures for head, evaluation in found.items()})
+        return done[given]
 
     return run
 
