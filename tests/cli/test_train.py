@@ -172,11 +172,10 @@ def test_two_processes_learn_from_two_datasets_that_feed_different_heads(folder:
     """A head without its targets leaves the graph in both processes at once: nobody waits for its gradients."""
     objects = "{format: coco, images: train, annotations: annotations/instances_train.json}"
     shapes = "{format: shapes, split: train, train: 12, val: 4, size: 64}"
+    words = ["model.name=faster-rcnn+classification/resnet18-fpn", "train.steps=4", "train.loss_weights=uncertainty"]
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    done = hub(
-        "train", "tiny.yaml", "model.name=faster-rcnn+classification/resnet18-fpn", "train.steps=4",
-        f"data.train=[{objects}, {shapes}]", "train.loss_weights=uncertainty", "--out", "turns", cwd=folder, launch=launch,
-    )  # fmt: skip
+    words += [f"data.train=[{objects}, {shapes}]", "--out", "turns"]
+    done = hub("train", "tiny.yaml", *words, cwd=folder, launch=launch)
     assert done.returncode == 0, done.stderr
     learned = [json.loads(line) for line in (folder / "turns/metrics.jsonl").read_text().splitlines()][:4]
     assert ["loss/classification/loss_class" in record for record in learned] == [False, True] * 2
