@@ -12,10 +12,10 @@ def _spec(name: str, target: str, summary: str) -> TaskSpec:
 semantic_fpn = _spec(
     "semantic-fpn", "semantic_fpn:SemanticFPN", "Semantic FPN: pyramid levels brought together (Kirillov et al. 2019)"
 )
-unet = _spec("unet", "decoders:Unet", "U-Net's decoder on raw features (Ronneberger et al. 2015)")
-unetplusplus = _spec("unetplusplus", "decoders:UnetPlusPlus", "U-Net++: nested skip connections (Zhou et al. 2018)")
-manet = _spec("manet", "decoders:MAnet", "MA-Net: U-Net with attention over position and scale (Fan et al. 2020)")
-linknet = _spec("linknet", "decoders:Linknet", "LinkNet: a light decoder that adds (Chaurasia and Culurciello 2017)")
+unet = _spec("unet", "unets:Unet", "U-Net's decoder on raw features (Ronneberger et al. 2015)")
+unetplusplus = _spec("unetplusplus", "unets:UnetPlusPlus", "U-Net++: nested skip connections (Zhou et al. 2018)")
+manet = _spec("manet", "unets:MAnet", "MA-Net: U-Net with attention over position and scale (Fan et al. 2020)")
+linknet = _spec("linknet", "unets:Linknet", "LinkNet: a light decoder that adds (Chaurasia and Culurciello 2017)")
 pspnet = _spec("pspnet", "decoders:PSPNet", "PSPNet: pooling at four scales (Zhao et al. 2017)")
 pan = _spec("pan", "decoders:PAN", "PAN: pyramid attention (Li et al. 2018)")
 deeplabv3 = _spec("deeplabv3", "decoders:DeepLabV3", "DeepLabv3: convolutions of several dilations (Chen et al. 2017)")
