@@ -13,14 +13,13 @@ from torch.utils import data
 from hub.data.dataset import Dataset
 from hub.data.geometry import IGNORE
 from hub.data.sample import Sample
+from hub.data.targets import OBJECTS
 from hub.data.transforms import Transform
 from hub.errors import AnnotationError, DataError, LabelMismatchError
 from hub.labels import LabelSpace
 from hub.seeds import derive_seed
 
 logger = logging.getLogger("hub")
-
-OBJECTS = frozenset({"boxes", "masks", "keypoints"})
 
 
 class Pipeline(data.Dataset[Sample]):
