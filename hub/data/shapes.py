@@ -31,8 +31,9 @@ from hub.labels import LabelSpace
 CATEGORY_IDS = (3, 7, 12, 21, 40)  # with gaps and not from 0, as in COCO
 SEMANTIC = LabelSpace(("background", *KINDS), ids=tuple(range(len(KINDS) + 1)))
 SPLITS = ("train", "val")
+PARAMETERS = ("train", "val", "size", "objects", "seed")  # of `generate_shapes`, in the options and on the command line
 _PALETTE = (0, 0, 0, 230, 25, 75, 60, 180, 75, 255, 225, 25, 0, 130, 200, 245, 130, 48)
-_VERSION = 1  # of the drawing: a change of what a seed gives must change this
+_VERSION = 2  # of the drawing: a change of what a seed gives must change this
 
 Progress = Callable[[int, int], None]
 
@@ -43,6 +44,7 @@ def generate_shapes(
     train: int = 1600,
     val: int = 200,
     size: int = 128,
+    objects: int = 5,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> None:
@@ -61,6 +63,7 @@ def generate_shapes(
         train: number of training images.
         val: number of validation images.
         size: height and width of the images in pixels.
+        objects: most shapes in an image; every image has one.
         seed: not negative.
         progress: called with (images done, images in all) after each image.
 
@@ -69,7 +72,7 @@ def generate_shapes(
         SaveError: it cannot be written.
     """
     out = Path(out).expanduser().absolute()
-    parameters = {"version": _VERSION, "train": train, "val": val, "size": size, "seed": seed}
+    parameters = {"version": _VERSION, "train": train, "val": val, "size": size, "objects": objects, "seed": seed}
     if _is_there(out, parameters):
         return
     partial = out.with_name(f".{out.name}-{secrets.token_hex(4)}.partial")
@@ -79,7 +82,7 @@ def generate_shapes(
         for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True)):
             writer = _SplitWriter(partial, split)
             for index in range(count):
-                writer.add(index, *draw_scene(np.random.default_rng([seed, number, index]), size))
+                writer.add(index, *draw_scene(np.random.default_rng([seed, number, index]), size, objects))
                 done += 1
                 if progress is not None:
                     progress(done, train + val)
@@ -105,6 +108,7 @@ class ShapesOptions(InstanceOptions):
         train: number of training images.
         val: number of validation images.
         size: height and width of the images in pixels.
+        objects: most shapes in an image; 1 suits classification.
         seed: of the generator.
     """
 
@@ -113,6 +117,7 @@ class ShapesOptions(InstanceOptions):
     train: Annotated[int, Field(ge=1)] = 1600
     val: Annotated[int, Field(ge=1)] = 200
     size: Annotated[int, Field(ge=32)] = 128
+    objects: Annotated[int, Field(ge=1)] = 5
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -131,7 +136,7 @@ class Shapes(Coco):
 
     def __init__(self, options: ShapesOptions) -> None:
         root, split = Path(options.root).expanduser(), options.split
-        generate_shapes(root, train=options.train, val=options.val, size=options.size, seed=options.seed)
+        generate_shapes(root, **options.model_dump(include=set(PARAMETERS)))
         super().__init__(
             CocoOptions(
                 root=str(root),

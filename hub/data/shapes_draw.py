@@ -29,29 +29,22 @@ class Shape:
     keypoints: np.ndarray
 
 
-def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Shape]]:
-    """Draw one to five shapes over a background; later shapes hide earlier ones.
+def draw_scene(rng: np.random.Generator, size: int, objects: int = 5) -> tuple[np.ndarray, list[Shape]]:
+    """Draw shapes over a background; later shapes hide earlier ones.
 
     Args:
         rng: the only source of randomness.
         size: height and width in pixels; shapes are 0.2 to 0.55 of it.
+        objects: most shapes that there can be; there is always one.
 
     Returns:
         The image, (size, size, 3) uint8 RGB, and its shapes from the furthest to the nearest.
     """
     background = _surface(rng, size, _colour(rng), contrast=12.0)
-    planned = [_plan(rng, size) for _ in range(int(rng.integers(1, 6)))]
-
-    # The nearest first: whether a shape is hidden follows from those before it that are drawn.
     margin = size // 2
-    covered = np.zeros((size, size), bool)
     kept: list[tuple[int, np.ndarray, np.ndarray]] = []
-    for kind, whole in planned:
-        inside = whole[margin:-margin, margin:-margin] > 0
-        visible = inside & ~covered
-        if visible.sum() >= MIN_VISIBLE * whole.sum():
-            covered |= inside
-            kept.append((kind, visible, whole))
+    while not kept:
+        kept = _visible([_plan(rng, size) for _ in range(int(rng.integers(1, objects + 1)))], size, margin)
 
     image = background
     base = background.mean((0, 1))
@@ -62,6 +55,20 @@ def draw_scene(rng: np.random.Generator, size: int) -> tuple[np.ndarray, list[Sh
         shapes.append(Shape(kind, visible.astype(np.uint8), _keypoints(whole, visible, margin)))
     noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 6))
     return (image + noise).clip(0, 255).astype(np.uint8), shapes
+
+
+def _visible(planned: list[tuple[int, np.ndarray]], size: int, margin: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """(kind, visible part, whole) of the shapes of which enough is seen, the nearest first."""
+    # The nearest first: whether a shape is hidden follows from those before it that are drawn.
+    covered = np.zeros((size, size), bool)
+    kept = []
+    for kind, whole in planned:
+        inside = whole[margin:-margin, margin:-margin] > 0
+        visible = inside & ~covered
+        if visible.sum() >= MIN_VISIBLE * whole.sum():
+            covered |= inside
+            kept.append((kind, visible, whole))
+    return kept
 
 
 def _plan(rng: np.random.Generator, size: int) -> tuple[int, np.ndarray]:
@@ -138,10 +145,16 @@ def _surface(rng: np.random.Generator, size: int, colour: np.ndarray, *, contras
 def _keypoints(whole: np.ndarray, visible: np.ndarray, margin: int) -> np.ndarray:
     """The ends of the whole shape in the four directions, and the middle of its extent."""
     rows, columns = np.nonzero(whole)
-    ends = [np.argmin(columns), np.argmax(columns), np.argmin(rows), np.argmax(rows)]
-    points = [(columns[i], rows[i]) for i in ends]
-    points.append(((columns.min() + columns.max()) // 2, (rows.min() + rows.max()) // 2))
+    left, right, top, bottom = columns.min(), columns.max(), rows.min(), rows.max()
+    points = [(x, _middle(rows[columns == x])) for x in (left, right)]
+    points += [(_middle(columns[rows == y]), y) for y in (top, bottom)]
+    points.append(((left + right) // 2, (top + bottom) // 2))
     xy = np.array(points, np.int64) - margin
     inside = np.logical_and(xy >= 0, xy < len(visible)).all(axis=1, keepdims=True)
     x, y = np.where(inside, xy, 0).T
     return np.stack([x, y, np.where(visible[y, x], 2, 1)], 1) * inside
+
+
+def _middle(positions: np.ndarray) -> int:
+    """The one in the middle: a round shape ends in a row of pixels, of which no other one could be learned."""
+    return int(np.sort(positions)[len(positions) // 2])

@@ -75,7 +75,7 @@ def test_a_bigger_dataset_begins_with_the_images_of_the_smaller_one(root: Path, 
 
 def test_visible_parts_do_not_overlap_and_differ_from_the_background() -> None:
     for image, shapes in scenes():
-        masks = np.stack([shape.mask for shape in shapes]) if shapes else np.zeros((1, 64, 64), np.uint8)
+        masks = np.stack([shape.mask for shape in shapes])
         assert masks.sum(0).max() <= 1
         background = image[masks.sum(0) == 0].mean(0)
         for shape in shapes:
@@ -87,6 +87,12 @@ def test_every_kind_and_number_of_shapes_occurs() -> None:
     assert {shape.kind for shapes in drawn for shape in shapes} == set(range(len(KINDS)))
     assert {len(shapes) for shapes in drawn} >= {1, 2, 3, 4, 5}
     assert max(len(shapes) for shapes in drawn) <= 6
+
+
+def test_there_is_always_a_shape_and_never_more_than_asked_for() -> None:
+    for seed in range(100):
+        assert len(draw_scene(np.random.default_rng(seed), 64, objects=1)[1]) == 1
+        assert 1 <= len(draw_scene(np.random.default_rng(seed), 64, objects=2)[1]) <= 2
 
 
 def test_a_hidden_shape_is_not_annotated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +132,18 @@ def test_keypoints_are_the_ends_of_the_shape() -> None:
             outside += (shape.keypoints[:, 2] == 0).sum()
     assert hidden > 0
     assert outside > 0
+
+
+def test_the_ends_of_a_round_shape_are_in_line_with_its_centre() -> None:
+    checked = 0
+    for seed in range(200):
+        (shape,) = draw_scene(np.random.default_rng(seed), 64, objects=1)[1]
+        if list(KINDS)[shape.kind] == "circle" and shape.keypoints[:, 2].min() == 2:
+            left, right, top, bottom, centre = shape.keypoints[:, :2]
+            assert np.abs([left[1] - centre[1], right[1] - centre[1]]).max() <= 2
+            assert np.abs([top[0] - centre[0], bottom[0] - centre[0]]).max() <= 2
+            checked += 1
+    assert checked > 10
 
 
 def test_load_gives_what_is_needed(root: Path) -> None:
@@ -203,7 +221,7 @@ def test_two_at_once_do_not_clash(root: Path, tmp_path: Path) -> None:
 
 
 def test_the_parameters_are_on_record(root: Path) -> None:
-    assert json.loads((root / "shapes.json").read_text()) == {"version": 1, **SMALL}
+    assert json.loads((root / "shapes.json").read_text()) == {"version": 2, "objects": 5, **SMALL}
 
 
 def test_tags_name_the_largest_kind_and_all_kinds(tmp_path: Path) -> None:
