@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from hub.errors import (
     did_you_mean,
 )
 from hub.preprocessing import Preprocessing
+from hub.quiet import quiet
 from hub.timm_names import timm_names
 
 log = logging.getLogger("hub")
@@ -164,7 +164,8 @@ def _with_file(make: Callable[..., nn.Module], name: str, path: str | os.PathLik
     state = read_weights(path)
     known = fingerprints(state)  # before timm adapts the state dict in place
     try:
-        with _quiet_timm():
+        # timm lists keys that it did not use; `check_loaded` says what matters of it.
+        with quiet("timm.models._builder"):
             net = make(pretrained=True, pretrained_cfg_overlay={"state_dict": state})
     except ContractError as error:
         make()  # raises where the model is to blame, not the file
@@ -174,18 +175,6 @@ def _with_file(make: Callable[..., nn.Module], name: str, path: str | os.PathLik
         ) from error.__cause__
     check_loaded(net, known, name=name, path=path)
     return net
-
-
-@contextlib.contextmanager
-def _quiet_timm() -> Iterator[None]:
-    """Hold back timm's list of keys that it did not use: `check_loaded` says what matters of it."""
-    logger = logging.getLogger("timm.models._builder")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _with_download(make: Callable[..., nn.Module], name: str, cfg: Any) -> nn.Module:

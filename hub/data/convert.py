@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from hub.data.writers.output import Output, Progress, Writer
 from hub.errors import ContractError, DataError, HubError, SaveError
 from hub.files import save_error
 from hub.model.options import parse_options
+from hub.quiet import quiet
 from hub.registry import entries, find
 from hub.spec import DatasetSpec
 
@@ -79,7 +78,7 @@ def convert(
         partial.mkdir(parents=True)
         sections = {split: dict(section) for split, section in write(splits, output).items()}
         _account(splits, output)
-        with _quiet():  # what is wrong with the data was said when their source was opened
+        with quiet("hub"):  # what is wrong with the data was said when their source was opened
             _reopen(opened, partial, sections, output)
         partial.rename(out)
     except OSError as error:
@@ -105,17 +104,6 @@ def writable() -> list[str]:
         if isinstance(spec, DatasetSpec) and spec.writer is not None:
             names.append(entry.name)
     return names
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _writer(format: str) -> Writer:
