@@ -77,6 +77,7 @@ class TrainConfig(Section):
     warmup: int = Field(500, ge=0)  # steps
     warmup_start: float = Field(0.001, ge=0, le=1)  # first factor of the warm-up
     clip: float | None = Field(None, gt=0)  # largest norm of the gradient
+    ema: float | None = Field(None, gt=0, lt=1)  # decay a step of a moving average of the weights, which is then scored
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] | Literal["uncertainty"] = {}  # by head or head/loss
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     seed: int = Field(0, ge=0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from hub.backbones.trunk import Provenance
 from hub.engine.objective import Objective
@@ -21,13 +22,19 @@ from hub.files import write_atomic
 from hub.preprocessing import Preprocessing
 from hub.weights import load_state
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def save_state(
-    path: Path, objective: Objective, optimizer: torch.optim.Optimizer, *, step: int, config: dict[str, Any]
+    path: Path,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    average: nn.Module | None,
+    *,
+    step: int,
+    config: dict[str, Any],
 ) -> None:
-    """Write the model, what is learned of its losses' weights, the optimiser and the number of steps done, all at once.
+    """Write the model, its moving average, the losses' learned weights, the optimiser and the steps done, all at once.
 
     Raises:
         SaveError: see `hub.files.write_atomic`; the previous file stays.
@@ -36,6 +43,7 @@ def save_state(
     content = {
         "format": _FORMAT,
         "model": model.state_dict(),
+        "average": None if average is None else average.state_dict(),
         "log_variances": objective.log_variances.state_dict(),
         "optimizer": optimizer.state_dict(),
         "preprocessing": model.preprocessing.to_dict(),

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hub.engine.average import moving_average
 from hub.engine.build import build_model, training_transform
 from hub.engine.config import Config
 from hub.engine.distributed import World
@@ -24,7 +25,7 @@ from hub.engine.showcase import draw_predictions
 from hub.engine.signals import StopRequest, catch_stop
 from hub.engine.state import restore, save_state
 from hub.errors import ConfigError, DataError, NonFiniteLossError, StoppedError
-from hub.model import Batch, Evaluation
+from hub.model import Batch, Evaluation, Model
 from hub.model.layout import channels_last
 from hub.precision import autocast
 from hub.seeds import derive_seed
@@ -76,6 +77,7 @@ class Trainer:
             self.step = restore(resume, self.objective, self.optimizer, source=run.state)
             if run.best.exists():
                 self.best = read_header(run.best)["notes"]["main"]
+        self.average = None if c.ema is None else moving_average(self.model, c.ema, (resume or {}).get("average"))
         shared = config.data.transforms
         self.feeds = Feeds(
             sources,
@@ -98,6 +100,11 @@ class Trainer:
             warmup=c.warmup,
             warmup_start=c.warmup_start,
         )
+
+    @property
+    def scored(self) -> Model:
+        """The model that is evaluated and exported: the moving average where there is one."""
+        return self.model if self.average is None else self.average.module
 
     def _check_data(self) -> None:
         """Refuse what the heads cannot learn from or be scored on, before the first step."""
@@ -172,7 +179,7 @@ class Trainer:
         if evaluations is None:  # resumed at the very end
             evaluations = self._evaluate()
         if self.world.first:
-            draw_predictions(self.model, self.val_data[0], self.run.predictions, precision=c.precision)
+            draw_predictions(self.scored, self.val_data[0], self.run.predictions, precision=c.precision)
         return evaluations
 
     def _step(self, model: nn.Module, batch: Batch, stop: StopRequest) -> tuple[dict[str, torch.Tensor], bool]:
@@ -193,6 +200,8 @@ class Trainer:
         if c.clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), c.clip)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.model, step + 1)
         return {"total": total.detach(), **{name: loss.detach() for name, loss in losses.items()}}, stopping
 
     def _fail(self, batch: Batch | None, losses: dict[str, torch.Tensor]) -> None:
@@ -206,9 +215,9 @@ class Trainer:
 
     def _evaluate(self) -> dict[str, Evaluation]:
         c = self.config
-        self.world.share(self.model.buffers())  # the running statistics that rank 0 saves
+        self.world.share(self.scored.buffers())  # the running statistics that rank 0 saves
         found = evaluate(
-            self.model,
+            self.scored,
             self.val_data,
             world=self.world,
             batch=max(1, c.train.batch // self.world.size),
@@ -222,7 +231,7 @@ class Trainer:
             if main > self.best:
                 self.best = main
                 notes = {head: e.figures for head, e in found.items()}
-                save(self.model, self.run.best, step=self.step, main=main, figures=notes)
+                save(self.scored, self.run.best, step=self.step, main=main, figures=notes)
         self.world.barrier()
         return found
 
@@ -234,8 +243,11 @@ class Trainer:
                 f"weights became NaN or infinite before step {self.step}; the last good checkpoint stays",
                 fix="lower train.lr, lengthen train.warmup, or set train.clip",
             )
-        save_state(self.run.state, self.objective, self.optimizer, step=self.step, config=self.config.model_dump())
-        save(self.model, self.run.last, step=self.step)
+        average = None if self.average is None else self.scored
+        save_state(
+            self.run.state, self.objective, self.optimizer, average, step=self.step, config=self.config.model_dump()
+        )
+        save(self.scored, self.run.last, step=self.step)
 
     def _stopped(self) -> StoppedError:
         self._save()

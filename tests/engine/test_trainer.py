@@ -99,6 +99,27 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     assert all(torch.equal(w, expected[name]) for name, w in weights(tmp_path / "run").items())
 
 
+def test_the_moving_average_is_what_is_scored_and_saved_and_resumes_bit_for_bit(
+    straight: Path, config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    averaged = config("train.ema=0.5")
+    start(averaged, tmp_path / "whole").fit()
+    assert all(torch.equal(w, weights(straight)[name]) for name, w in weights(tmp_path / "whole").items())
+    saved = torch.load(tmp_path / "whole/last.pt", weights_only=True)["average"]
+    exported = hub.load(tmp_path / "whole").state_dict()
+    assert all(torch.equal(w, saved[name]) for name, w in exported.items())
+    name = "heads.faster-rcnn.box_head.fc6.weight"
+    assert not torch.equal(saved[name], weights(straight)[name])
+
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        with pytest.raises(StoppedError):
+            start(averaged, tmp_path / "run").fit()
+    go_on(averaged, tmp_path / "run").fit()
+    resumed = torch.load(tmp_path / "run/last.pt", weights_only=True)["average"]
+    assert all(torch.equal(w, saved[name]) for name, w in resumed.items())
+
+
 def test_other_augmentation_workers_give_the_same_run(straight: Path, config: Make, tmp_path: Path) -> None:
     start(config("data.workers=2"), tmp_path).fit()
     expected = weights(straight)

@@ -1,0 +1,37 @@
+"""A moving average of the weights, which scores better than the last ones do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from timm.utils import ModelEmaV3
+
+from hub.model import Model
+
+
+def moving_average(model: Model, decay: float, state: Mapping[str, Any] | None) -> ModelEmaV3:
+    """A copy of the model, ``module``, that follows it at each ``update(model, steps done)``.
+
+    The average begins short and lengthens with the steps (it keeps 1 − steps^(−2/3), at most ``decay``), since the first
+    weights are not worth remembering.
+
+    Args:
+        model: as it is now.
+        decay: share of the average that a step keeps.
+        state: of the average in a checkpoint, to go on from there.
+
+    >>> import hub
+    >>> model = hub.create("classification/resnet18", labels=["cat", "dog"])
+    >>> average = moving_average(model, 0.5, None)
+    >>> bias = model.heads["classification"].predictor.bias
+    >>> for steps_done in (1, 2, 3):
+    ...     _ = bias.data.fill_(steps_done)
+    ...     average.update(model, steps_done)
+    >>> [round(value, 3) for value in average.module.heads["classification"].predictor.bias.tolist()]
+    [2.315, 2.315]
+    """
+    average = ModelEmaV3(model, decay=decay, use_warmup=True)
+    if state is not None:
+        average.module.load_state_dict(state)
+    return average
