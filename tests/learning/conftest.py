@@ -47,7 +47,9 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Learned]:
     def run(*given: str) -> Learned:
         if given not in done:
             name, *overrides = given
-            config = load_config(CONFIGS / name, [f"data.root={base / 'shapes'}", *overrides])
+            shipped = load_config(CONFIGS / name)
+            root = base / Path(shipped.data.root).name  # configs with the same data share it
+            config = load_config(CONFIGS / name, [f"data.root={root}", *overrides])
             home = Run(base / str(len(done)))
             trainer = Trainer(config, home, World(0, 1, torch.device("cpu")))
             home.begin(config)
