@@ -13,8 +13,8 @@ from hub.model import Model
 def moving_average(model: Model, decay: float, state: Mapping[str, Any] | None) -> ModelEmaV3:
     """A copy of the model, ``module``, that follows it at each ``update(model, steps done)``.
 
-    A step keeps 1 − steps^(−2/3) of the average, at most ``decay``: it begins short and lengthens, since the first weights
-    are not worth remembering.
+    A step keeps 1 − steps^(−2/3) of the average, at most ``decay``: it begins short and lengthens, since the first
+    weights are not worth remembering.
 
     Args:
         model: as it is now.
