@@ -1,4 +1,4 @@
-"""The whole head compiles as one graph: nothing in it depends on values."""
+"""A whole head compiles as one graph: nothing in it depends on values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 import hub
 from hub.model import Batch, InstanceTargets
 
-FEATURES = {f"p{i}": 2**i for i in range(2, 7)}
 IMAGE = (64, 96)
-OPTIONS: dict[str, Any] = {
-    "anchor_sizes": (8, 16, 32, 64, 128),
+ANCHORS = {"anchor_sizes": (8, 16, 32, 64, 128)}
+ONE_STAGE = {"tower_convs": 1, "tower_norm": "group", "candidates": 40, "max_detections": 20, "score_threshold": 0.001}
+TWO_STAGE = {
     "rpn_candidates_train": 50,
     "rpn_proposals_train": 40,
     "rpn_candidates_test": 50,
@@ -28,18 +28,24 @@ OPTIONS: dict[str, Any] = {
     "box_head_width": 32,
     "score_threshold": 0.2,
 }
+HEADS: dict[str, dict[str, Any]] = {
+    "faster-rcnn": {**ANCHORS, **TWO_STAGE},
+    "retinanet": {**ANCHORS, **ONE_STAGE},
+    "retinanet v2": {**ANCHORS, **ONE_STAGE, "extra_from": "c5", "box_loss": "giou"},
+    "fcos": ONE_STAGE,
+}
+BACKENDS = ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
 
 
-def _head() -> Any:
+def _head(kind: str) -> tuple[Any, dict[str, Tensor]]:
+    """A head, and features for it."""
     torch.manual_seed(0)
-    return hub.create("faster-rcnn/resnet18-fpn", labels=["a", "b"], channels=8, **OPTIONS).heads["faster-rcnn"]
-
-
-def _features() -> dict[str, Tensor]:
+    name = kind.split()[0]
+    model = hub.create(f"{name}/resnet18-fpn", labels=["a", "b"], channels=8, **HEADS[kind])
     generator = torch.Generator().manual_seed(0)
-    return {
-        level: torch.randn(2, 8, -(-IMAGE[0] // s), -(-IMAGE[1] // s), generator=generator)
-        for level, s in FEATURES.items()
+    return model.heads[name], {
+        level: torch.randn(2, model.trunk.channels[level], *(-(-side // stride) for side in IMAGE), generator=generator)
+        for level, stride in model.trunk.strides.items()
     }
 
 
@@ -60,10 +66,11 @@ def _same(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
         torch.testing.assert_close(found[name], value, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
-def test_the_training_step_is_one_graph(backend: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", HEADS)
+def test_the_training_step_is_one_graph(kind: str, backend: str) -> None:
     torch.compiler.reset()
-    head, features = _head(), _features()
+    head, features = _head(kind)
     expected = head.losses(features, _batch())
     compiled = torch.compile(head.losses, fullgraph=True, backend=backend)
     found = compiled(features, _batch())
@@ -75,24 +82,28 @@ def test_the_training_step_is_one_graph(backend: str) -> None:
     _same({name: p.grad for name, p in head.named_parameters()}, gradients)
 
 
-def test_images_without_objects_take_the_same_graph() -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_images_without_objects_take_the_same_graph(kind: str) -> None:
     torch.compiler.reset()
-    head, graphs = _head(), []
+    head, features = _head(kind)
+    graphs = []
 
     def count(module: torch.fx.GraphModule, inputs: Any) -> Any:
         graphs.append(module)
         return module.forward
 
     compiled = torch.compile(head.losses, fullgraph=True, backend=count)
-    compiled(_features(), _batch())
-    compiled(_features(), _batch(valid=False))
+    compiled(features, _batch())
+    compiled(features, _batch(valid=False))
     assert len(graphs) == 1
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
-def test_prediction_is_one_graph(backend: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", HEADS)
+def test_prediction_is_one_graph(kind: str, backend: str) -> None:
     torch.compiler.reset()
-    head, features = _head().eval(), _features()
+    head, features = _head(kind)
+    head.eval()
     with torch.no_grad():
         expected = head.predict(features, _batch())
         found = torch.compile(head.predict, fullgraph=True, backend=backend)(features, _batch())
