@@ -13,7 +13,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # From the top: each floor may import itself and the floors before it.
 FLOORS = (
-    ("errors", "spec", "names", "labels", "files", "images", "preprocessing", "precision", "seeds", "timm_names"),
+    (
+        "errors",
+        "spec",
+        "names",
+        "labels",
+        "files",
+        "images",
+        "preprocessing",
+        "precision",
+        "quiet",
+        "seeds",
+        "timm_names",
+    ),
     ("registry",),
     ("backbones", "necks"),
     ("model",),
