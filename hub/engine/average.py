@@ -1,4 +1,4 @@
-"""A moving average of the weights, which scores better than the last ones do."""
+"""A moving average of the weights, to score and save in place of the last ones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ def moving_average(model: Model, decay: float, state: Mapping[str, Any] | None) 
     A step keeps 1 − steps^(−2/3) of the average, at most ``decay``: it begins short and lengthens, since the first
     weights are not worth remembering.
 
+    Reference: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; the lengthening is
+    that of timm's ``ModelEmaV3``.
+
     Args:
         model: as it is now.
         decay: share of the average that a step keeps.
-        state: of the average in a checkpoint, to go on from there.
+        state: of the average in a checkpoint, to go on from there; None begins with the model's weights.
 
     >>> import hub
     >>> model = hub.create("classification/resnet18", labels=["cat", "dog"])
