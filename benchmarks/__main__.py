@@ -13,7 +13,8 @@ from rich.table import Table
 
 from benchmarks import detection, heads
 from benchmarks.timing import compare
-from hub.model import Batch, Model
+from hub.contract import Batch
+from hub.model import Model
 from hub.precision import has_bf16
 
 SUBJECTS = (*detection.THEIRS, "heads")

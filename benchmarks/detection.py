@@ -12,9 +12,10 @@ from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
-from hub.model import Batch, InstanceTargets, Model, pad_images
+from hub.contract import Batch, InstanceTargets, pad_images
+from hub.model import Model
 from hub.precision import autocast
-from hub_detection.torchvision_weights import load_rcnn
+from hub_detection.weights.torchvision_weights import load_rcnn
 
 CLASSES = 80
 THEIRS = {"faster-rcnn": FasterRCNN, "mask-rcnn": MaskRCNN}

@@ -9,7 +9,8 @@ import torch
 
 import hub
 from benchmarks.detection import CLASSES
-from hub.model import Batch, Model
+from hub.contract import Batch
+from hub.model import Model
 
 ALONE = "faster-rcnn"
 TOGETHER = "faster-rcnn+semantic-fpn+classification"

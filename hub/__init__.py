@@ -16,8 +16,7 @@ from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, ReaderSpe
 
 if TYPE_CHECKING:
     from hub.backbones.trunk import Trunk
-    from hub.images import ResizeRule
-    from hub.model import (
+    from hub.contract import (
         Batch,
         Classification,
         ClassRows,
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
         Head,
         InstanceTargets,
         Metric,
-        Model,
         Options,
         Result,
         SemanticMap,
         Windows,
-        create,
     )
+    from hub.images import ResizeRule
+    from hub.model import Model, create
     from hub.preprocessing import Preprocessing
     from hub.weights import load
 
@@ -47,10 +46,11 @@ _LAZY = {
     **dict.fromkeys(
         (
             "Batch", "ClassRows", "Classification", "Detections", "Evaluation", "Features", "Head", "InstanceTargets",
-            "Metric", "Model", "Options", "Result", "SemanticMap", "Windows", "create",
+            "Metric", "Options", "Result", "SemanticMap", "Windows",
         ),
-        "hub.model",
+        "hub.contract",
     ),
+    **dict.fromkeys(("Model", "create"), "hub.model"),
 }  # fmt: skip
 
 __all__ = [

@@ -28,7 +28,7 @@ def derive_seed(seed: int, stream: str, *numbers: int) -> int:
 
 
 @contextmanager
-def own_randomness(seed: int, stream: str, *numbers: int) -> Iterator[None]:
+def isolated_rng(seed: int, stream: str, *numbers: int) -> Iterator[None]:
     """Let torch draw from a generator of this block's own; what stands outside draws on as if the block were not.
 
     So a part of a model starts, and learns, the same whatever other parts stand beside it.
@@ -37,9 +37,9 @@ def own_randomness(seed: int, stream: str, *numbers: int) -> Iterator[None]:
         seed, stream, numbers: as for `derive_seed`.
 
     >>> import torch
-    >>> with own_randomness(0, "head"):
+    >>> with isolated_rng(0, "head"):
     ...     first = torch.rand(1)
-    >>> with own_randomness(0, "head"):
+    >>> with isolated_rng(0, "head"):
     ...     bool(first == torch.rand(1))
     True
     """

@@ -1,40 +1,11 @@
-"""The classifier that pretrained weights bring along, with the names of its classes."""
+"""Copy the classifier of a timm model with its ImageNet class names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-
-@dataclass(frozen=True)
-class PretrainedClassifier:
-    """A linear layer and what its classes are called.
-
-    Attributes:
-        names: for each class what it may be called, in lower case.
-        weight: (classes, C).
-        bias: (classes,).
-    """
-
-    names: tuple[frozenset[str], ...]
-    weight: Tensor
-    bias: Tensor
-
-    def rows(self, labels: Iterable[str]) -> list[int]:
-        """For each label the class of that name, in whatever case; −1 where there is none, or more than one.
-
-        >>> names = (frozenset({"n02012849", "crane"}), frozenset({"n03126707", "crane"}), frozenset({"dog"}))
-        >>> PretrainedClassifier(names, torch.zeros(3, 8), torch.zeros(3)).rows(["n03126707", "Dog", "crane", "cow"])
-        [1, 2, -1, -1]
-        """
-        where: dict[str, int] = {}
-        for index, names in enumerate(self.names):
-            for name in names:
-                where[name] = -1 if name in where else index
-        return [where.get(label.lower(), -1) for label in labels]
+from hub.contract.classifier import PretrainedClassifier
 
 
 def take_classifier(net: nn.Module, layer: str | None) -> PretrainedClassifier | None:

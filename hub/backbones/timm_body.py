@@ -13,9 +13,10 @@ import timm
 import torch
 from torch import nn
 
-from hub.backbones.classifier import PretrainedClassifier, take_classifier
+from hub.backbones.classifier import take_classifier
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
 from hub.backbones.trunk import Provenance, plain_key
+from hub.contract.classifier import PretrainedClassifier
 from hub.errors import (
     CheckpointMismatchError,
     ContractError,

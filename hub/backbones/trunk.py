@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hub.backbones.classifier import PretrainedClassifier
 from hub.backbones.norm import frozen_norms
+from hub.contract.classifier import PretrainedClassifier
 from hub.errors import OptionError, did_you_mean
 from hub.preprocessing import Preprocessing
 

@@ -1,4 +1,4 @@
-"""``hub evaluate``: the figures of a trained model."""
+"""``hub evaluate``: the metrics of a trained model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="JSON file for the figures; reports go beside it",
+        help="JSON file for the metrics; reports go beside it",
     )
     add_window_arguments(parser)
     parser.add_argument("--device", help="for example cpu or cuda:0")
@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
     from hub.engine.config_path import resolve_config
     from hub.engine.distributed import world
     from hub.engine.evaluate import evaluate, write_evaluations
-    from hub.engine.feeds import open_sources
     from hub.engine.run import Run
+    from hub.engine.train_batches import open_sources
     from hub.errors import ConfigError
     from hub.visual.tables import evaluation_table, per_class_table
     from hub.weights import find_checkpoint, load
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             windows=windows,
         )
-        if here.first:
+        if here.is_main:
             console = Console()
             on = " and ".join(f"{len(dataset)} images of {dataset.name}" for dataset in datasets)
             console.print(f"{checkpoint} on {on}")
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             for head, evaluation in found.items():
                 if evaluation.per_class:
                     console.print(per_class_table(head, evaluation))
-            figures = Path(args.out) if args.out else checkpoint.parent / "evaluation" / "evaluation.json"
-            write_evaluations(found, figures, figures.parent, checkpoint=str(checkpoint))
-            console.print(f"written to {figures.parent}/")
+            metrics = Path(args.out) if args.out else checkpoint.parent / "evaluation" / "evaluation.json"
+            write_evaluations(found, metrics, metrics.parent, checkpoint=str(checkpoint))
+            console.print(f"written to {metrics.parent}/")
     return 0

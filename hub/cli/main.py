@@ -19,7 +19,7 @@ COMMANDS = {
     "train": ("hub.cli.train", "train a model as a config says"),
     "evaluate": ("hub.cli.evaluate", "score a trained model on a dataset"),
     "predict": ("hub.cli.predict", "run a trained model on images"),
-    "data": ("hub.cli.data", "make, convert, count, draw and check datasets"),
+    "data": ("hub.cli.data.command", "make, convert, count, draw and check datasets"),
     "list": ("hub.cli.listing", "what there is to choose from: tasks, necks, datasets, backbones"),
     "info": ("hub.cli.info", "one plugin or one model in detail"),
     "plugins": ("hub.cli.plugins", "third-party plugins, and what is wrong with them"),

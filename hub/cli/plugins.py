@@ -67,8 +67,8 @@ def _doctor() -> int:
 
 def _examine(entry: Entry) -> bool:
     """Import a plugin and print what is wrong with it; False where it is broken."""
-    from hub.data.dataset import Dataset
-    from hub.model.head import Head
+    from hub.contract.dataset import Dataset
+    from hub.contract.head import Head
 
     base = {"tasks": Head, "datasets": Dataset}.get(entry.group)
     try:

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
                 raise ConfigError(f"{home.folder} holds a run", fix="add --resume, or choose another --out")
             here.barrier()  # nobody looks for the config after rank 0 has written it
         trainer = Trainer(config, home, here, resume=content)
-        if here.first and (content is None or config != stored):
+        if here.is_main and (content is None or config != stored):
             home.begin(config)
         trainer.fit()
     return 0

@@ -9,7 +9,7 @@ from hub.cli.arguments import positive
 from hub.errors import OptionError
 
 if TYPE_CHECKING:
-    from hub.model import Windows
+    from hub.contract import Windows
 
 
 def sides(text: str) -> tuple[int, int]:
@@ -42,7 +42,7 @@ def windows_of(args: argparse.Namespace) -> Windows | None:
     Raises:
         OptionError: values that there cannot be, or that mean nothing without ``--window``.
     """
-    from hub.model import Windows
+    from hub.contract import Windows
 
     chosen = {"overlap": args.overlap, "scale": args.window_scale}
     options = {name: value for name, value in chosen.items() if value is not None}

@@ -9,27 +9,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.data.boxes import BoxReport, check_boxes
-    from hub.data.dataset import Dataset
-    from hub.data.instances import InstanceDataset, InstanceOptions
-    from hub.data.packed import PackedBytes, PackedInstances
-    from hub.data.packing import pack_instances
-    from hub.data.sample import Instances, Sample
+    from hub.contract.dataset import Dataset
+    from hub.contract.packed import PackedBytes, PackedInstances
+    from hub.contract.sample import Instances, Sample
+    from hub.data.annotations.boxes import BoxReport, check_boxes
+    from hub.data.annotations.packing import pack_instances
+    from hub.data.formats.instances import InstanceDataset, InstanceOptions
     from hub.data.writers.output import Output, Writer
 
 _LAZY = {
-    "BoxReport": "hub.data.boxes",
-    "Dataset": "hub.data.dataset",
-    "InstanceDataset": "hub.data.instances",
-    "InstanceOptions": "hub.data.instances",
-    "Instances": "hub.data.sample",
+    "BoxReport": "hub.data.annotations.boxes",
+    "Dataset": "hub.contract.dataset",
+    "InstanceDataset": "hub.data.formats.instances",
+    "InstanceOptions": "hub.data.formats.instances",
+    "Instances": "hub.contract.sample",
     "Output": "hub.data.writers.output",
-    "PackedBytes": "hub.data.packed",
-    "PackedInstances": "hub.data.packed",
-    "Sample": "hub.data.sample",
+    "PackedBytes": "hub.contract.packed",
+    "PackedInstances": "hub.contract.packed",
+    "Sample": "hub.contract.sample",
     "Writer": "hub.data.writers.output",
-    "check_boxes": "hub.data.boxes",
-    "pack_instances": "hub.data.packing",
+    "check_boxes": "hub.data.annotations.boxes",
+    "pack_instances": "hub.data.annotations.packing",
 }
 
 __all__ = [

@@ -7,54 +7,54 @@ from hub.spec import DatasetSpec
 coco = DatasetSpec(
     name="coco",
     summary="COCO's JSON: boxes, masks (polygons, RLE) and keypoints",
-    target="hub.data.coco:Coco",
+    target="hub.data.formats.coco:Coco",
     writer="hub.data.writers.coco:write_coco",
 )
 
 voc = DatasetSpec(
     name="voc",
     summary="Pascal VOC's XML: boxes",
-    target="hub.data.voc:Voc",
+    target="hub.data.formats.voc:Voc",
     writer="hub.data.writers.voc:write_voc",
 )
 
 voc_segmentation = DatasetSpec(
     name="voc-segmentation",
     summary="Pascal VOC's SegmentationClass: a class for every pixel",
-    target="hub.data.mask_folder:VocSegmentation",
+    target="hub.data.formats.mask_folder:VocSegmentation",
     writer="hub.data.writers.maps:write_voc_segmentation",
 )
 
 yolo = DatasetSpec(
     name="yolo",
     summary="YOLO's text files: boxes and polygons",
-    target="hub.data.yolo:Yolo",
+    target="hub.data.formats.yolo:Yolo",
     writer="hub.data.writers.yolo:write_yolo",
 )
 
 image_folder = DatasetSpec(
     name="image-folder",
     summary="A folder of images for each class",
-    target="hub.data.image_folder:ImageFolder",
+    target="hub.data.formats.image_folder:ImageFolder",
     writer="hub.data.writers.tags:write_image_folder",
 )
 
 mask_folder = DatasetSpec(
     name="mask-folder",
     summary="A folder of images and one of masks, paletted or grey PNGs",
-    target="hub.data.mask_folder:MaskFolder",
+    target="hub.data.formats.mask_folder:MaskFolder",
     writer="hub.data.writers.maps:write_mask_folder",
 )
 
 csv = DatasetSpec(
     name="csv",
     summary="A table of images and their labels, any number of classes each",
-    target="hub.data.csv_labels:CsvLabels",
+    target="hub.data.formats.csv_labels:CsvLabels",
     writer="hub.data.writers.tags:write_csv",
 )
 
 shapes = DatasetSpec(
     name="shapes",
     summary="Generated coloured shapes: boxes, masks, keypoints, maps and tags; nothing to download",
-    target="hub.data.shapes:Shapes",
+    target="hub.data.formats.shapes:Shapes",
 )

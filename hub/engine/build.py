@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from hub.data.dataset import Dataset
+from hub.contract import parse_options
+from hub.contract.dataset import Dataset
 from hub.data.transforms import Transform
 from hub.engine.config import Config
 from hub.errors import ConfigError, ContractError, LabelMismatchError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
-from hub.model import Model, create, parse_options
+from hub.model import Model, create
 from hub.model.create import head_class
 from hub.names import ModelName
 from hub.registry import find

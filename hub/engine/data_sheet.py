@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hub.data.dataset import Dataset
-from hub.data.pipeline import Pipeline
-from hub.data.sample import Sample
+from hub.contract.dataset import Dataset
+from hub.contract.sample import Sample
+from hub.data.loading.pipeline import Pipeline
 from hub.data.transforms import Transform
 from hub.engine.build import build_model, label_spaces, needs, training_transform
 from hub.engine.config import Config
-from hub.engine.feeds import Feeds, open_sources
+from hub.engine.train_batches import TrainBatches, open_sources
 from hub.labels import LabelSpace
 from hub.visual import side_by_side
 from hub.visual.sample import caption, draw_sample, magnified
@@ -39,7 +39,7 @@ def config_pipelines(config: Config, *, val: bool = False) -> tuple[list[Pipelin
         shared = config.data.transforms
         declared = [source.transforms if source.transforms is not None else shared for source in sources]
         transforms = [training_transform(each, model) for each in declared]
-        return Feeds(sources, model, transforms, batch_size=1, seed=config.train.seed).pipelines, labels
+        return TrainBatches(sources, model, transforms, batch_size=1, seed=config.train.seed).pipelines, labels
     sources = open_sources(config.data.val, root=config.data.root, where="data.val")
     pipelines = [
         Pipeline(

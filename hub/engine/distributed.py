@@ -32,7 +32,7 @@ class World:
     device: torch.device
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and talks."""
         return self.rank == 0
 
@@ -52,7 +52,7 @@ class World:
         dist.all_gather_object(values, value)
         return values  # type: ignore[return-value]
 
-    def share(self, tensors: Iterable[torch.Tensor]) -> None:
+    def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
         """Give every process rank 0's values of these tensors, in place."""
         if self.size > 1:
             for tensor in tensors:

@@ -9,14 +9,15 @@ from typing import Any
 
 from rich.progress import track
 
-from hub.data.dataset import Dataset
-from hub.data.loader import eval_loader
-from hub.data.pipeline import Pipeline
+from hub.contract import Evaluation, Head, Windows
+from hub.contract.dataset import Dataset
+from hub.data.loading.loader import eval_loader
+from hub.data.loading.pipeline import Pipeline
 from hub.data.transforms import Transform
 from hub.engine.distributed import World
 from hub.errors import DataError, LabelMismatchError
 from hub.files import write_json, write_text
-from hub.model import Evaluation, Head, Model, Windows
+from hub.model import Model
 
 log = logging.getLogger("hub")
 
@@ -43,7 +44,7 @@ def evaluate(
         windows: look at each image in these, at its own resolution, and at one image at a time.
 
     Returns:
-        Head → figures on rank 0, nothing on the others.
+        Head → metrics on rank 0, nothing on the others.
 
     Raises:
         LabelMismatchError: a dataset has labels that the model does not know.
@@ -111,14 +112,14 @@ def _evaluate(
         divisor=model.divisor,
         device=world.device,
     )
-    for images in track(loader, description="evaluate", transient=True, disable=not world.first):
+    for images in track(loader, description="evaluate", transient=True, disable=not world.is_main):
         results = model.infer(images, precision=precision, windows=windows)
         for name, metric in metrics.items():
             metric.update(results[name])
     evaluations = {}
     for name, metric in metrics.items():
         gathered = world.gather(metric)
-        if world.first:
+        if world.is_main:
             metric.merge(gathered[1:])
             evaluations[name] = metric.compute()
     return evaluations
@@ -136,22 +137,22 @@ def _check_reader(model: Model, dataset: Dataset) -> None:
             )
 
 
-def write_evaluations(found: Mapping[str, Evaluation], figures: Path, files: Path, **notes: Any) -> None:
+def write_evaluations(found: Mapping[str, Evaluation], metrics: Path, files: Path, **notes: Any) -> None:
     """Write what was found.
 
     Args:
         found: head → its evaluation.
-        figures: a JSON file for the figures.
+        metrics: a JSON file for the metrics.
         files: a folder for further files, such as reports, in one of each head.
-        notes: plain values to keep with the figures.
+        notes: plain values to keep with the metrics.
 
     Raises:
         SaveError: see `hub.files.write_atomic`.
     """
     plain = {
-        head: {"figures": one.figures, "main": one.main, "per_class": one.per_class} for head, one in found.items()
+        head: {"metrics": one.metrics, "main": one.main, "per_class": one.per_class} for head, one in found.items()
     }
-    write_json(figures, {**notes, "heads": plain})
+    write_json(metrics, {**notes, "heads": plain})
     for head, one in found.items():
         for name, text in one.files.items():
             write_text(files / head / name, text)

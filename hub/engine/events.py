@@ -23,9 +23,9 @@ from rich.progress import (
 from rich.table import Column
 from torch.utils.tensorboard import SummaryWriter
 
+from hub.contract import Evaluation
 from hub.engine.run import Run
 from hub.files import save_error, write_text
-from hub.model import Evaluation
 from hub.visual.tables import evaluation_table, per_class_table
 
 log = logging.getLogger("hub")
@@ -118,7 +118,7 @@ class Events:
         )
 
     def evaluation(self, step: int, evaluations: Mapping[str, Evaluation]) -> None:
-        """Report figures: a table, and a record of each head's."""
+        """Report metrics: a table, and a record of each head's."""
         if not self.active:
             return
         self.console.print(evaluation_table(evaluations))
@@ -128,7 +128,7 @@ class Events:
         self._write(
             {
                 "step": step,
-                **{f"{head}/{k}": v for head, e in evaluations.items() for k, v in e.figures.items()},
+                **{f"{head}/{k}": v for head, e in evaluations.items() for k, v in e.metrics.items()},
             }
         )
         self._mark = (time.perf_counter(), step)  # evaluation is no training time

@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from hub.contract import Batch
 from hub.errors import ConfigError, did_you_mean
-from hub.model import Batch, Model
+from hub.model import Model
 
 Weights = Mapping[str, float] | Literal["uncertainty"]
 

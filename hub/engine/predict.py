@@ -11,10 +11,11 @@ from typing import Any
 
 from rich.progress import track
 
+from hub.contract import Windows
 from hub.errors import AnnotationError, ImageError
 from hub.files import write_bytes, write_text
 from hub.images import read_image, to_rgb
-from hub.model import Model, Windows
+from hub.model import Model
 from hub.visual import write_image
 
 log = logging.getLogger("hub")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hub.contract import Options, Windows, parse_options
 from hub.engine.predict import predict_files
 from hub.errors import ContractError
 from hub.images import find_images
-from hub.model import Model, Options, Windows, parse_options
+from hub.model import Model
 from hub.registry import find
 
 

@@ -27,7 +27,7 @@ class Run:
 
     ``config.yaml`` the whole config · ``environment.json`` versions and command · ``last.pt`` to resume ·
     ``best.safetensors`` and ``last.safetensors`` to use · ``metrics.jsonl`` and TensorBoard's events ·
-    ``evaluation.json`` the last figures · ``evaluation/`` reports, where a metric writes some · ``predictions.png``
+    ``evaluation.json`` the last metrics · ``evaluation/`` reports, where a metric writes some · ``predictions.png``
     drawn validation images.
     """
 

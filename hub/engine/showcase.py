@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hub.data.dataset import Dataset
+from hub.contract.dataset import Dataset
 from hub.images import to_rgb
 from hub.model import Model
 from hub.visual import side_by_side, write_image

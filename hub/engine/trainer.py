@@ -11,22 +11,23 @@ from typing import Any
 import torch
 from torch import nn
 
+from hub.contract import Batch, Evaluation
 from hub.engine.average import moving_average
 from hub.engine.build import build_model, training_transform
 from hub.engine.config import Config
 from hub.engine.distributed import World
 from hub.engine.evaluate import check_labels, evaluate, scored_on, write_evaluations
 from hub.engine.events import Events
-from hub.engine.feeds import Feeds, is_fed, open_sources
 from hub.engine.objective import Objective
 from hub.engine.optim import REFERENCE_BATCH, Schedule, make_optimizer, scaled_lr, set_lr
 from hub.engine.run import Run
 from hub.engine.showcase import draw_predictions
 from hub.engine.signals import StopRequest, catch_stop
 from hub.engine.state import restore, save_state
+from hub.engine.train_batches import TrainBatches, has_targets_for, open_sources
 from hub.errors import ConfigError, DataError, NonFiniteLossError, StoppedError
-from hub.model import Batch, Evaluation, Model
-from hub.model.layout import channels_last
+from hub.model import Model
+from hub.model.memory_format import channels_last
 from hub.precision import autocast
 from hub.seeds import derive_seed
 from hub.weights import read_header, save, transfer
@@ -56,11 +57,11 @@ class Trainer:
             )
         if config.model.norm == "sync" and world.size > 1 and world.device.type != "cuda":
             raise ConfigError("model.norm: sync needs GPUs", fix="use norm: group on CPUs")
-        if not world.first:
+        if not world.is_main:
             world.barrier()  # rank 0 may generate or index data that the others then find
         sources = open_sources(config.data.train, root=config.data.root, where="data.train")
         held_out = open_sources(config.data.val, root=config.data.root, where="data.val")
-        if world.first:
+        if world.is_main:
             world.barrier()
         self.train_data = [source.dataset for source in sources]
         self.val_data = [source.dataset for source in held_out]
@@ -79,7 +80,7 @@ class Trainer:
                 self.best = read_header(run.best)["notes"]["main"]
         self.average = None if c.ema is None else moving_average(self.model, c.ema, (resume or {}).get("average"))
         shared = config.data.transforms
-        self.feeds = Feeds(
+        self.train_batches = TrainBatches(
             sources,
             self.model,
             [training_transform(s.transforms if s.transforms is not None else shared, self.model) for s in sources],
@@ -88,7 +89,7 @@ class Trainer:
             rank=world.rank,
             world_size=world.size,
         )
-        per_epoch = self.feeds.steps_per_epoch
+        per_epoch = self.train_batches.steps_per_epoch
         unit = per_epoch if c.epochs is not None else 1
         self.total = c.steps if c.steps is not None else max(1, round((c.epochs or 0) * per_epoch))
         self.evaluate_every = max(1, round(c.evaluate_every * unit))
@@ -115,18 +116,18 @@ class Trainer:
                     head.check_dataset(data)
         for data in self.train_data:
             for _, head in self.model.items():
-                if len(self.train_data) == 1 or is_fed(head, data):
+                if len(self.train_data) == 1 or has_targets_for(head, data):
                     head.check_dataset(data)
 
     def fit(self) -> dict[str, Evaluation]:
-        """Train to the end and return the last figures (on rank 0).
+        """Train to the end and return the last metrics (on rank 0).
 
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; the last good checkpoint stays.
             StoppedError: by a signal; a checkpoint was written first.
         """
         c = self.config.train
-        self._say_hello()
+        self._log_setup()
         parallel: nn.Module = self.objective
         if self.world.size > 1:
             # For 1×1 kernels both memory formats are the same, yet DDP warns that their strides differ.
@@ -141,10 +142,10 @@ class Trainer:
         self.model.train()
         waited, began = 0.0, time.perf_counter()
         with (
-            Events(self.run, total=self.total, start=self.step, active=self.world.first) as events,
+            Events(self.run, total=self.total, start=self.step, active=self.world.is_main) as events,
             catch_stop() as stop,
         ):
-            batches = self.feeds.batches(self.step, workers=self.config.data.workers, device=self.world.device)
+            batches = self.train_batches.batches(self.step, workers=self.config.data.workers, device=self.world.device)
             while self.step < self.total:
                 asked = time.perf_counter()
                 try:
@@ -178,7 +179,7 @@ class Trainer:
                     raise self._stopped()
         if evaluations is None:  # resumed at the very end
             evaluations = self._evaluate()
-        if self.world.first:
+        if self.world.is_main:
             draw_predictions(self.scored, self.val_data[0], self.run.predictions, precision=c.precision)
         return evaluations
 
@@ -215,7 +216,7 @@ class Trainer:
 
     def _evaluate(self) -> dict[str, Evaluation]:
         c = self.config
-        self.world.share(self.scored.buffers())  # the running statistics that rank 0 saves
+        self.world.broadcast(self.scored.buffers())  # the running statistics that rank 0 saves
         found = evaluate(
             self.scored,
             self.val_data,
@@ -224,19 +225,19 @@ class Trainer:
             workers=c.data.workers,
             precision=c.train.precision,
         )
-        if self.world.first:
+        if self.world.is_main:
             write_evaluations(found, self.run.evaluation, self.run.reports, step=self.step)
-            defined = [value for e in found.values() if math.isfinite(value := e.figures[e.main])]
+            defined = [value for e in found.values() if math.isfinite(value := e.metrics[e.main])]
             main = sum(defined) / len(defined) if defined else 0.0
             if main > self.best:
                 self.best = main
-                notes = {head: e.figures for head, e in found.items()}
-                save(self.scored, self.run.best, step=self.step, main=main, figures=notes)
+                notes = {head: e.metrics for head, e in found.items()}
+                save(self.scored, self.run.best, step=self.step, main=main, metrics=notes)
         self.world.barrier()
         return found
 
     def _save(self) -> None:
-        if not self.world.first:
+        if not self.world.is_main:
             return
         if not all(bool(t.isfinite().all()) for t in self.model.state_dict().values()):
             raise NonFiniteLossError(
@@ -259,7 +260,7 @@ class Trainer:
     def _lr(self, step: int) -> float:
         return scaled_lr(self.config.train) * self.schedule(step)
 
-    def _say_hello(self) -> None:
+    def _log_setup(self) -> None:
         c = self.config.train
         log.info("run folder %s", self.run.folder)
         if self.step:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from hub.contract.results import Result
 from hub.errors import ContractError, DataError
 from hub.labels import LabelSpace
-from hub.model.results import Result
 
 if TYPE_CHECKING:
-    from hub.data.dataset import Dataset
+    from hub.contract.dataset import Dataset
 
 R = TypeVar("R", bound=Result)
 

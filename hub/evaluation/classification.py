@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hub.contract.head import Evaluation
+from hub.contract.results import Classification, Result
 from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
 from hub.labels import LabelSpace
-from hub.model.head import Evaluation
-from hub.model.results import Classification, Result
 
 if TYPE_CHECKING:
-    from hub.data.dataset import Dataset
+    from hub.contract.dataset import Dataset
 
 NAN = float("nan")
 BINS = 15  # of the calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599)
@@ -73,16 +73,16 @@ class _ScoreMetric:
 
 
 class ClassMetric(_ScoreMetric):
-    """``top1`` (the main figure), ``top5`` of more than five classes, and what follows from each class by itself.
+    """``top1`` (the main metric), ``top5`` of more than five classes, and what follows from each class by itself.
 
     That is the mean accuracy of the classes, ``mAP`` and ``AUROC`` (each class against all others), each the mean
     over the classes that define it: one without images has no accuracy and no AP, and neither it nor one that all
-    images are of has an AUROC. ``ECE`` is the expected calibration error, the one figure of which less is better.
+    images are of has an AUROC. ``ECE`` is the expected calibration error, the one metric of which less is better.
     Images of an unknown class (255) do not count.
     """
 
     def compute(self) -> Evaluation:
-        """The figures over all images seen."""
+        """The metrics over all images seen."""
         from torchmetrics.functional.classification import multiclass_calibration_error
 
         scores, truth = self._gathered()
@@ -95,18 +95,18 @@ class ClassMetric(_ScoreMetric):
             own = truth == k
             accuracy = hit[own].mean().item() if bool(own.any()) else NAN
             per_class[name] = {"accuracy": accuracy, **_ranking(scores[:, k], own.long())}
-        figures = {"top1": mean_defined(hit.tolist())}
+        metrics = {"top1": mean_defined(hit.tolist())}
         if count > 5:
-            figures["top5"] = mean_defined((scores.topk(5).indices == truth[:, None]).any(1).float().tolist())
-        figures |= _means(per_class, {"mean_class_accuracy": "accuracy", "mAP": "AP", "AUROC": "AUROC"})
-        figures["ECE"] = (
+            metrics["top5"] = mean_defined((scores.topk(5).indices == truth[:, None]).any(1).float().tolist())
+        metrics |= _means(per_class, {"mean_class_accuracy": "accuracy", "mAP": "AP", "AUROC": "AUROC"})
+        metrics["ECE"] = (
             float(multiclass_calibration_error(scores, truth, num_classes=count, n_bins=BINS)) if len(scores) else NAN
         )
-        return Evaluation(figures, main="top1", per_class=per_class)
+        return Evaluation(metrics, main="top1", per_class=per_class)
 
 
 class LabelsMetric(_ScoreMetric):
-    """``mAP`` (the main figure), ``AUROC`` and ``F1`` at 0.5, each the mean over the classes that define it.
+    """``mAP`` (the main metric), ``AUROC`` and ``F1`` at 0.5, each the mean over the classes that define it.
 
     Unknown labels (NaN) do not count. A class without a positive or without a negative image has no AUROC, one
     without a positive image no AP and no F1: NaN, left out of the mean. ``ECE`` is the calibration error over every
@@ -114,7 +114,7 @@ class LabelsMetric(_ScoreMetric):
     """
 
     def compute(self) -> Evaluation:
-        """The figures over all images seen."""
+        """The metrics over all images seen."""
         from torchmetrics.functional.classification import binary_calibration_error, binary_f1_score
 
         scores, truth = self._gathered()
@@ -125,13 +125,13 @@ class LabelsMetric(_ScoreMetric):
             own, wanted = scores[known[:, k], k], truth[known[:, k], k].long()
             f1 = float(binary_f1_score(own, wanted)) if bool(wanted.any()) else NAN
             per_class[name] = {**_ranking(own, wanted), "F1": f1}
-        figures = _means(per_class, {"mAP": "AP", "AUROC": "AUROC", "F1": "F1"})
-        figures["ECE"] = (
+        metrics = _means(per_class, {"mAP": "AP", "AUROC": "AUROC", "F1": "F1"})
+        metrics["ECE"] = (
             float(binary_calibration_error(scores[known], truth[known].long(), n_bins=BINS))
             if bool(known.any())
             else NAN
         )
-        return Evaluation(figures, main="mAP", per_class=per_class)
+        return Evaluation(metrics, main="mAP", per_class=per_class)
 
 
 def _ranking(scores: Tensor, truth: Tensor) -> dict[str, float]:
@@ -146,5 +146,5 @@ def _ranking(scores: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 def _means(per_class: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> dict[str, float]:
-    """Our name of a figure → the mean over the classes of what is called so there."""
+    """Our name of a metric → the mean over the classes of what is called so there."""
     return {ours: mean_defined([one[theirs] for one in per_class.values()]) for ours, theirs in names.items()}

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.contract.head import Evaluation
+from hub.contract.results import Result
 from hub.errors import ContractError, DataError, LabelMismatchError, OptionError, did_you_mean
 from hub.evaluation.checks import index_of
 from hub.evaluation.coco_backend import precision_and_recall
-from hub.evaluation.coco_figures import summarize
 from hub.evaluation.coco_shapes import SHAPES, Found
+from hub.evaluation.coco_summary import summarize
 from hub.labels import LabelSpace
-from hub.model.head import Evaluation
-from hub.model.results import Result
 
 if TYPE_CHECKING:
-    from hub.data.dataset import Dataset
+    from hub.contract.dataset import Dataset
 
 log = logging.getLogger("hub")
 
@@ -102,9 +102,9 @@ class CocoMetric:
             self.found = {**other.found, **self.found}
 
     def compute(self) -> Evaluation:
-        """The twelve figures of COCO's summary (ten for keypoints), ``AP`` the main one, and each class's.
+        """The twelve metrics of COCO's summary (ten for keypoints), ``AP`` the main one, and each class's.
 
-        NaN stands where no object defines a figure, for example ``APs`` of a dataset without small objects.
+        NaN stands where no object defines a metric, for example ``APs`` of a dataset without small objects.
         """
         dropped = sum(one.dropped for one in self.found.values())
         if dropped:
@@ -113,12 +113,12 @@ class CocoMetric:
         precision, recall = precision_and_recall(
             self._truth(), self.shapes.results(self._in_order()), self.iou_type, sigmas=self.shapes.sigmas
         )
-        figures = self.shapes.figures
+        metrics = self.shapes.metrics
         return Evaluation(
-            figures=summarize(figures, precision, recall),
+            metrics=summarize(metrics, precision, recall),
             main="AP",
             per_class={
-                name: summarize(figures, precision, recall, classes=slice(k, k + 1))
+                name: summarize(metrics, precision, recall, classes=slice(k, k + 1))
                 for k, name in enumerate(self.classes.names)
             },
         )

@@ -23,7 +23,7 @@ def _backend() -> tuple[Any, Any]:
     try:
         import hotcoco
     except ImportError as error:
-        log.warning("hotcoco cannot be imported (%s): COCO figures come from pycocotools, slower but equal", error)
+        log.warning("hotcoco cannot be imported (%s): COCO metrics come from pycocotools, slower but equal", error)
         from pycocotools import coco, cocoeval
 
         return coco.COCO, cocoeval.COCOeval

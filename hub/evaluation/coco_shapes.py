@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
-from hub.data.packed import PackedBytes, PackedInstances
+from hub.contract.packed import PackedBytes, PackedInstances
 from hub.errors import ContractError, DataError
-from hub.evaluation.coco_figures import DETECTION_FIGURES, KEYPOINT_FIGURES, Figure
+from hub.evaluation.coco_summary import DETECTION_METRICS, KEYPOINT_METRICS, SummaryMetric
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Shapes(ABC):
 
     Attributes:
         field: the attribute of `hub.Detections` that holds it.
-        figures: the figures that COCO gives for it.
+        metrics: the metrics that COCO gives for it.
         sigmas: of the object keypoint similarity, or None.
     """
 
     field: ClassVar[str]
-    figures: ClassVar[Mapping[str, Figure]] = DETECTION_FIGURES
+    metrics: ClassVar[Mapping[str, SummaryMetric]] = DETECTION_METRICS
     sigmas: Sequence[float] | None = None
 
     def __init__(self, instances: PackedInstances, name: str, sigmas: Sequence[float] | None = None) -> None:
@@ -157,7 +157,7 @@ class Keypoints(Shapes):
     """
 
     field = "keypoints"
-    figures = KEYPOINT_FIGURES
+    metrics = KEYPOINT_METRICS
 
     def __init__(self, instances: PackedInstances, name: str, sigmas: Sequence[float] | None = None) -> None:
         if instances.keypoints is None:

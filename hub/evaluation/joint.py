@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub.model.head import Evaluation, Metric
-from hub.model.results import Result
+from hub.contract.head import Evaluation, Metric
+from hub.contract.results import Result
 
 
 class JointMetric:
-    """Scores the same results in several ways, a `hub.Metric`; figures are named ``box_AP``, ``mask_AP`` and so on.
+    """Scores the same results in several ways, a `hub.Metric`; metrics are named ``box_AP``, ``mask_AP`` and so on.
 
     Args:
         metrics: prefix → metric.
-        main: prefix of the metric whose main figure is this one's.
+        main: prefix of the metric whose main metric is this one's.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], *, main: str) -> None:
@@ -32,15 +32,15 @@ class JointMetric:
             metric.merge([other.metrics[name] for other in others])
 
     def compute(self) -> Evaluation:
-        """The figures of all metrics under their prefixes; of each class the main one of each metric."""
+        """The metrics of all metrics under their prefixes; of each class the main one of each metric."""
         found = {name: metric.compute() for name, metric in self.metrics.items()}
         per_class: dict[str, dict[str, float]] = {}
         for name, evaluation in found.items():
-            for label, figures in evaluation.per_class.items():
-                if evaluation.main in figures:
-                    per_class.setdefault(label, {})[f"{name}_{evaluation.main}"] = figures[evaluation.main]
+            for label, metrics in evaluation.per_class.items():
+                if evaluation.main in metrics:
+                    per_class.setdefault(label, {})[f"{name}_{evaluation.main}"] = metrics[evaluation.main]
         return Evaluation(
-            figures={f"{name}_{k}": v for name, one in found.items() for k, v in one.figures.items()},
+            metrics={f"{name}_{k}": v for name, one in found.items() for k, v in one.metrics.items()},
             main=f"{self.main}_{found[self.main].main}",
             per_class=per_class,
             units={f"{name}_{k}": unit for name, one in found.items() for k, unit in one.units.items()},

@@ -1,4 +1,4 @@
-"""Semantic segmentation's figures, from one table of what was taken for what."""
+"""Semantic segmentation's metrics, from one table of what was taken for what."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hub.contract.head import Evaluation
+from hub.contract.results import Result, SemanticMap
 from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
 from hub.labels import LabelSpace
-from hub.model.head import Evaluation
-from hub.model.results import Result, SemanticMap
 
 if TYPE_CHECKING:
-    from hub.data.dataset import Dataset
+    from hub.contract.dataset import Dataset
 
 IGNORE = 255
 BOUNDARY = 0.02  # of the image's diagonal: how far from its edge a region's pixels count for boundary IoU
@@ -75,7 +75,7 @@ class SemanticMetric:
             self.seen |= other.seen
 
     def compute(self) -> Evaluation:
-        """``mIoU`` (the main figure), ``mDice``, ``pixel_accuracy``, ``mean_accuracy``, ``boundary_mIoU``."""
+        """``mIoU`` (the main metric), ``mDice``, ``pixel_accuracy``, ``mean_accuracy``, ``boundary_mIoU``."""
         hit = np.diagonal(self.confusion).astype(float)
         annotated, answered = self.confusion.sum(1), self.confusion[:, :-1].sum(0)
         iou = _ratio(hit, annotated + answered - hit)
@@ -83,7 +83,7 @@ class SemanticMetric:
         accuracy = _ratio(hit, annotated)
         edge = _ratio(self.edges[0], self.edges[1])
         return Evaluation(
-            figures={
+            metrics={
                 "mIoU": mean_defined(iou),
                 "mDice": mean_defined(dice),
                 "pixel_accuracy": float(_ratio(hit.sum(), annotated.sum())),

@@ -10,17 +10,17 @@ from typing import Any
 
 from hub.backbones.create import create_trunk
 from hub.backbones.trunk import Trunk
+from hub.contract.head import Head
+from hub.contract.options import parse_options
+from hub.contract.recipe import Recipe
 from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
-from hub.model.head import Head
 from hub.model.model import Model
-from hub.model.options import parse_options
-from hub.model.recipe import Recipe
 from hub.names import ModelName
 from hub.preprocessing import Preprocessing
 from hub.registry import find
-from hub.seeds import draw_seed, own_randomness
+from hub.seeds import draw_seed, isolated_rng
 
 Labels = LabelSpace | Iterable[str]
 
@@ -100,7 +100,7 @@ def create(
     model = build(recipe, pretrained=pretrained)
     if resize is not None:
         wanted = replace(model.preprocessing, resize=resize)
-        model.preprocessing = agree(wanted, dict(model.items()), given="the option resize")
+        model.preprocessing = resolve_preprocessing(wanted, dict(model.items()), given="the option resize")
     return model
 
 
@@ -120,7 +120,7 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         )
     # Each part starts from a generator of its own: another head beside it changes no number of it.
     seed = draw_seed()
-    with own_randomness(seed, "trunk"):
+    with isolated_rng(seed, "trunk"):
         trunk: Trunk = create_trunk(
             name,
             pretrained=pretrained,
@@ -134,7 +134,7 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         )
     heads: dict[str, Head] = {}
     for task, cls in classes.items():
-        with own_randomness(seed, f"head {task}"):
+        with isolated_rng(seed, f"head {task}"):
             head = cls(
                 {level: trunk.channels[level] for level in read[task]},
                 {level: trunk.strides[level] for level in read[task] if level in trunk.strides},
@@ -145,15 +145,15 @@ def build(recipe: Recipe, *, pretrained: bool | str | os.PathLike[str] = False) 
         heads[task] = head
     if trunk.classifier is not None:
         for head in heads.values():
-            head.adopt(trunk.classifier)
+            head.load_pretrained_classifier(trunk.classifier)
         trunk.classifier = None  # it has served
     # Every option is kept, the defaults too: a checkpoint must not change with the defaults of a later version.
     resolved = {task: chosen.model_dump(mode="json") for task, chosen in options.items()}
-    preprocessing = agree(trunk.preprocessing, heads, given="the weights", free={"resize"})
+    preprocessing = resolve_preprocessing(trunk.preprocessing, heads, given="the weights", free={"resize"})
     return Model(trunk, heads, replace(recipe, heads=resolved), preprocessing)
 
 
-def agree(
+def resolve_preprocessing(
     preprocessing: Preprocessing, heads: Mapping[str, Head], *, given: str, free: Collection[str] = ()
 ) -> Preprocessing:
     """Preprocessing with the values on which heads insist.
@@ -171,7 +171,7 @@ def agree(
         field: (given, value) for field, value in vars(preprocessing).items() if field not in free
     }
     for task, head in heads.items():
-        for field, value in head.insists(head.options).items():
+        for field, value in head.required_preprocessing(head.options).items():
             who, other = said.setdefault(field, (task, value))
             if other != value:
                 raise OptionError(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from hub.backbones.trunk import Trunk, plain_key
-from hub.model.create import Labels, agree, build, parse_labels
+from hub.model.create import Labels, build, parse_labels, resolve_preprocessing
 from hub.model.model import Model
 from hub.names import ModelName
 
@@ -27,7 +27,9 @@ def extend(model: Model, task: str, *, labels: Labels | None, options: Mapping[s
         heads={**model.recipe.heads, task: dict(options)},
     )
     grown = build(recipe)
-    preprocessing = agree(model.preprocessing, {task: dict(grown.items())[task]}, given=f"the model {old}")
+    preprocessing = resolve_preprocessing(
+        model.preprocessing, {task: dict(grown.items())[task]}, given=f"the model {old}"
+    )
     if not set(grown.trunk.levels) <= set(model.trunk.levels):
         _keep_weights(grown.trunk, model.trunk)
         model.trunk = grown.trunk.to(model.device).train(model.trunk.training)

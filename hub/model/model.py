@@ -12,17 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from hub.backbones.trunk import Trunk
+from hub.contract.batch import Batch, pad_images
+from hub.contract.head import Head
+from hub.contract.recipe import Recipe
+from hub.contract.results import Result
+from hub.contract.windows import Windows
 from hub.errors import DataError, OptionError, did_you_mean
 from hub.images import check_image, read_image, resize_image
+from hub.inference.windowed import infer_windows
 from hub.labels import LabelSpace
-from hub.model.batch import Batch, pad_images
-from hub.model.head import Head
-from hub.model.recipe import Recipe
-from hub.model.results import Result
-from hub.model.windowed import Windows, infer_windows
 from hub.precision import autocast
 from hub.preprocessing import Preprocessing
-from hub.seeds import draw_seed, own_randomness
+from hub.seeds import draw_seed, isolated_rng
 
 Image = str | os.PathLike[str] | np.ndarray
 
@@ -89,7 +90,7 @@ class Model(nn.Module):
         seed = draw_seed()
         losses = {}
         for name, head in learning:
-            with own_randomness(seed, name):  # no head's draws depend on which others there are
+            with isolated_rng(seed, name):  # no head's draws depend on which others there are
                 losses[name] = head.losses(features, batch)
         return losses
 

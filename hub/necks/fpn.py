@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hub.backbones.norm import make_norm
 from hub.errors import OptionError
-from hub.seeds import draw_seed, own_randomness
+from hub.seeds import draw_seed, isolated_rng
 
 
 class FPN(nn.Module):
@@ -63,7 +63,7 @@ class FPN(nn.Module):
         seed = draw_seed()
 
         def conv(part: str, i: int, inp: int, kernel: int, stride: int = 1) -> nn.Module:
-            with own_randomness(seed, part, i):
+            with isolated_rng(seed, part, i):
                 layer = nn.Conv2d(inp, out_channels, kernel, stride, kernel // 2, bias=norm is None)
                 nn.init.kaiming_uniform_(layer.weight, a=1)  # as the reference implementations of FPN start
             if layer.bias is not None:
@@ -73,7 +73,7 @@ class FPN(nn.Module):
         self.resample = nn.ModuleDict()
         for i, n in self.source.items():
             if int(n[1:]) != i:
-                with own_randomness(seed, "resample", i):
+                with isolated_rng(seed, "resample", i):
                     self.resample[f"p{i}"] = _resample(int(n[1:]) - i, channels[n])
         self.lateral = nn.ModuleDict({f"p{i}": conv("lateral", i, channels[n], 1) for i, n in self.source.items()})
         outputs = [i for i in self.core if i in numbers or (i == 5 and self.extra)]

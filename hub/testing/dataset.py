@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from hub.data.collate import collate
-from hub.data.dataset import Dataset
-from hub.data.packing import pack_instances
-from hub.data.sample import Instances, Sample
+from hub.contract.batch import Batch
+from hub.contract.dataset import Dataset
+from hub.contract.options import Options
+from hub.contract.sample import Instances, Sample
+from hub.data.annotations.packing import pack_instances
+from hub.data.loading.collate import collate
 from hub.labels import LabelSpace
-from hub.model.batch import Batch
-from hub.model.options import Options
 
 IMAGE_SIZE = 128
 _SIZES = ((128, 128), (96, 112))

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hub.contract.batch import Batch
+from hub.contract.head import Evaluation, Head
+from hub.contract.results import Detections, Result
 from hub.errors import OptionError
 from hub.labels import LabelSpace
-from hub.model.batch import Batch
 from hub.model.create import create, head_class
-from hub.model.head import Evaluation, Head
 from hub.model.model import Model
-from hub.model.results import Detections, Result
 from hub.names import ModelName
 from hub.registry import LOCAL, find
 from hub.testing.dataset import IMAGE_SIZE, TinyDataset, without_targets
@@ -254,25 +254,25 @@ def _check_metric(case: _Case, results: Sequence[Result]) -> None:
     second.update(results[1:])
     evaluation = whole.compute()
     assert isinstance(evaluation, Evaluation), f"metric: compute() gives a {type(evaluation).__name__}"
-    assert evaluation.main in evaluation.figures, (
-        f"metric: the main figure {evaluation.main!r} is not among {list(evaluation.figures)}"
+    assert evaluation.main in evaluation.metrics, (
+        f"metric: the main metric {evaluation.main!r} is not among {list(evaluation.metrics)}"
     )
     assert evaluation.main not in evaluation.units, (
-        f"metric: the main figure {evaluation.main!r} has a unit; choose a fraction, of which more is better"
+        f"metric: the main metric {evaluation.main!r} has a unit; choose a fraction, of which more is better"
     )
-    for name, figure in evaluation.figures.items():
-        assert isinstance(figure, float), f"metric: {name} is a {type(figure).__name__}, not a float"
+    for name, metric in evaluation.metrics.items():
+        assert isinstance(metric, float), f"metric: {name} is a {type(metric).__name__}, not a float"
         fraction = name not in evaluation.units
-        assert not math.isinf(figure), f"metric: {name} is {figure}"
-        assert math.isnan(figure) or not fraction or 0 <= figure <= 1, (
-            f"metric: {name} is {figure}, not a fraction; name its unit in Evaluation.units"
+        assert not math.isinf(metric), f"metric: {name} is {metric}"
+        assert math.isnan(metric) or not fraction or 0 <= metric <= 1, (
+            f"metric: {name} is {metric}, not a fraction; name its unit in Evaluation.units"
         )
     first.merge([pickle.loads(pickle.dumps(second))])
-    merged = first.compute().figures
-    same = merged.keys() == evaluation.figures.keys() and np.allclose(
-        list(merged.values()), list(evaluation.figures.values()), equal_nan=True
+    merged = first.compute().metrics
+    same = merged.keys() == evaluation.metrics.keys() and np.allclose(
+        list(merged.values()), list(evaluation.metrics.values()), equal_nan=True
     )
-    assert same, f"metric: merged from two processes {merged}, but {evaluation.figures} from one"
+    assert same, f"metric: merged from two processes {merged}, but {evaluation.metrics} from one"
 
 
 def _check_options(case: _Case) -> None:

@@ -10,17 +10,17 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from hub.data.statistics import Figures, ObjectFigures, Spread
+from hub.data.tools.statistics import Figures, ObjectFigures, Spread
 from hub.visual.tables import percent
 
 T = TypeVar("T")
 
 
 def data_table(splits: Mapping[str, Figures]) -> Table:
-    """A column for each split, a row for each figure; rows that would be 0 everywhere are left out.
+    """A column for each split, a row for each metric; rows that would be 0 everywhere are left out.
 
     Args:
-        splits: name of the split → its figures.
+        splits: name of the split → its metrics.
     """
     table = _table("", splits)
     table.add_row("images", *(f"{f.images:,}" for f in splits.values()))
@@ -64,14 +64,14 @@ def class_tables(splits: Mapping[str, Figures]) -> list[Table]:
         tables.append(_classes("class: objects (images)", splits, objects, lambda of: f"{of[0]:,} ({of[1]:,})"))
     for name in _keys(f.maps for f in splits.values()):
         shares = {}
-        for split, figures in splits.items():
-            found = figures.maps.get(name, {})
+        for split, metrics in splits.items():
+            found = metrics.maps.get(name, {})
             whole = sum(pixels for pixels, _ in found.values())
             shares[split] = {k: (pixels / whole if whole else math.nan, n) for k, (pixels, n) in found.items()}
         title = f"{name}: % of the pixels (images)"
         tables.append(_classes(title, splits, shares, lambda of: f"{_fine(of[0])} ({of[1]:,})", none="(ignored)"))
     for name in _keys(f.tags for f in splits.values()):
-        counts = {split: figures.tags.get(name, {}) for split, figures in splits.items()}
+        counts = {split: metrics.tags.get(name, {}) for split, metrics in splits.items()}
         tables.append(_classes(f"{name}: images", splits, counts, lambda n: f"{n:,}", none="(unknown)"))
     return tables
 

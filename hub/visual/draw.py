@@ -12,9 +12,9 @@ from hub.visual.colors import Color, class_color, ink_on
 from hub.visual.text import font, shorten
 
 if TYPE_CHECKING:
-    from hub.data.sample import Instances
+    from hub.contract.results import Detections
+    from hub.contract.sample import Instances
     from hub.labels import LabelSpace
-    from hub.model.results import Detections
 
 MASK_ALPHA = 0.4
 HALO_ALPHA = 0.45  # a dark rim, so that a line shows on any background

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.images import to_rgb
 from hub.labels import LabelSpace
 from hub.visual.draw import draw_instances

@@ -1,4 +1,4 @@
-"""Tables of figures for the terminal."""
+"""Tables of metrics for the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from hub.model.head import Evaluation
+from hub.contract.head import Evaluation
 
 COCO_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 MANY = 8  # columns that a terminal holds
@@ -25,7 +25,7 @@ def percent(value: float) -> str:
 
 
 def show(value: float, unit: str | None) -> str:
-    """A figure as a cell of a table: a fraction, which has no unit, as a percentage, anything else as it is.
+    """A metric as a cell of a table: a fraction, which has no unit, as a percentage, anything else as it is.
 
     >>> show(0.3741, None), show(4.6518, "m"), show(0.0525, ""), show(float("nan"), "m")
     ('37.4', '4.652 m', '0.0525', '–')
@@ -36,7 +36,7 @@ def show(value: float, unit: str | None) -> str:
 
 
 def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None = None) -> Table:
-    """A column for each head under its name, a row for each figure; the main figures are bold.
+    """A column for each head under its name, a row for each metric; the main metrics are bold.
 
     Args:
         evaluations: head → what its metric found.
@@ -44,14 +44,14 @@ def evaluation_table(evaluations: Mapping[str, Evaluation], *, title: str | None
 
     Returns:
         A table whose numbers are percentages, but for those with a unit; a cell is empty where a head does not have
-        that figure.
+        that metric.
     """
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("%")
     for head in evaluations:
         table.add_column(escape(head), justify="right")
-    for name in dict.fromkeys(name for e in evaluations.values() for name in e.figures):
-        cells = [show(e.figures[name], e.units.get(name)) if name in e.figures else "" for e in evaluations.values()]
+    for name in dict.fromkeys(name for e in evaluations.values() for name in e.metrics):
+        cells = [show(e.metrics[name], e.units.get(name)) if name in e.metrics else "" for e in evaluations.values()]
         main = any(name == e.main for e in evaluations.values())
         table.add_row(name, *cells, style="bold" if main else None)
     return table
@@ -62,13 +62,13 @@ def per_class_table(head: str, evaluation: Evaluation, *, columns: Sequence[str]
 
     Args:
         head: the head's name, the table's title.
-        evaluation: what its metric found; classes without a figure have an empty cell.
-        columns: the figures to show, if the metric gives them; by default all, but of COCO's many those of precision.
+        evaluation: what its metric found; classes without a metric have an empty cell.
+        columns: the metrics to show, if the metric gives them; by default all, but of COCO's many those of precision.
 
     Returns:
         A table whose numbers are percentages, but for those with a unit.
     """
-    given = list(dict.fromkeys(name for figures in evaluation.per_class.values() for name in figures))
+    given = list(dict.fromkeys(name for metrics in evaluation.per_class.values() for name in metrics))
     if columns is None:
         columns = COCO_COLUMNS if len(given) > MANY else given
     shown = [name for name in columns if name in given] or given
@@ -76,7 +76,7 @@ def per_class_table(head: str, evaluation: Evaluation, *, columns: Sequence[str]
     table.add_column("class, %")
     for name in shown:
         table.add_column(name, justify="right")
-    for label, figures in evaluation.per_class.items():
-        cells = (show(figures[name], evaluation.units.get(name)) if name in figures else "" for name in shown)
+    for label, metrics in evaluation.per_class.items():
+        cells = (show(metrics[name], evaluation.units.get(name)) if name in metrics else "" for name in shown)
         table.add_row(escape(label), *cells)
     return table

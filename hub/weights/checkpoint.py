@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hub.backbones.trunk import Provenance
+from hub.contract import Recipe
 from hub.errors import CheckpointError, CheckpointMismatchError
 from hub.files import to_json, write_atomic
-from hub.model import Model, Recipe, build
+from hub.model import Model, build
 from hub.preprocessing import Preprocessing
 
 _KEY = "backbone_hub"
@@ -30,7 +31,7 @@ def save(model: Model, path: str | os.PathLike[str], **notes: Any) -> Path:
     Args:
         model: on any device.
         path: usually ends in ``.safetensors``.
-        notes: plain values kept in the header, such as the step and the figures reached.
+        notes: plain values kept in the header, such as the step and the metrics reached.
 
     Raises:
         SaveError: see `hub.files.write_atomic`.

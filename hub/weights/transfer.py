@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from hub.backbones.trunk import plain_key
+from hub.contract import ClassRows
 from hub.errors import CheckpointMismatchError
 from hub.labels import LabelSpace
-from hub.model import ClassRows, Model
+from hub.model import Model
 from hub.weights.checkpoint import load
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hub import Batch, Features, LabelSpace, Metric
-from hub.backbones.classifier import PretrainedClassifier
+from hub.contract.classifier import PretrainedClassifier
 from hub.errors import LabelMismatchError
 from hub_classification.head import ClassificationHead, ClassificationOptions
 from hub_classification.targets import class_targets, targets
@@ -91,7 +91,7 @@ class Classification(ClassificationHead):
         return ClassMetric(dataset, self.labels, name=self.labels_from)
 
     @torch.no_grad()
-    def adopt(self, classifier: PretrainedClassifier) -> None:
+    def load_pretrained_classifier(self, classifier: PretrainedClassifier) -> None:
         """Take over the pretrained classifier's rows for the labels that it knows by name."""
         if self.options.from_level != "pooled":
             return

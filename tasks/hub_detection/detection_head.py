@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from hub import Batch, Detections, Head, Metric
-from hub.model.windowed import WindowMerger
-from hub.model.windows import Weights, WindowLayout
+from hub.contract.window_layout import WindowLayout
+from hub.contract.windows import Weights, WindowMerger
 from hub_detection.results import detections
 from hub_detection.windows import BoxWindows
 
@@ -21,12 +21,12 @@ class BoxOptions(Protocol):
     """The options that `DetectionHead` reads."""
 
     @property
-    def nms_threshold(self) -> float:
+    def nms_thresh(self) -> float:
         """Overlap above which only the better of two detections of one class stays."""
 
 
 class DetectionHead(Head):
-    """Base of the detectors: from ``boxes``, ``scores``, ``labels`` and ``valid`` to results, figures and drawings."""
+    """Base of the detectors: from ``boxes``, ``scores``, ``labels`` and ``valid`` to results, metrics and drawings."""
 
     needs = frozenset({"boxes"})
     options: BoxOptions  # type: ignore[assignment]
@@ -37,10 +37,10 @@ class DetectionHead(Head):
 
     def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
         """The objects of all windows, each once; see `BoxWindows`."""
-        return BoxWindows(self.results, whole, layout, nms_threshold=self.options.nms_threshold)
+        return BoxWindows(self.results, whole, layout, nms_thresh=self.options.nms_thresh)
 
     def metric(self, dataset: Any) -> Metric:
-        """COCO's twelve figures over boxes."""
+        """COCO's twelve metrics over boxes."""
         from hub.evaluation import CocoMetric
 
         return CocoMetric(dataset, self.labels, iou_type="bbox")

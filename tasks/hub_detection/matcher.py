@@ -21,18 +21,18 @@ class Matcher:
     """Labels boxes by their overlap with the objects.
 
     Args:
-        fg_iou: boxes that overlap an object at least so much are positive.
-        bg_iou: those that overlap every object less than this are negative.
-        best_too: the boxes that overlap an object most are positive as well, however little that is.
+        fg_iou_thresh: boxes that overlap an object at least so much are positive.
+        bg_iou_thresh: those that overlap every object less than this are negative.
+        allow_low_quality_matches: the boxes that overlap an object most are positive as well, however little that is.
 
     >>> overlaps = torch.tensor([[[0.8, 0.6, 0.1]]])
     >>> Matcher(0.7, 0.3)(overlaps, torch.tensor([[True]])).positive
     tensor([[ True, False, False]])
     """
 
-    fg_iou: float
-    bg_iou: float
-    best_too: bool = False
+    fg_iou_thresh: float
+    bg_iou_thresh: float
+    allow_low_quality_matches: bool = False
 
     def __call__(self, iou: Tensor, valid: Tensor) -> Match:
         """Label every box.
@@ -45,13 +45,13 @@ class Matcher:
             The positive and the negative boxes.
         """
         overlap = iou.amax(1)
-        positive = overlap >= self.fg_iou
-        if self.best_too:
+        positive = overlap >= self.fg_iou_thresh
+        if self.allow_low_quality_matches:
             best = iou.amax(2, keepdim=True)
             # An object that overlaps nothing has no best box: without this, everything would match it.
             best = best.masked_fill(~valid[..., None] | (best == 0), torch.inf)
             positive = positive | (iou >= best).any(1)
-        return Match(positive, (overlap < self.bg_iou) & ~positive)
+        return Match(positive, (overlap < self.bg_iou_thresh) & ~positive)
 
 
 def matched_object(iou: Tensor, index: Tensor) -> Tensor:

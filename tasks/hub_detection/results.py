@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hub import Batch, Detections, LabelSpace
 from hub_detection.boxes import clip_boxes
-from hub_detection.mask_paste import paste_masks
+from hub_detection.two_stage.mask_paste import paste_masks
 
 
 def detections(predictions: Mapping[str, Tensor], batch: Batch, labels: LabelSpace) -> list[Detections]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hub import Batch, Detections
-from hub.model.windows import Place, WindowLayout
+from hub.contract.window_layout import Place, WindowLayout
 from hub_detection.boxes import pick
 from hub_detection.nms import nms
 
@@ -20,13 +20,13 @@ class BoxWindows:
 
     A box at an edge of a window that is not the image's edge, where the object may go on, is left out if another window
     shows all of it away from such edges. Non-maximum suppression does the rest. There is no limit on the objects
-    of the image: a head's ``max_detections`` is of each window.
+    of the image: a head's ``detections_per_img`` is of each window.
 
     Args:
         results: of the head: turns answers for a batch into one `hub.Detections` an image.
         whole: a batch of the one image.
         layout: of the windows.
-        nms_threshold: overlap above which only the better of two boxes of one class stays.
+        nms_thresh: overlap above which only the better of two boxes of one class stays.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class BoxWindows:
         whole: Batch,
         layout: WindowLayout,
         *,
-        nms_threshold: float,
+        nms_thresh: float,
     ) -> None:
         self.results = results
         self.whole = whole
         self.layout = layout
-        self.nms_threshold = nms_threshold
+        self.nms_thresh = nms_thresh
         self.found: list[dict[str, Tensor]] = []
 
     def add(self, predictions: Mapping[str, Tensor], places: Sequence[Place]) -> None:
@@ -63,7 +63,7 @@ class BoxWindows:
         """The objects of the image, best first."""
         found = {name: torch.cat([own[name] for own in self.found])[None] for name in self.found[0]}
         count = found["scores"].shape[1]
-        index, kept = nms(found["boxes"], found["scores"], found["labels"], found["valid"], self.nms_threshold, count)
+        index, kept = nms(found["boxes"], found["scores"], found["labels"], found["valid"], self.nms_thresh, count)
         best = {name: pick(values, index) for name, values in found.items()} | {"valid": kept}
         return self.results(best, self.whole)[0]
 

@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from hub import Batch, Detections, Features, Head, LabelSpace, Metric, Options, Result, SemanticMap
+from hub.contract.window_layout import Place, WindowLayout
+from hub.contract.windows import Weights
 from hub.errors import ContractError, LabelMismatchError, OptionError
-from hub.model.windows import Place, Weights, WindowLayout
 from hub_panoptic.merge import merge
 from hub_panoptic.results import PanopticMap, Segment
 
@@ -23,12 +24,12 @@ class PanopticOptions(Options):
     """Options of `Panoptic`; see `hub_panoptic.merge.merge`.
 
     Attributes:
-        score_threshold: instances with a lower score are left out.
+        score_thresh: instances with a lower score are left out.
         overlap_threshold: an instance of which a larger part is behind better ones is left out.
         stuff_area: stuff with fewer pixels of the file is left out; choose a small number for small images.
     """
 
-    score_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    score_thresh: Annotated[float, Field(ge=0, le=1)] = 0.5
     overlap_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     stuff_area: Annotated[int, Field(ge=0)] = 4096
 
@@ -173,7 +174,7 @@ class Panoptic(Head):
             things.scores,
             to_thing[things.labels],
             to_stuff[stuff.classes.long()],
-            score_threshold=o.score_threshold,
+            score_thresh=o.score_thresh,
             overlap_threshold=o.overlap_threshold,
             stuff_area=o.stuff_area,
         )
@@ -200,7 +201,7 @@ class Panoptic(Head):
 
 
 class Empty:
-    """The merger of a head that says nothing about windows; see `hub.model.windowed.WindowMerger`.
+    """The merger of a head that says nothing about windows; see `hub.inference.windowed.WindowMerger`.
 
     Args:
         answer: for the whole image.

@@ -29,7 +29,7 @@ def merge(
     labels: Tensor,
     classes: Tensor,
     *,
-    score_threshold: float = 0.5,
+    score_thresh: float = 0.5,
     overlap_threshold: float = 0.5,
     stuff_area: int = 4096,
 ) -> Merged:
@@ -45,7 +45,7 @@ def merge(
         scores: (D,) from 0 to 1.
         labels: (D,) integers; instances with a negative one are left out.
         classes: (H, W) integers; pixels with a negative one are no stuff.
-        score_threshold: least score of an instance.
+        score_thresh: least score of an instance.
         overlap_threshold: part of an instance from 0 to 1.
         stuff_area: in pixels.
 
@@ -56,7 +56,7 @@ def merge(
     """
     segments = torch.zeros(classes.shape, dtype=torch.int32)
     order = scores.argsort(descending=True, stable=True)
-    order = order[(scores[order] >= score_threshold) & (labels[order] >= 0)]
+    order = order[(scores[order] >= score_thresh) & (labels[order] >= 0)]
     areas = masks.flatten(1).sum(1).tolist()
     kept: list[int] = []
     for i in order.tolist():

@@ -21,7 +21,7 @@ log = logging.getLogger("hub")
 class PanopticMetric:
     """PQ, SQ and RQ of `PanopticMap`, a `hub.Metric`; equal to COCO's panoptic evaluation.
 
-    Matches are counted over all images, and the figures of the classes averaged: over all of them, over things and
+    Matches are counted over all images, and the metrics of the classes averaged: over all of them, over things and
     over stuff. A class that was neither annotated nor predicted has NaN and is left out. Classes go by name.
 
     Args:
@@ -68,13 +68,13 @@ class PanopticMetric:
             self.strange += other.strange
 
     def compute(self) -> Evaluation:
-        """``PQ`` (the main figure), ``SQ``, ``RQ``, and the same of things and of stuff."""
+        """``PQ`` (the main metric), ``SQ``, ``RQ``, and the same of things and of stuff."""
         if self.strange:
             log.warning("%s lacks the classes of %d segments: left out", self.dataset.name, self.strange)
         found = dict(zip(("PQ", "SQ", "RQ"), qualities(self.counts), strict=True))
         groups = {"": np.ones(len(self.things), bool), "_things": self.things, "_stuff": ~self.things}
         return Evaluation(
-            figures={
+            metrics={
                 f"{name}{group}": mean_defined(values[chosen].tolist())
                 for group, chosen in groups.items()
                 for name, values in found.items()

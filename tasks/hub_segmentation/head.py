@@ -19,8 +19,8 @@ from hub_segmentation.windows import SemanticWindows
 if TYPE_CHECKING:
     import numpy as np
 
-    from hub.model.windowed import WindowMerger
-    from hub.model.windows import Weights, WindowLayout
+    from hub.contract.window_layout import WindowLayout
+    from hub.contract.windows import Weights, WindowMerger
 
 
 class SemanticOptions(Options):

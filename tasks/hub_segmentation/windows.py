@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub import Batch, LabelSpace, SemanticMap
-from hub.model.windows import Place, Weights, WindowAverage, WindowLayout
+from hub.contract.window_layout import Place, WindowLayout
+from hub.contract.windows import Weights
+from hub.inference.windows import WindowAverage
 
 
 class SemanticWindows:

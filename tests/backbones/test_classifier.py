@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 import hub
-from hub.model import Batch
+from hub.contract import Batch
 
 
 @pytest.fixture

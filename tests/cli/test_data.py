@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from hub.cli import main
-from hub.cli.data import COMMANDS
-from hub.data.shapes import generate_shapes
+from hub.cli.data.command import COMMANDS
+from hub.data.formats.shapes import generate_shapes
 
 SIZE = {"train": 6, "val": 3, "size": 48}
 

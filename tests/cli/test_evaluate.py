@@ -7,7 +7,7 @@ import pytest
 
 import hub
 from hub.cli import main
-from hub.data.shapes import generate_shapes
+from hub.data.formats.shapes import generate_shapes
 from hub.images import ResizeRule
 from hub.weights import save
 
@@ -31,14 +31,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_twelve_figures_are_printed_and_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main(["evaluate", str(folder / "model.safetensors"), "--out", str(tmp_path / "figures.json")])
+    code = main(["evaluate", str(folder / "model.safetensors"), "--out", str(tmp_path / "metrics.json")])
     assert code == 0
     shown = capsys.readouterr().out
     for name in ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"):
         assert name in shown
     assert "triangle" in shown
-    found = json.loads((tmp_path / "figures.json").read_text())["heads"]["faster-rcnn"]
-    assert len(found["figures"]) == 12
+    found = json.loads((tmp_path / "metrics.json").read_text())["heads"]["faster-rcnn"]
+    assert len(found["metrics"]) == 12
     assert found["main"] == "AP"
 
 

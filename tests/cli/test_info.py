@@ -21,8 +21,8 @@ def test_a_neck_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_task_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     out = info(capsys, "faster-rcnn")
     assert "detection" in out
-    assert "hub_detection.faster_rcnn:FasterRCNN" in out
-    assert "nms_threshold: float = 0.5" in out
+    assert "hub_detection.two_stage.faster_rcnn:FasterRCNN" in out
+    assert "nms_thresh: float = 0.5" in out
 
 
 def test_a_trunk(capsys: pytest.CaptureFixture[str]) -> None:

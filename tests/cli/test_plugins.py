@@ -57,7 +57,7 @@ def test_doctor_finds_first_party_plugins_sound(
     [
         ("1 / 0", "ZeroDivisionError"),
         (SPEC.format(target="no_such_module:Head", requires={}), "No module named 'no_such_module'"),
-        (SPEC.format(target="collections:OrderedDict", requires={}), "no subclass of hub.model.head.Head"),
+        (SPEC.format(target="collections:OrderedDict", requires={}), "no subclass of hub.contract.head.Head"),
         ("spec = 3", "is a int, not a TaskSpec"),
     ],
 )

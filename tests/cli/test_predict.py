@@ -20,7 +20,7 @@ from hub.weights import save
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found: Model = hub.create(
         "faster-rcnn/resnet18-fpn", labels=hub.LabelSpace(("cat", "dog"), (17, 18)), channels=16,
-        resize=ResizeRule(64, 64), score_threshold=0.0, max_detections=3,
+        resize=ResizeRule(64, 64), score_thresh=0.0, detections_per_img=3,
     )  # fmt: skip
     return save(found, tmp_path_factory.mktemp("model") / "m.safetensors")
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 
-from hub.data.shapes import generate_shapes
+from hub.data.formats.shapes import generate_shapes
 
 SIZE = {"train": 12, "val": 4, "size": 64}
 
@@ -31,7 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "channels": 16,
             "norm": "group",
             "resize": {"shortest": 64, "longest": 64},
-            "heads": {"faster-rcnn": {"rpn_samples": 32, "roi_samples": 16, "box_head_width": 32}},
+            "heads": {
+                "faster-rcnn": {
+                    "rpn_batch_size_per_image": 32,
+                    "box_batch_size_per_image": 16,
+                    "box_head_fc_channels": 32,
+                }
+            },
         },
         "data": {
             "root": str(root / "shapes"),
@@ -115,14 +121,18 @@ def test_sigterm_to_the_whole_group_saves_and_leaves_without_a_traceback(folder:
 def test_two_processes_train_one_model(folder: Path) -> None:
     # Every anchor and proposal is sampled, so that chance does not tell the two runs apart.
     head = "model.heads.faster-rcnn"
-    all_of_them = [f"{head}.rpn_samples=100000", f"{head}.roi_samples=5000", f"{head}.roi_positive_fraction=1.0"]
+    all_of_them = [
+        f"{head}.rpn_batch_size_per_image=100000",
+        f"{head}.box_batch_size_per_image=5000",
+        f"{head}.box_positive_fraction=1.0",
+    ]
     words = ["train", "tiny.yaml", "train.steps=3", "train.warmup=0", *all_of_them]
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     done = hub(*words, "--out", "both", cwd=folder, launch=launch)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("run folder both") == 1, "only one process talks"
-    figures = json.loads((folder / "both/evaluation.json").read_text())["heads"]["faster-rcnn"]["figures"]
-    assert len(figures) == 12
+    metrics = json.loads((folder / "both/evaluation.json").read_text())["heads"]["faster-rcnn"]["metrics"]
+    assert len(metrics) == 12
     for name, more in (("alone", []), ("start", ["train.lr=1e-12"])):
         assert hub(*words, *more, "--out", name, cwd=folder).returncode == 0
     both, alone, start = (state(folder / name)["model"] for name in ("both", "alone", "start"))

@@ -21,7 +21,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained model that resizes images to 64 pixels."""
     model = hub.create(
         "faster-rcnn/resnet18-fpn", labels=["cat", "dog"], channels=16, resize=ResizeRule(64, 64),
-        score_threshold=0.0, max_detections=3, rpn_proposals_test=30,
+        score_thresh=0.0, detections_per_img=3, rpn_post_nms_topk_test=30,
     )  # fmt: skip
     return save(model, tmp_path_factory.mktemp("detector") / "model.safetensors")
 
@@ -65,10 +65,10 @@ def test_predicting_in_windows_finds_more_than_one_window_may_hold(detector: Pat
 
 
 def test_evaluating_in_windows_scores_what_predicting_in_windows_finds(segmenter: Path, tmp_path: Path) -> None:
-    checkpoint, out = segmenter / "model.safetensors", tmp_path / "figures.json"
+    checkpoint, out = segmenter / "model.safetensors", tmp_path / "metrics.json"
     asked = ["--window", "64", "--window-scale", "1.5", "--precision", "fp32"]
     assert main(["evaluate", str(checkpoint), "--out", str(out), *asked]) == 0
-    figures = json.loads(out.read_text())["heads"]["semantic-fpn"]["figures"]
+    metrics = json.loads(out.read_text())["heads"]["semantic-fpn"]["metrics"]
 
     model = hub.load(checkpoint)
     right, total = 0, 0
@@ -78,7 +78,7 @@ def test_evaluating_in_windows_scores_what_predicting_in_windows_finds(segmenter
         truth = np.asarray(Image.open(segmenter / "masks" / f"{i}.png"))
         right, total = right + int((found.classes.numpy() == truth).sum()), total + truth.size
     assert 0 < right < total
-    assert right / total == pytest.approx(figures["pixel_accuracy"])
+    assert right / total == pytest.approx(metrics["pixel_accuracy"])
 
 
 @pytest.mark.parametrize(

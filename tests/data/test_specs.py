@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from hub.data import Dataset
-from hub.data.coco import Coco
-from hub.data.voc import Voc
+from hub.data.formats.coco import Coco
+from hub.data.formats.voc import Voc
 from hub.registry import find
 
 

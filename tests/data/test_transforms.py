@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.data.geometry import crop, mirror, mirrored_order, pad, resize
-from hub.data.sample import Instances, Sample
+from hub.contract.sample import Instances, Sample
+from hub.data.functional.geometry import crop, mirror, mirrored_order, pad, resize
 from hub.data.transforms import TRANSFORMS, Transform
 from hub.data.transforms.mixing import MixingStep
 from hub.errors import ConfigError, OptionError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms import Transform
 from hub.images import ResizeRule, to_rgb
 from hub.visual.sample import draw_sample, magnified

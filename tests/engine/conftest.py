@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.data.shapes import generate_shapes
+from hub.data.formats.shapes import generate_shapes
 from hub.engine.config import Config, apply_overrides, parse_config
 
 
@@ -32,11 +32,11 @@ def tiny(shapes: Path) -> dict[str, Any]:
             "heads": {
                 "faster-rcnn": {
                     "anchor_sizes": [8, 16, 32, 48, 64],
-                    "rpn_samples": 32,
-                    "roi_samples": 16,
-                    "box_head_width": 32,
-                    "rpn_proposals_train": 50,
-                    "rpn_proposals_test": 50,
+                    "rpn_batch_size_per_image": 32,
+                    "box_batch_size_per_image": 16,
+                    "box_head_fc_channels": 32,
+                    "rpn_post_nms_topk_train": 50,
+                    "rpn_post_nms_topk_test": 50,
                 }
             },
         },

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 import hub
+from hub.contract import parse_options
 from hub.engine.build import build_model, training_transform
 from hub.engine.config import Config, load_config, parse_config
 from hub.engine.config_path import resolve_config
 from hub.errors import ConfigError
-from hub.model import parse_options
 from hub.registry import find
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hub.data.shapes import generate_shapes
+from hub.data.formats.shapes import generate_shapes
 from hub.engine import data_sheet
 from hub.engine.config import Config, parse_config
 from hub.engine.data_sheet import config_pipelines, draw_sheet

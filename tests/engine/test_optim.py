@@ -78,7 +78,7 @@ def test_layers_learn_slower_towards_the_stem() -> None:
     config = TrainConfig(
         steps=1, schedule="constant", lr=1.0, batch=16, backbone_lr=0.5, layer_decay=0.5, weight_decay=0.1
     )  # fmt: skip
-    model = hub.create("faster-rcnn/resnet18-fpn", labels=["a"], channels=8, box_head_width=8)
+    model = hub.create("faster-rcnn/resnet18-fpn", labels=["a"], channels=8, box_head_fc_channels=8)
     rates = {
         id(p): group["lr"]
         for group in make_optimizer(Objective(model, {}), config).param_groups

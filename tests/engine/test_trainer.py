@@ -162,7 +162,7 @@ def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, mon
     stop_after(monkeypatch, 4, poison)
     with pytest.raises(NonFiniteLossError) as error:
         trainer.fit()
-    _, _, indices = next(trainer.feeds.samplers[0].stream(3))
+    _, _, indices = next(trainer.train_batches.samplers[0].stream(3))
     ids = [trainer.train_data[0].ids[i] for i in indices]
     for words in ("at step 4", str(ids), "last.pt holds the last good state", "loss_classifier"):
         assert words in str(error.value)
@@ -196,9 +196,9 @@ def test_a_broken_image_costs_no_step_that_is_done(config: Make, shapes: Path, t
     root = tmp_path / "shapes"
     shutil.copytree(shapes, root)
     trainer = start(config(f"data.root={root}", "train.checkpoint_every=100"), tmp_path / "run")
-    _, _, indices = next(trainer.feeds.samplers[0].stream(2))
+    _, _, indices = next(trainer.train_batches.samplers[0].stream(2))
     broken = trainer.train_data[0].path(indices[0])  # type: ignore[attr-defined]
-    seen = {i for step in (0, 1) for i in next(trainer.feeds.samplers[0].stream(step))[2]}
+    seen = {i for step in (0, 1) for i in next(trainer.train_batches.samplers[0].stream(step))[2]}
     assert indices[0] not in seen
     broken.write_bytes(b"no image")
     with pytest.raises(DataError, match=broken.name):
@@ -260,7 +260,7 @@ def test_a_full_disk_stops_with_the_old_checkpoint_whole(
         (["data.transforms=[{name: flipp}]"], ConfigError, "Did you mean flip"),
         (["data.root=/nowhere", "data.train={format: coco, images: i, annotations: a.json}"], DataError, "a.json"),
         (["model.weights=/nowhere"], CheckpointError, "/nowhere does not exist"),
-        (["model.heads={faster-rcnn: {roi_sample: 3}}"], HubError, "Did you mean roi_samples"),
+        (["model.heads={faster-rcnn: {roi_sample: 3}}"], HubError, "Did you mean box_batch_size_per_image"),
         (["model.heads={mask-rcnn: {}}"], HubError, "not a head of"),
         (["model.labels={faster-rcn: [a]}"], ConfigError, "Did you mean faster-rcnn"),
     ],

@@ -1,4 +1,4 @@
-"""Classification's figures: by hand, and average precision by its definition."""
+"""Classification's metrics: by hand, and average precision by its definition."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from hub.contract import Classification
 from hub.evaluation import ClassMetric, LabelsMetric
 from hub.labels import LabelSpace
-from hub.model import Classification
 
 LABELS = LabelSpace.of([f"c{i}" for i in range(6)])
 
@@ -44,15 +44,15 @@ def test_top1_and_top5_and_calibration() -> None:
     second.update(results[60:])
     first.merge([pickle.loads(pickle.dumps(second))])
     found = whole.compute()
-    assert first.compute().figures == found.figures
+    assert first.compute().metrics == found.metrics
     order = scores.argsort(1, descending=True).numpy()
-    assert found.figures["top1"] == pytest.approx((order[:, 0] == truth).mean())
-    assert found.figures["top5"] == pytest.approx((order[:, :5] == truth[:, None]).any(1).mean())
-    assert found.figures["ECE"] < 0.12
+    assert found.metrics["top1"] == pytest.approx((order[:, 0] == truth).mean())
+    assert found.metrics["top5"] == pytest.approx((order[:, :5] == truth[:, None]).any(1).mean())
+    assert found.metrics["ECE"] < 0.12
     assert found.main == "top1"
     hot = np.eye(6)[truth]
-    assert found.figures["mAP"] == pytest.approx(average_precision_score(hot, scores, average="macro"), abs=1e-5)
-    assert found.figures["AUROC"] == pytest.approx(roc_auc_score(hot, scores, average="macro"), abs=1e-5)
+    assert found.metrics["mAP"] == pytest.approx(average_precision_score(hot, scores, average="macro"), abs=1e-5)
+    assert found.metrics["AUROC"] == pytest.approx(roc_auc_score(hot, scores, average="macro"), abs=1e-5)
 
 
 def test_classes_without_images_and_images_without_a_class() -> None:
@@ -60,12 +60,12 @@ def test_classes_without_images_and_images_without_a_class() -> None:
     metric = ClassMetric(_data("class", np.array([0, 1, 1, 255, 255])), LABELS, name="class")
     metric.update(_results(scores))
     found = metric.compute()
-    assert found.figures["top1"] == pytest.approx(2 / 3)
-    assert found.figures["mean_class_accuracy"] == pytest.approx(0.75)  # of the two classes that have images
+    assert found.metrics["top1"] == pytest.approx(2 / 3)
+    assert found.metrics["mean_class_accuracy"] == pytest.approx(0.75)  # of the two classes that have images
     assert math.isnan(found.per_class["c4"]["AP"])
     assert math.isnan(found.per_class["c4"]["AUROC"])
     empty = ClassMetric(_data("class", np.array([0])), LABELS, name="class").compute()
-    assert all(math.isnan(figure) for figure in empty.figures.values())
+    assert all(math.isnan(metric) for metric in empty.metrics.values())
 
 
 def test_calibration_by_its_definition() -> None:
@@ -78,14 +78,14 @@ def test_calibration_by_its_definition() -> None:
     s, t = scores[known], truth[known]
     bins = np.minimum((s * 15).astype(int), 14)
     expected = sum(abs(s[bins == b].mean() - t[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
-    assert metric.compute().figures["ECE"] == pytest.approx(expected, abs=1e-4)
+    assert metric.compute().metrics["ECE"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_classes_go_by_name() -> None:
     own = LabelSpace.of(["dog", "cat"])
     metric = ClassMetric(_data("class", np.array([0, 1]), LabelSpace.of(["cat", "dog"])), own, name="class")
     metric.update(_results(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), own))
-    assert metric.compute().figures["top1"] == 1.0
+    assert metric.compute().metrics["top1"] == 1.0
 
 
 def test_average_precision_ignores_what_is_unknown() -> None:
@@ -106,4 +106,4 @@ def test_average_precision_ignores_what_is_unknown() -> None:
         expected.append((precision * hits).sum() / hits.sum())
         assert found.per_class[f"c{k}"]["AP"] == pytest.approx(expected[-1], abs=1e-5)
     assert math.isnan(found.per_class["c5"]["AP"])
-    assert found.figures["mAP"] == pytest.approx(np.mean(expected), abs=1e-5)
+    assert found.metrics["mAP"] == pytest.approx(np.mean(expected), abs=1e-5)

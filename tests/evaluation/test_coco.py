@@ -1,4 +1,4 @@
-"""COCO's figures against pycocotools reading the same annotations and results."""
+"""COCO's metrics against pycocotools reading the same annotations and results."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from hub.data.dataset import Dataset
-from hub.data.packed import PackedBytes, PackedInstances
-from hub.data.sample import Sample
+from hub.contract.dataset import Dataset
+from hub.contract.head import Evaluation
+from hub.contract.packed import PackedBytes, PackedInstances
+from hub.contract.results import Detections
+from hub.contract.sample import Sample
 from hub.errors import ContractError, DataError, LabelMismatchError, OptionError
 from hub.evaluation import CocoMetric, coco_backend
 from hub.labels import LabelSpace
-from hub.model.head import Evaluation
-from hub.model.results import Detections
 
 NAMES = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]
 KEYPOINT_NAMES = ["AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl"]
@@ -83,8 +83,8 @@ def oracle(data: Json, records: list[Json], iou_type: str = "bbox", sigmas: Any 
 
 
 def assert_equal(evaluation: Evaluation, stats: np.ndarray, precision: np.ndarray, names: list[str] = NAMES) -> None:
-    assert list(evaluation.figures) == names
-    np.testing.assert_allclose(list(evaluation.figures.values()), stats, rtol=0, atol=1e-9)
+    assert list(evaluation.metrics) == names
+    np.testing.assert_allclose(list(evaluation.metrics.values()), stats, rtol=0, atol=1e-9)
     for k, per_class in enumerate(evaluation.per_class.values()):
         for name, values in {"AP": precision[:, :, k, 0, -1], "AP50": precision[0, :, k, 0, -1]}.items():
             expected = values[values > -1].mean() if (values > -1).any() else np.nan
@@ -199,10 +199,10 @@ def test_pycocotools_is_an_equal_fallback_and_is_announced_once(
     try:
         with caplog.at_level(logging.WARNING, "hub"):
             slow = [metric_of(data, found).compute() for _ in range(2)]
-            assert CocoMetric(Packed(data), found[0].label_space).compute().figures["AP"] == 0.0
+            assert CocoMetric(Packed(data), found[0].label_space).compute().metrics["AP"] == 0.0
     finally:
         coco_backend._backend.cache_clear()
-    assert all(np.allclose(list(s.figures.values()), list(fast.figures.values()), equal_nan=True) for s in slow)
+    assert all(np.allclose(list(s.metrics.values()), list(fast.metrics.values()), equal_nan=True) for s in slow)
     assert caplog.text.count("hotcoco cannot be imported (no wheel for this machine)") == 1
     assert capfd.readouterr().out == ""
 
@@ -303,9 +303,9 @@ def test_the_area_of_an_object_is_the_annotated_one() -> None:
     data = annotations(0)
     data["annotations"] = [{**data["annotations"][0], "iscrowd": 0, "bbox": [10, 10, 100, 100], "area": 900.0}]
     [found] = [d for d in detections(data, 0, skip=0) if d.image_id == data["annotations"][0]["image_id"]]
-    figures = metric_of(data, [found]).compute().figures
-    assert figures["ARs"] > 0
-    assert math.isnan(figures["ARl"])  # as a box of 100 × 100 it would be large
+    metrics = metric_of(data, [found]).compute().metrics
+    assert metrics["ARs"] > 0
+    assert math.isnan(metrics["ARl"])  # as a box of 100 × 100 it would be large
 
 
 def test_perfect_detections_score_one_also_for_the_annotation_with_id_zero() -> None:
@@ -331,7 +331,7 @@ def test_perfect_detections_score_one_also_for_the_annotation_with_id_zero() -> 
             )
         )
     evaluation = metric_of(data, found).compute()
-    assert evaluation.figures["AP"] == pytest.approx(1)
+    assert evaluation.metrics["AP"] == pytest.approx(1)
     assert evaluation.main == "AP"
     assert math.isnan(evaluation.per_class["class 90"]["AP"])  # no object of it
 
@@ -339,25 +339,25 @@ def test_perfect_detections_score_one_also_for_the_annotation_with_id_zero() -> 
 def test_images_never_given_count_as_missed() -> None:
     data = annotations(2)
     found = detections(data, 2, skip=0)
-    some = metric_of(data, found[:3]).compute().figures["AR100"]
-    assert some < metric_of(data, found).compute().figures["AR100"]
-    assert CocoMetric(Packed(data), found[0].label_space).compute().figures["AP"] == 0.0
+    some = metric_of(data, found[:3]).compute().metrics["AR100"]
+    assert some < metric_of(data, found).compute().metrics["AR100"]
+    assert CocoMetric(Packed(data), found[0].label_space).compute().metrics["AP"] == 0.0
 
 
 def test_a_dataset_without_any_object_has_no_defined_figure() -> None:
     data = {**annotations(0), "annotations": []}
-    assert all(math.isnan(v) for v in metric_of(data, detections(data, 0)).compute().figures.values())
+    assert all(math.isnan(v) for v in metric_of(data, detections(data, 0)).compute().metrics.values())
 
 
 def test_metrics_of_several_processes_merge_to_the_whole_whatever_the_order() -> None:
     data = annotations(3)
     found = detections(data, 3, skip=0)
-    whole = metric_of(data, found).compute().figures
+    whole = metric_of(data, found).compute().metrics
     metric = metric_of(data, found[2::3])
     sent = [pickle.dumps(metric_of(data, found[i::3])) for i in (0, 1)]
     assert len(sent[0]) < len(pickle.dumps(data)), "the annotations need not travel: every process has them"
     metric.merge([pickle.loads(one) for one in sent])
-    assert metric.compute().figures == pytest.approx(whole, nan_ok=True, abs=0)
+    assert metric.compute().metrics == pytest.approx(whole, nan_ok=True, abs=0)
 
 
 @pytest.mark.parametrize("merged", [False, True])
@@ -370,7 +370,7 @@ def test_an_image_given_twice_counts_once_and_the_first_results_win(merged: bool
         metric.merge([metric_of(data, other)])
     else:
         metric.update(other)
-    assert metric.compute().figures == pytest.approx(metric_of(data, found).compute().figures, nan_ok=True, abs=0)
+    assert metric.compute().metrics == pytest.approx(metric_of(data, found).compute().metrics, nan_ok=True, abs=0)
 
 
 def test_text_image_ids_give_the_figures_of_numbers_in_the_same_order() -> None:
@@ -380,7 +380,7 @@ def test_text_image_ids_give_the_figures_of_numbers_in_the_same_order() -> None:
     metric = CocoMetric(Packed(data, image_ids=names), found[0].label_space)
     for one in found:
         metric.update([Detections(**{**vars(one), "image_id": names[one.image_id]})])
-    assert metric.compute().figures == pytest.approx(metric_of(data, found).compute().figures, nan_ok=True, abs=0)
+    assert metric.compute().metrics == pytest.approx(metric_of(data, found).compute().metrics, nan_ok=True, abs=0)
 
 
 def test_classes_are_matched_by_name_and_unknown_ones_are_dropped_and_counted(
@@ -388,7 +388,7 @@ def test_classes_are_matched_by_name_and_unknown_ones_are_dropped_and_counted(
 ) -> None:
     data = annotations(6)
     found = detections(data, 6)
-    expected = metric_of(data, found).compute().figures
+    expected = metric_of(data, found).compute().metrics
     shuffled = LabelSpace(("zebra", *reversed(found[0].label_space.names), "tram"))
     moved = []
     for one in found:
@@ -398,7 +398,7 @@ def test_classes_are_matched_by_name_and_unknown_ones_are_dropped_and_counted(
         fields = {**vars(one), "boxes": boxes, "scores": scores, "labels": labels, "label_space": shuffled}
         moved.append(Detections(**fields))
     with caplog.at_level(logging.WARNING, "hub"):
-        assert metric_of(data, moved).compute().figures == pytest.approx(expected, nan_ok=True, abs=0)
+        assert metric_of(data, moved).compute().metrics == pytest.approx(expected, nan_ok=True, abs=0)
     zebras = sum(map(len, found))
     assert f"annotations.json does not have zebra, tram: left out {zebras} detections" in caplog.text
 
@@ -431,7 +431,7 @@ def test_an_object_without_a_mask_among_masks_is_neither_missed_nor_a_trap() -> 
         label_space=labels,
         masks=masks,
     )
-    assert metric_of(data, [found], "segm").compute().figures["AP"] == pytest.approx(1)
+    assert metric_of(data, [found], "segm").compute().metrics["AP"] == pytest.approx(1)
 
 
 def test_an_image_of_another_dataset_is_refused() -> None:

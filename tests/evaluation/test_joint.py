@@ -1,4 +1,4 @@
-"""Several metrics as one: prefixed figures, one main figure, merged part by part."""
+"""Several metrics as one: prefixed metrics, one main metric, merged part by part."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pickle
 from collections.abc import Sequence
 from typing import Any
 
+from hub.contract import Evaluation, Result
 from hub.evaluation import JointMetric
-from hub.model import Evaluation, Result
 
 
 class Count:
@@ -34,7 +34,7 @@ def test_figures_carry_their_prefix_and_parts_are_merged() -> None:
     other.update([Result(image_id=2, size=(2, 2)), Result(image_id=3, size=(2, 2))])
     one.merge([pickle.loads(pickle.dumps(other))])
     found = one.compute()
-    assert found.figures == {"box_share": 0.3, "mask_share": 0.3}
+    assert found.metrics == {"box_share": 0.3, "mask_share": 0.3}
     assert found.main == "mask_share"
     assert found.units == {"box_share": "mm", "mask_share": "mm"}
     assert found.per_class == {"cat": {"box_share": 0.3, "mask_share": 0.3}}

@@ -1,4 +1,4 @@
-"""Semantic figures: scikit-learn's confusion matrix where it is installed, and cases worked out by hand."""
+"""Semantic metrics: scikit-learn's confusion matrix where it is installed, and cases worked out by hand."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 import torch
 from scipy import ndimage
 
-from hub.data.sample import Sample
+from hub.contract import SemanticMap
+from hub.contract.sample import Sample
 from hub.errors import DataError
 from hub.evaluation import SemanticMetric
 from hub.evaluation.semantic import boundary
 from hub.labels import LabelSpace
-from hub.model import SemanticMap
 
 CLASSES = LabelSpace.of(["sky", "road", "car"])
 
@@ -55,9 +55,9 @@ def test_figures_follow_their_definitions() -> None:
     iou = [((t == k) & (a == k)).sum() / ((t == k) | (a == k)).sum() for k in range(3)]
     dice = [2 * ((t == k) & (a == k)).sum() / ((t == k).sum() + (a == k).sum()) for k in range(3)]
     assert found.main == "mIoU"
-    assert found.figures["mIoU"] == pytest.approx(np.mean(iou))
-    assert found.figures["mDice"] == pytest.approx(np.mean(dice))
-    assert found.figures["pixel_accuracy"] == pytest.approx((t == a).mean())
+    assert found.metrics["mIoU"] == pytest.approx(np.mean(iou))
+    assert found.metrics["mDice"] == pytest.approx(np.mean(dice))
+    assert found.metrics["pixel_accuracy"] == pytest.approx((t == a).mean())
     assert found.per_class["car"]["IoU"] == pytest.approx(iou[2])
 
 
@@ -81,7 +81,7 @@ def test_classes_go_by_name_and_absent_ones_are_left_out() -> None:
     assert found.per_class["sky"]["IoU"] == 0.5
     assert found.per_class["road"]["IoU"] == 1.0
     assert math.isnan(found.per_class["car"]["IoU"])
-    assert found.figures["mIoU"] == 0.75
+    assert found.metrics["mIoU"] == 0.75
 
 
 def test_boundaries_are_what_erosion_removes() -> None:

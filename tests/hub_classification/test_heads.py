@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 import hub
+from hub.contract import Batch
 from hub.errors import DataError, LabelMismatchError, OptionError
-from hub.model import Batch
 from hub.testing import check_task
 from hub.weights import save, transfer
 

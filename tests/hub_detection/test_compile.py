@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 
 import hub
-from hub.model import Batch, InstanceTargets
+from hub.contract import Batch, InstanceTargets
 
 IMAGE = (64, 96)
 ANCHORS = {"anchor_sizes": (8, 16, 32, 64, 128)}
-ONE_STAGE = {"tower_convs": 1, "tower_norm": "group", "candidates": 40, "max_detections": 20, "score_threshold": 0.001}
+ONE_STAGE = {"tower_convs": 1, "tower_norm": "group", "candidates": 40, "detections_per_img": 20, "score_thresh": 0.001}
 TWO_STAGE = {
-    "rpn_candidates_train": 50,
-    "rpn_proposals_train": 40,
-    "rpn_candidates_test": 50,
-    "rpn_proposals_test": 40,
+    "rpn_pre_nms_topk_train": 50,
+    "rpn_post_nms_topk_train": 40,
+    "rpn_pre_nms_topk_test": 50,
+    "rpn_post_nms_topk_test": 40,
     # All are drawn, so that compiled and plain code cannot differ by chance.
-    "rpn_samples": 10**5,
+    "rpn_batch_size_per_image": 10**5,
     "rpn_positive_fraction": 1.0,
-    "roi_samples": 10**4,
-    "roi_positive_fraction": 1.0,
-    "box_head_width": 32,
-    "score_threshold": 0.2,
+    "box_batch_size_per_image": 10**4,
+    "box_positive_fraction": 1.0,
+    "box_head_fc_channels": 32,
+    "score_thresh": 0.2,
 }
 HEADS: dict[str, dict[str, Any]] = {
     "faster-rcnn": {**ANCHORS, **TWO_STAGE},

@@ -13,20 +13,20 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.ops import FrozenBatchNorm2d
 
 import hub
-from hub.model import Batch, InstanceTargets, pad_images
-from hub_detection.torchvision_weights import load_rcnn
+from hub.contract import Batch, InstanceTargets, pad_images
+from hub_detection.weights.torchvision_weights import load_rcnn
 
 LABELS = ["one", "two", "three", "four"]
 # Everything is sampled on both sides, so that there is no chance in the losses; few proposals, so that it is quick.
 ALL = {
-    "rpn_samples": 10**6,
+    "rpn_batch_size_per_image": 10**6,
     "rpn_positive_fraction": 1.0,
-    "roi_samples": 10**5,
-    "roi_positive_fraction": 1.0,
-    "rpn_candidates_train": 150,
-    "rpn_candidates_test": 150,
-    "rpn_proposals_train": 200,
-    "rpn_proposals_test": 200,
+    "box_batch_size_per_image": 10**5,
+    "box_positive_fraction": 1.0,
+    "rpn_pre_nms_topk_train": 150,
+    "rpn_pre_nms_topk_test": 150,
+    "rpn_post_nms_topk_train": 200,
+    "rpn_post_nms_topk_test": 200,
 }
 THEIR_ALL: dict[str, Any] = {
     "rpn_batch_size_per_image": 10**6,

@@ -17,21 +17,21 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FrozenBatchNorm2d
 
 import hub
-from hub.model import Batch, InstanceTargets, pad_images
-from hub_detection.torchvision_weights import load_rcnn
+from hub.contract import Batch, InstanceTargets, pad_images
+from hub_detection.weights.torchvision_weights import load_rcnn
 
 LABELS = ["one", "two", "three"]
 OURS: dict[str, Any] = {
     "anchor_strides": "image",
-    "rpn_samples": 10**6,
+    "rpn_batch_size_per_image": 10**6,
     "rpn_positive_fraction": 1.0,
-    "roi_samples": 10**5,
-    "roi_positive_fraction": 1.0,
-    "rpn_candidates_train": 60,
-    "rpn_candidates_test": 60,
-    "rpn_proposals_train": 60,
-    "rpn_proposals_test": 60,
-    "max_detections": 12,
+    "box_batch_size_per_image": 10**5,
+    "box_positive_fraction": 1.0,
+    "rpn_pre_nms_topk_train": 60,
+    "rpn_pre_nms_topk_test": 60,
+    "rpn_post_nms_topk_train": 60,
+    "rpn_post_nms_topk_test": 60,
+    "detections_per_img": 12,
 }
 THEIRS: dict[str, Any] = {
     "min_size": 80,

@@ -9,35 +9,35 @@ import pytest
 import torch
 
 import hub
+from hub.contract import Batch, InstanceTargets, pad_images
 from hub.errors import DataError, OptionError
-from hub.model import Batch, InstanceTargets, pad_images
 from hub.testing import check_task
 from hub_detection.matcher import Matcher
-from hub_detection.roi_branch import occupied, scatter
-from hub_detection.roi_sampler import RoISampler
+from hub_detection.two_stage.roi_branch import occupied, scatter
+from hub_detection.two_stage.roi_sampler import RoISampler
 
 SMALL: dict[str, Any] = {
     "anchor_sizes": (8, 16, 32, 64, 128),
-    "rpn_candidates_train": 50,
-    "rpn_candidates_test": 50,
-    "rpn_proposals_train": 50,
-    "rpn_proposals_test": 50,
-    "rpn_samples": 32,
-    "roi_samples": 16,
-    "box_head_width": 32,
-    "max_detections": 5,
+    "rpn_pre_nms_topk_train": 50,
+    "rpn_pre_nms_topk_test": 50,
+    "rpn_post_nms_topk_train": 50,
+    "rpn_post_nms_topk_test": 50,
+    "rpn_batch_size_per_image": 32,
+    "box_batch_size_per_image": 16,
+    "box_head_fc_channels": 32,
+    "detections_per_img": 5,
 }
 HEADS: dict[str, dict[str, Any]] = {
-    "mask-rcnn": {"mask_head_width": 8},
-    "keypoint-rcnn": {"keypoint_head_width": 8},
+    "mask-rcnn": {"mask_head_channels": 8},
+    "keypoint-rcnn": {"keypoint_head_channels": 8},
     "cascade-rcnn": {},
-    "cascade-mask-rcnn": {"mask_head_width": 8},
+    "cascade-mask-rcnn": {"mask_head_channels": 8},
 }
 V2: dict[str, Any] = {
     "rpn_convs": 2,
     "box_head_convs": 1,
     "box_head_fcs": 1,
-    "box_head_conv_width": 16,
+    "box_head_conv_channels": 16,
     "box_head_norm": "group",
     "box_loss": "giou",
 }
@@ -49,7 +49,7 @@ def test_the_contract(task: str) -> None:
 
 
 def test_the_contract_with_the_parts_of_the_second_versions() -> None:
-    check_task("mask-rcnn", **SMALL, **V2, mask_head_width=8, mask_head_convs=1, mask_head_norm="group")
+    check_task("mask-rcnn", **SMALL, **V2, mask_head_channels=8, mask_head_convs=1, mask_head_norm="group")
 
 
 def _model(task: str, **options: Any) -> Any:
@@ -77,7 +77,7 @@ def test_occupied_places_and_all_places_give_the_same(monkeypatch: pytest.Monkey
         answers = []
         for eager in (True, False):
             with monkeypatch.context() as patch:
-                patch.setattr("hub_detection.roi_branch.eager_on_cpu", lambda tensor, eager=eager: eager)
+                patch.setattr("hub_detection.two_stage.roi_branch.eager_on_cpu", lambda tensor, eager=eager: eager)
                 torch.manual_seed(0)
                 losses = model.train()(batch)[task]
                 model.zero_grad()
@@ -111,8 +111,8 @@ def test_data_with_another_number_of_keypoints_are_refused() -> None:
 def test_options_of_other_lengths_are_refused() -> None:
     with pytest.raises(OptionError, match="keypoints"):
         _model("keypoint-rcnn", keypoints=5, sigmas=(0.1, 0.1))
-    with pytest.raises(OptionError, match="roi_fg_iou"):  # each stage has its own overlaps
-        _model("cascade-rcnn", roi_fg_iou=0.6)
+    with pytest.raises(OptionError, match="box_fg_iou_thresh"):  # each stage has its own overlaps
+        _model("cascade-rcnn", box_fg_iou_thresh=0.6)
     with pytest.raises(OptionError, match="stage_ious"):
         _model("cascade-rcnn", stage_loss_weights=(1.0, 0.5))
 

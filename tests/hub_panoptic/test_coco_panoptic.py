@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from hub.contract import Detections, parse_options
 from hub.errors import AnnotationError, DataError, HubError, ImageError, UnknownCategoryError
 from hub.evaluation import CocoMetric
-from hub.model import Detections, parse_options
 from hub_panoptic.coco_panoptic import CocoPanoptic
 from hub_panoptic.truth import truth_of
 
@@ -97,7 +97,7 @@ def test_mask_ap_and_copies_in_other_processes_see_the_same_masks(write_panoptic
             )
         ]
     )
-    assert metric.compute().figures["AP"] == pytest.approx(1.0)
+    assert metric.compute().metrics["AP"] == pytest.approx(1.0)
 
 
 def test_images_without_things_can_be_left_out_without_reading(write_panoptic: Write, scene: Any) -> None:

@@ -18,16 +18,16 @@ from hub_panoptic.head import Panoptic
 from hub_panoptic.results import PanopticMap
 
 RCNN: dict[str, Any] = {
-    "rpn_candidates_test": 60,
-    "rpn_proposals_test": 20,
-    "max_detections": 10,
-    "score_threshold": 0.0,
-    "roi_samples": 16,
-    "rpn_candidates_train": 60,
-    "rpn_proposals_train": 20,
+    "rpn_pre_nms_topk_test": 60,
+    "rpn_post_nms_topk_test": 20,
+    "detections_per_img": 10,
+    "score_thresh": 0.0,
+    "box_batch_size_per_image": 16,
+    "rpn_pre_nms_topk_train": 60,
+    "rpn_post_nms_topk_train": 20,
     "mask_head_convs": 1,
-    "mask_head_width": 8,
-    "box_head_width": 32,
+    "mask_head_channels": 8,
+    "box_head_fc_channels": 32,
 }
 HEADS = {"mask-rcnn": RCNN, "semantic-fpn": {"width": 16}}
 THINGS, STUFF = ["cat", "dog"], ["sky", "cat", "grass", "things"]
@@ -42,7 +42,7 @@ def create(name: str = "mask-rcnn+semantic-fpn+panoptic", **labels: Any) -> hub.
 
 def test_the_contract() -> None:
     semantic = np.random.default_rng(0).integers(0, 2, (2, 128, 128)).astype(np.uint8)
-    check_task("panoptic", beside=HEADS, targets={"semantic": semantic}, score_threshold=0.1, stuff_area=1)
+    check_task("panoptic", beside=HEADS, targets={"semantic": semantic}, score_thresh=0.1, stuff_area=1)
 
 
 @pytest.mark.parametrize(

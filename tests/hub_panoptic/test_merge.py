@@ -20,7 +20,7 @@ def by_pixel(
     taken: set[tuple[int, int]] = set()
     for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
         own = {(y, x) for y, x in np.ndindex(SHAPE) if masks[i][y, x]}
-        if scores[i] < options["score_threshold"] or labels[i] < 0 or not own - taken:
+        if scores[i] < options["score_thresh"] or labels[i] < 0 or not own - taken:
             continue
         if len(own & taken) / len(own) > options["overlap_threshold"]:
             continue
@@ -44,7 +44,7 @@ def by_pixel(
     st.integers(0, 6),
     st.fixed_dictionaries(
         {
-            "score_threshold": st.sampled_from([0.0, 0.25, 0.5]),
+            "score_thresh": st.sampled_from([0.0, 0.25, 0.5]),
             "overlap_threshold": st.sampled_from([0.0, 0.25, 0.5, 1.0]),
             "stuff_area": st.integers(0, 8),
         }

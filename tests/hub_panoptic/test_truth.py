@@ -63,7 +63,7 @@ def test_a_hidden_object_is_no_segment() -> None:
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from hub.data.shapes import Shapes, ShapesOptions
+    from hub.data.formats.shapes import Shapes, ShapesOptions
 
     root = tmp_path_factory.mktemp("shapes") / "data"
     return Shapes(ShapesOptions(root=str(root), split="val", train=1, val=6, size=64))
@@ -90,14 +90,14 @@ def test_shapes_can_be_scored_and_classes_go_by_name(shapes: Any) -> None:
     found = PanopticMetric(shapes, other)
     found.update(results)
     evaluation = found.compute()
-    assert set(evaluation.figures.values()) == {1.0}
+    assert set(evaluation.metrics.values()) == {1.0}
     assert evaluation.main == "PQ"
     assert evaluation.per_class["background"]["PQ"] == 1.0
 
     results[0].segments_info = [*results[0].segments_info[:-1], hub_segment(results[0], "moon")]
     worse = PanopticMetric(shapes, other)
     worse.update(results)
-    assert worse.compute().figures["RQ"] < 1.0
+    assert worse.compute().metrics["RQ"] < 1.0
     assert worse.strange == 1
 
 
@@ -115,7 +115,7 @@ def test_parts_of_two_processes_give_the_same_and_repeated_images_count_once(sha
     second.update([results[i] for i in (1, 2, 4, 5)])
     first.merge([pickle.loads(pickle.dumps(second))])
     np.testing.assert_equal(asdict(first.compute()), asdict(whole.compute()))  # which takes NaN for equal
-    assert 0 < whole.compute().figures["PQ"] < 1
+    assert 0 < whole.compute().metrics["PQ"] < 1
 
 
 def test_a_map_of_another_size_is_resized(shapes: Any) -> None:
@@ -124,7 +124,7 @@ def test_a_map_of_another_size_is_resized(shapes: Any) -> None:
     result.segments = result.segments.repeat_interleave(2, 0).repeat_interleave(2, 1)
     metric = PanopticMetric(shapes, own)
     metric.update([result])
-    assert metric.compute().figures["PQ"] == 1.0
+    assert metric.compute().metrics["PQ"] == 1.0
 
 
 def test_what_cannot_be_scored_is_refused(shapes: Any) -> None:

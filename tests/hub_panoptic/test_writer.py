@@ -12,10 +12,10 @@ import pytest
 import torch
 from hotcoco.panoptic import pq_compute
 
-from hub.data.convert import convert
-from hub.data.shapes import Shapes, ShapesOptions
+from hub.contract import parse_options
+from hub.data.formats.shapes import Shapes, ShapesOptions
+from hub.data.writers.convert import convert
 from hub.errors import DataError
-from hub.model import parse_options
 from hub_panoptic.coco_panoptic import CocoPanoptic
 from hub_panoptic.metric import PanopticMetric
 from hub_panoptic.results import PanopticMap, Segment
@@ -101,7 +101,7 @@ def test_cocos_evaluation_reads_written_predictions_and_finds_what_the_metric_fi
     theirs = pq_compute(str(tmp_path / "out/annotations/panoptic_val.json"), str(path))
     metric = PanopticMetric(data, labels)
     metric.update(results)
-    found = metric.compute().figures
+    found = metric.compute().metrics
     assert 0.1 < found["PQ"] < 0.95
     for group, suffix in (("All", ""), ("Things", "_things"), ("Stuff", "_stuff")):
         for name in ("PQ", "SQ", "RQ"):

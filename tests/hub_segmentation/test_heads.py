@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import hub
+from hub.contract import Batch
 from hub.errors import DataError, OptionError
-from hub.model import Batch
 from hub.testing import check_task
 
 SMALL: dict[str, dict[str, Any]] = {

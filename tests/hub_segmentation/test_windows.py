@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import hub
-from hub.model import Batch, WindowLayout, sliding_window
+from hub.contract import Batch, WindowLayout
+from hub.inference import sliding_window
 from hub_segmentation.windows import RowResize, SemanticWindows
 
 sides = st.integers(1, 20)

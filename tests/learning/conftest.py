@@ -18,23 +18,23 @@ from hub.engine.run import Run
 from hub.engine.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-ROWS: list[tuple[str, str, str, str, str]] = []  # config, head · figure, target, reached, minutes
+ROWS: list[tuple[str, str, str, str, str]] = []  # config, head · metric, target, reached, minutes
 
 
 @dataclass
 class Learned:
-    """What a config came to: head → figure → value."""
+    """What a config came to: head → metric → value."""
 
     minutes: float
-    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def check(self, config: str, head: str, targets: dict[str, float]) -> None:
-        """Note every figure in the table, then insist on the targets."""
+        """Note every metric in the table, then insist on the targets."""
         for name, least in targets.items():
-            reached = self.figures[head][name]
+            reached = self.metrics[head][name]
             row = (config, f"{head} · {name}", f"≥ {least:.3f}", f"{reached:.3f}", f"{self.minutes:.1f}")
             ROWS.append(row)
-        missed = {name: self.figures[head][name] for name, least in targets.items() if self.figures[head][name] < least}
+        missed = {name: self.metrics[head][name] for name, least in targets.items() if self.metrics[head][name] < least}
         assert not missed, f"{config}: {head} was to reach {targets}"
 
 
@@ -56,7 +56,7 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Learned]:
             start = time.monotonic()
             found = trainer.fit()
             minutes = (time.monotonic() - start) / 60
-            done[given] = Learned(minutes, {head: evaluation.figures for head, evaluation in found.items()})
+            done[given] = Learned(minutes, {head: evaluation.metrics for head, evaluation in found.items()})
         return done[given]
 
     return run
@@ -67,7 +67,7 @@ def pytest_terminal_summary() -> None:
     if not ROWS:
         return
     table = Table(title="trained from random weights on generated shapes", title_justify="left")
-    for column in ("config", "head · figure", "target", "reached", "minutes"):
+    for column in ("config", "head · metric", "target", "reached", "minutes"):
         table.add_column(column, justify="right" if column in ("target", "reached", "minutes") else "left")
     for row in ROWS:
         table.add_row(*row)

@@ -36,12 +36,12 @@ def test_a_config_reaches_what_its_header_promises(
 
 
 @pytest.mark.parametrize(
-    ("head", "figure"), [("faster-rcnn", "AP"), ("semantic-fpn", "mIoU"), ("classification", "top1")]
+    ("head", "metric"), [("faster-rcnn", "AP"), ("semantic-fpn", "mIoU"), ("classification", "top1")]
 )
-def test_three_heads_together_are_within_2_points_of_each_alone(learn: Learn, head: str, figure: str) -> None:
+def test_three_heads_together_are_within_2_points_of_each_alone(learn: Learn, head: str, metric: str) -> None:
     config = "shapes/three-heads.yaml"
     options = load_config(CONFIGS / config).model.heads[head]
     alone = learn(
         config, f"model.name={head}/resnet18-fpn", f"model.heads={{{head}: {options}}}", "train.loss_weights={}"
     )
-    learn(config).check(config, head, {figure: alone.figures[head][figure] - 0.02})
+    learn(config).check(config, head, {metric: alone.metrics[head][metric] - 0.02})

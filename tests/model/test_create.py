@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 import hub
 from hub import Head, LabelSpace, Options, ResizeRule, Result, TaskSpec, registry
+from hub.contract import Batch
 from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, UnknownNameError
-from hub.model import Batch, Model, build
+from hub.model import Model, build
 
 
 class MeanOptions(Options):

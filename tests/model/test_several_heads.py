@@ -20,7 +20,7 @@ from hub.testing.dataset import IMAGE_SIZE, TinyDataset
 
 THINGS = ["a", "b"]
 SMALL: dict[str, dict[str, Any]] = {
-    "faster-rcnn": {"box_head_width": 16, "rpn_proposals_train": 20, "rpn_proposals_test": 20},
+    "faster-rcnn": {"box_head_fc_channels": 16, "rpn_post_nms_topk_train": 20, "rpn_post_nms_topk_test": 20},
     "retinanet": {},
     "semantic-fpn": {"width": 16},
     "unet": {},
@@ -168,7 +168,9 @@ class TestBadInput:
 
         for name, size in (("faster-rcnn", 64), ("semantic-fpn", 112)):
             rule = {"resize": ResizeRule(size, size)}
-            monkeypatch.setattr(head_class(name), "insists", classmethod(lambda cls, options, rule=rule: rule))
+            monkeypatch.setattr(
+                head_class(name), "required_preprocessing", classmethod(lambda cls, options, rule=rule: rule)
+            )
         with pytest.raises(OptionError, match=r"semantic-fpn needs images with resize .*112.* but faster-rcnn wants"):
             make_with_free_size("faster-rcnn+semantic-fpn")
         assert make_with_free_size("faster-rcnn").preprocessing.resize == ResizeRule(64, 64)

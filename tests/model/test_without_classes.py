@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import hub
 from hub import Head, LabelSpace, Result, TaskSpec, registry
+from hub.contract import Batch
 from hub.engine.build import label_spaces
 from hub.errors import LabelMismatchError
-from hub.model import Batch
 from hub.weights import save, transfer
 
 SMALL = {"channels": 8}

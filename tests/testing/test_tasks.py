@@ -194,11 +194,11 @@ class Erring(Counted):
         self.error, self.main, self.units = error, main, units
 
     def compute(self) -> Evaluation:
-        return Evaluation({**super().compute().figures, "error": self.error}, main=self.main, units=self.units)
+        return Evaluation({**super().compute().metrics, "error": self.error}, main=self.main, units=self.units)
 
 
 class InMetres(CentreHead):
-    """With a figure that is no fraction."""
+    """With a metric that is no fraction."""
 
     error = 7.5
     main = "score"
@@ -304,10 +304,10 @@ def test_a_sound_head_passes(register: Any, options: dict[str, Any]) -> None:
         (OtherIds, "results: image_id 0, but the batch says 1"),
         (ScribblingDraw, "draw changes the image"),
         (SmallDraw, "draw: "),
-        (WrongMain, "the main figure 'AP' is not among"),
+        (WrongMain, "the main metric 'AP' is not among"),
         (NoFraction, "error is 7.5, not a fraction; name its unit"),
         (Infinite, "error is inf"),
-        (MainInMetres, "the main figure 'error' has a unit"),
+        (MainInMetres, "the main metric 'error' has a unit"),
         (NoMerge, "merged from two processes"),
         (AnyOption, "option 'detectionss' does not exist, but is accepted"),
         (Unsaved, "the same weights in another model"),

@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.data.sample import Instances
+from hub.contract.results import Detections
+from hub.contract.sample import Instances
 from hub.labels import LabelSpace
-from hub.model.results import Detections
 from hub.visual import class_color, draw_detections, draw_instances
 from hub.visual.draw import Style, _covered, _place
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hub.data.sample import Instances, Sample
+from hub.contract.sample import Instances, Sample
 from hub.labels import LabelSpace
 from hub.visual import class_color
 from hub.visual.sample import caption, draw_sample, magnified

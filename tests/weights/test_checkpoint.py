@@ -12,7 +12,7 @@ from hub.images import ResizeRule
 from hub.model import Model
 from hub.weights import find_checkpoint, load, load_state, read_header, save
 
-SMALL = {"channels": 16, "box_head_width": 32, "max_detections": 5}
+SMALL = {"channels": 16, "box_head_fc_channels": 32, "detections_per_img": 5}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_a_loaded_model_needs_no_config_and_predicts_the_same(model: Model, tmp_
     path = save(model, tmp_path / "best.safetensors", step=7)
     again = load(path)
     assert again.recipe == model.recipe
-    assert again.recipe.heads["faster-rcnn"]["roi_samples"] == 512, "defaults are kept as well"
+    assert again.recipe.heads["faster-rcnn"]["box_batch_size_per_image"] == 512, "defaults are kept as well"
     assert again.labels["faster-rcnn"].ids == (17, 18)
     assert again.preprocessing == model.preprocessing
     assert again.trunk.provenance == model.trunk.provenance

@@ -15,7 +15,9 @@ from hub.weights import save, transfer
 
 
 def detector(labels: list[str], backbone: str = "resnet18", **options: object) -> Model:
-    return hub.create(f"faster-rcnn/{backbone}-fpn", labels=labels, channels=16, **{"box_head_width": 32, **options})
+    return hub.create(
+        f"faster-rcnn/{backbone}-fpn", labels=labels, channels=16, **{"box_head_fc_channels": 32, **options}
+    )
 
 
 def test_preprocessing_and_provenance_come_with_the_weights(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_class_rows_follow_their_names_and_the_report_says_so(tmp_path: Path) ->
 
 
 def test_what_does_not_fit_is_left_and_said(tmp_path: Path) -> None:
-    source, model = detector(["a"]), detector(["a"], box_head_width=16)
+    source, model = detector(["a"]), detector(["a"], box_head_fc_channels=16)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     report = transfer(model, save(source, tmp_path / "a.safetensors"))
     layer = "heads.faster-rcnn.box_head.cls_score.weight"

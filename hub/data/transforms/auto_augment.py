@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms.operations import OPERATIONS, Operation
 from hub.data.transforms.step import GREY, Byte, Context, Step
 from hub.errors import OptionError

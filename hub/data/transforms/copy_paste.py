@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from hub.data.compose import fit, overlay, select
-from hub.data.geometry import clip
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.compose import fit, overlay, select
+from hub.data.functional.geometry import clip
 from hub.data.transforms.mixing import MixingStep
 from hub.data.transforms.step import Draw, Probability
 from hub.errors import OptionError

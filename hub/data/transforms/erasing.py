@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms.step import Byte, Context, Fraction, Probability, Range
 
 

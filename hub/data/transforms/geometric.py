@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from hub.data.affine import affine, affine_matrix
-from hub.data.geometry import crop, mirror, pad, resize
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.affine import affine, affine_matrix
+from hub.data.functional.geometry import crop, mirror, pad, resize
 from hub.data.transforms.step import GREY, Byte, Context, Fraction, Pixels, Probability, Range, Scale, Step
 from hub.images import ResizeRule
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms.step import Context, Draw, Probability, Step
 from hub.errors import OptionError
 

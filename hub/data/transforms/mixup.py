@@ -7,9 +7,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from hub.data.compose import overlay, with_objects
-from hub.data.geometry import crop, pad, resize
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.compose import overlay, with_objects
+from hub.data.functional.geometry import crop, pad, resize
 from hub.data.transforms.mixing import TagMixingStep, with_mixed_tags
 from hub.data.transforms.step import Draw, Probability, Scale
 from hub.errors import OptionError

@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from hub.data.compose import collage
-from hub.data.geometry import crop, resize
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.compose import collage
+from hub.data.functional.geometry import crop, resize
 from hub.data.transforms.mixing import MixingStep
 from hub.data.transforms.step import GREY, Byte, Draw, Probability, Range
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from hub.data.affine import affine, affine_matrix
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.affine import affine, affine_matrix
 
 
 @dataclass(frozen=True)

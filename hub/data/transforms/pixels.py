@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms.step import Context, Fraction, Probability, Scale, Step
 
 

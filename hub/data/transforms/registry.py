@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.contract.options import parse_options
 from hub.data.transforms.auto_augment import RandAugment, TrivialAugment
 from hub.data.transforms.copy_paste import CopyPaste
 from hub.data.transforms.erasing import RandomErasing
@@ -14,7 +15,6 @@ from hub.data.transforms.mosaic import Mosaic
 from hub.data.transforms.pixels import Blur, Colour, Noise
 from hub.data.transforms.step import Step
 from hub.errors import ConfigError, did_you_mean
-from hub.model.options import parse_options
 
 TRANSFORMS: dict[str, type[Step]] = {
     "resize": Resize,

@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from hub.data.sample import Sample
-from hub.model.options import Options
+from hub.contract.options import Options
+from hub.contract.sample import Sample
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hub.data.geometry import clip, mirrored_order
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.geometry import clip, mirrored_order
 from hub.data.transforms.geometric import Resize
 from hub.data.transforms.mixing import MixingStep
 from hub.data.transforms.registry import parse_step

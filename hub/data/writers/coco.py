@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hub.data.dataset import Dataset
-from hub.data.instances import InstanceOptions
+from hub.contract.dataset import Dataset
+from hub.data.formats.instances import InstanceOptions
 from hub.data.writers.names import file_names
 from hub.data.writers.objects import packed
 from hub.data.writers.output import Output
@@ -20,8 +20,8 @@ from hub.data.writers.output import Output
 def write_coco(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
     """Boxes, masks, crowds and keypoints, exactly as they are: also their ids, areas, and boxes that are unusable.
 
-    What `hub.data.coco` does not read (licences, captions, supercategories, skeletons) is not written. Images get ids
-    from 1 where theirs are no integers. See `hub.data.writers.output.Writer`.
+    What `hub.data.formats.coco` does not read (licences, captions, supercategories, skeletons) is not written. Images
+    whose ids are no integers get ids from 1. See `hub.data.writers.output.Writer`.
     """
     output.require(splits, "boxes", "COCO's JSON holds objects with boxes")
     names = file_names(splits, across=False)

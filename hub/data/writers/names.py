@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hub.data.dataset import Dataset
+from hub.contract.dataset import Dataset
 from hub.errors import DataError
 from hub.images import SUFFIXES
 from hub.labels import LabelSpace

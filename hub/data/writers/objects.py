@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hub.data.boxes import check_boxes
-from hub.data.dataset import Dataset
-from hub.data.packed import PackedInstances
+from hub.contract.dataset import Dataset
+from hub.contract.packed import PackedInstances
+from hub.data.annotations.boxes import check_boxes
 from hub.data.writers.output import Output
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from hub.data.masks import to_rle
+from hub.data.annotations.masks import to_rle
 
 
 def outline(
@@ -27,7 +27,7 @@ def outline(
     that changes no pixel; any other mask is traced along the edges of its pixels.
 
     Args:
-        segment: JSON: polygons or an RLE, as `hub.data.masks.to_rle` takes it.
+        segment: JSON: polygons or an RLE, as `hub.data.annotations.masks.to_rle` takes it.
         height: of the image in pixels.
         width: of the image in pixels.
         where: names the annotation and its file, for the message.

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hub.data.dataset import Dataset
-from hub.data.image_size import image_size
+from hub.contract.dataset import Dataset
 from hub.errors import DataError, ImageError
+from hub.image_size import image_size
 from hub.images import SUFFIXES
 
 Progress = Callable[[int, int], None]

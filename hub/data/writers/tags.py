@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hub.data.dataset import Dataset
-from hub.data.targets import tag_names
+from hub.contract.dataset import Dataset
+from hub.contract.targets import tag_names
 from hub.data.writers.names import check_class_names, file_names, shared_labels
 from hub.data.writers.output import Output
 from hub.errors import DataError

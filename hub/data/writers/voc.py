@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from hub.data.dataset import Dataset
+from hub.contract.dataset import Dataset
 from hub.data.writers.names import check_class_names, file_names, is_one_line
 from hub.data.writers.objects import Objects, account_for_boxes, objects_of, packed
 from hub.data.writers.output import Output

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from hub.data.dataset import Dataset
+from hub.contract.dataset import Dataset
 from hub.data.writers.names import file_names, shared_labels
 from hub.data.writers.objects import account_for_boxes, objects_of, packed
 from hub.data.writers.outline import outline

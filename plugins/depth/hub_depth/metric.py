@@ -1,4 +1,4 @@
-"""The figures of depth estimation."""
+"""The metrics of depth estimation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUMS = ("delta1", "delta2", "delta3", "abs_rel", "squared", "squared_log", "log
 
 
 class DepthMetric:
-    """The figures of Eigen et al. 2014 (https://arxiv.org/abs/1406.2283, section 4.2), a `hub.Metric`.
+    """The metrics of Eigen et al. 2014 (https://arxiv.org/abs/1406.2283, section 4.2), a `hub.Metric`.
 
     All are means over every known pixel of the data set, as in the paper: an image counts by its known pixels. Answers
     are taken as they are; no factor is fitted to an image.
@@ -76,7 +76,7 @@ class DepthMetric:
             self.seen |= other.seen
 
     def compute(self) -> Evaluation:
-        """``delta1`` (the main figure), ``delta2``, ``delta3``, of which more is better, and errors.
+        """``delta1`` (the main metric), ``delta2``, ``delta3``, of which more is better, and errors.
 
         ``deltaN`` is the share of pixels where max(answer / truth, truth / answer) < 1.25ᴺ. ``RMSE`` is in the unit of
         the data.
@@ -89,7 +89,7 @@ class DepthMetric:
             "log10": mean["log10"],
         }
         return Evaluation(
-            figures={**{name: mean[name] for name in ("delta1", "delta2", "delta3")}, **errors},
+            metrics={**{name: mean[name] for name in ("delta1", "delta2", "delta3")}, **errors},
             main="delta1",
             units=dict.fromkeys(errors, ""),
         )

@@ -30,8 +30,8 @@ class DepthMap(Result):
         [{'image_id': 7, 'nearest': 1.0, 'median': 2.0, 'mean': 2.5, 'farthest': 4.5}]
         """
         depth = self.depth.double()
-        figures = {"nearest": depth.min(), "median": depth.median(), "mean": depth.mean(), "farthest": depth.max()}
-        return [{"image_id": self.image_id, **{name: round(float(value), 6) for name, value in figures.items()}}]
+        metrics = {"nearest": depth.min(), "median": depth.median(), "mean": depth.mean(), "farthest": depth.max()}
+        return [{"image_id": self.image_id, **{name: round(float(value), 6) for name, value in metrics.items()}}]
 
     def files(self) -> dict[str, bytes]:
         """The map as a NumPy file, which the format ``depth-folder`` reads."""

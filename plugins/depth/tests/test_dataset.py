@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from hub import create
+from hub.contract import parse_options
 from hub.errors import AnnotationError, DataError, OptionError
-from hub.model import parse_options
 from hub_depth.dataset import DepthFolder
 
 NAN = np.nan

@@ -1,4 +1,4 @@
-"""The figures against their definitions, over all known pixels of all images at once."""
+"""The metrics against their definitions, over all known pixels of all images at once."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_all_figures_are_means_over_the_pixels_of_the_data_set() -> None:
     metric.update(data.answers())
     found = metric.compute()
     expected = by_hand(data.depth, data.answers())
-    assert found.figures == pytest.approx(expected)
-    assert list(found.figures) == list(expected)
+    assert found.metrics == pytest.approx(expected)
+    assert list(found.metrics) == list(expected)
     assert found.main == "delta1"
     assert set(found.units) == {"AbsRel", "RMSE", "RMSE_log", "log10"}, "the others are fractions"
 
@@ -77,22 +77,22 @@ def test_parts_are_merged_and_an_image_counts_once() -> None:
     one.update([first])
     other.update([second])
     one.merge([pickle.loads(pickle.dumps(other))])
-    assert one.compute().figures == pytest.approx(by_hand(data.depth, data.answers()))
+    assert one.compute().metrics == pytest.approx(by_hand(data.depth, data.answers()))
 
 
 def test_the_right_answer_is_perfect_and_none_is_undefined() -> None:
     data = Two()
     metric = DepthMetric(data)
-    assert all(math.isnan(value) for value in metric.compute().figures.values())
+    assert all(math.isnan(value) for value in metric.compute().metrics.values())
     metric.update(
         [
             DepthMap(image_id=i, size=d.shape, depth=torch.from_numpy(np.where(d > 0, d, 1).astype(np.float32)))
             for i, d in zip(data.ids, data.depth, strict=True)
         ]
     )
-    figures = metric.compute().figures
-    assert [figures[f"delta{k}"] for k in (1, 2, 3)] == [1, 1, 1]
-    assert [figures[name] for name in ("AbsRel", "RMSE", "RMSE_log", "log10")] == [0, 0, 0, 0]
+    metrics = metric.compute().metrics
+    assert [metrics[f"delta{k}"] for k in (1, 2, 3)] == [1, 1, 1]
+    assert [metrics[name] for name in ("AbsRel", "RMSE", "RMSE_log", "log10")] == [0, 0, 0, 0]
 
 
 def test_what_cannot_be_scored_is_named() -> None:

@@ -13,8 +13,8 @@ from PIL import Image
 
 from hub import LabelSpace, create, load
 from hub.cli import main
-from hub.data.collate import collate
-from hub.data.pipeline import Pipeline
+from hub.data.loading.collate import collate
+from hub.data.loading.pipeline import Pipeline
 from hub.data.transforms import Transform
 from hub.engine.build import open_dataset
 from hub.engine.config import load_config
@@ -120,14 +120,14 @@ def test_training_lowers_the_loss_and_finds_the_distance_of_the_wall(run: Path) 
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
     found = json.loads((run / "evaluation.json").read_text())["heads"]["depth"]
     # Started at 10 m, where nothing of the photograph is within 1.25.
-    assert found["figures"]["delta1"] > 0.2
+    assert found["metrics"]["delta1"] > 0.2
     assert found["main"] == "delta1"
 
 
 def test_the_run_is_evaluated_and_predicts(run: Path, motorcycle: Path, tmp_path: Path) -> None:
     assert main(["evaluate", str(run), "--precision", "fp32", "--out", str(tmp_path / "e.json")]) == 0
-    again = json.loads((tmp_path / "e.json").read_text())["heads"]["depth"]["figures"]
-    assert again == pytest.approx(json.loads((run / "evaluation.json").read_text())["heads"]["depth"]["figures"])
+    again = json.loads((tmp_path / "e.json").read_text())["heads"]["depth"]["metrics"]
+    assert again == pytest.approx(json.loads((run / "evaluation.json").read_text())["heads"]["depth"]["metrics"])
     assert (
         main(["predict", str(run), str(motorcycle / "images"), "--batch", "1", "--out", str(tmp_path / "drawn")]) == 0
     )

@@ -49,9 +49,9 @@ Medical data. For research only, not a medical device.
 
 
 def _export(args: argparse.Namespace) -> int:
-    from hub_medical.folders import open_folder, open_msd
-    from hub_medical.nifti import read_labels, read_nifti
-    from hub_medical.nnunet import TrainingCase, export_nnunet
+    from hub_medical.io.folders import open_folder, open_msd
+    from hub_medical.io.nifti import read_labels, read_nifti
+    from hub_medical.io.nnunet import TrainingCase, export_nnunet
     from hub_medical.splits import fold_of
 
     root = Path(args.root)
@@ -82,8 +82,8 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _series(args: argparse.Namespace) -> int:
-    from hub_medical.dicom import find_series, read_dicom
     from hub_medical.errors import DicomError
+    from hub_medical.io.dicom import find_series, read_dicom
 
     wrong = 0
     for uid, count in find_series(args.root).items():
@@ -100,10 +100,10 @@ def _series(args: argparse.Namespace) -> int:
 def _leaks(args: argparse.Namespace) -> int:
     from hub.engine.config import load_config
     from hub.engine.config_path import resolve_config
-    from hub.engine.feeds import open_sources
+    from hub.engine.train_batches import open_sources
     from hub_medical.leakage import find_leaks, middle_planes
     from hub_medical.splits import check_split
-    from hub_medical.study_data import StudyImages
+    from hub_medical.studies.study_data import StudyImages
 
     config = load_config(resolve_config(args.config), args.overrides)
     sides = {

@@ -12,7 +12,7 @@ from hub.errors import AnnotationError, DataError, OptionError
 from hub_medical.errors import MissingGroupError, PatientOverlapError
 
 if TYPE_CHECKING:
-    from hub_medical.folders import Case
+    from hub_medical.io.folders import Case
 
 
 def fold_of(patients: Sequence[str], *, folds: int, seed: int = 0) -> list[int]:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from hub.errors import AnnotationError, DataError, OptionError
-from hub_medical.datasets import Msd, NiftiFolder
 from hub_medical.errors import (
     GridMismatchError,
     MissingGroupError,
@@ -19,7 +18,8 @@ from hub_medical.errors import (
     UnknownLabelError,
     VolumeError,
 )
-from hub_medical.slicing import put_planes
+from hub_medical.segmentation.datasets import Msd, NiftiFolder
+from hub_medical.volumes.slicing import put_planes
 
 NEEDS = frozenset({"semantic"})
 AFFINE = np.diag([-1.0, 1.0, 2.0, 1.0])

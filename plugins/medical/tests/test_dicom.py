@@ -12,7 +12,6 @@ import SimpleITK as sitk
 from pydicom.uid import JPEGLSLossless, RLELossless
 
 from hub_medical import dicom_headers
-from hub_medical.dicom import find_series, is_dicom, read_dicom, read_picture
 from hub_medical.errors import (
     ColorDicomError,
     DicomError,
@@ -23,7 +22,8 @@ from hub_medical.errors import (
     MissingSliceError,
     MixedSeriesError,
 )
-from hub_medical.intensity import window_rule
+from hub_medical.io.dicom import find_series, is_dicom, read_dicom, read_picture
+from hub_medical.volumes.intensity import window_rule
 
 MakeSeries = Callable[..., list[Path]]
 STORED = np.random.default_rng(0).integers(0, 1000, (5, 6, 7)).astype(np.int16)

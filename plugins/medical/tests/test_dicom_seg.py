@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from hub import LabelSpace
-from hub_medical.dicom import read_dicom
-from hub_medical.dicom_seg import read_dicom_seg, write_dicom_seg
 from hub_medical.errors import DicomError, GridMismatchError, UnknownLabelError
-from hub_medical.resample import restore, to_canonical
-from hub_medical.volume import Volume
+from hub_medical.io.dicom import read_dicom
+from hub_medical.io.dicom_seg import read_dicom_seg, write_dicom_seg
+from hub_medical.volumes.resample import restore, to_canonical
+from hub_medical.volumes.volume import Volume
 
 NAMES = LabelSpace(("background", "liver", "tumour"), (0, 3, 7))
 

@@ -16,10 +16,10 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from hub import Classification, LabelSpace
 from hub.errors import DataError
 from hub_medical.errors import PatientOverlapError, StudyTableError
-from hub_medical.finding_metric import FindingMetric
 from hub_medical.metrics import auroc
-from hub_medical.study_data import StudyImages
-from hub_medical.study_result import StudyScores
+from hub_medical.studies.finding_metric import FindingMetric
+from hub_medical.studies.study_data import StudyImages
+from hub_medical.studies.study_result import StudyScores
 
 CLASSES = ("edema", "effusion")
 
@@ -85,15 +85,15 @@ def test_figures_of_one_part_with_what_another_part_chose(open_table: Callable[.
         assert one["sensitivity"] == pytest.approx((given[wanted == 1] >= threshold).mean(), abs=0.02)
         assert one["Brier_scaled"] < one["Brier"]
         assert one["ECE_scaled"] < one["ECE"]
-        for figure in ("AUROC", "AP", "sensitivity"):
-            assert one[f"{figure}_low"] < one[figure] < one[f"{figure}_high"]
+        for metric in ("AUROC", "AP", "sensitivity"):
+            assert one[f"{metric}_low"] < one[metric] < one[f"{metric}_high"]
     assert found.main == "AUROC"
-    assert found.figures["AUROC"] == pytest.approx(np.mean([one["AUROC"] for one in found.per_class.values()]))
-    assert found.figures["AUROC_low"] < found.figures["AUROC"] < found.figures["AUROC_high"]
+    assert found.metrics["AUROC"] == pytest.approx(np.mean([one["AUROC"] for one in found.per_class.values()]))
+    assert found.metrics["AUROC_low"] < found.metrics["AUROC"] < found.metrics["AUROC_high"]
 
 
 def test_scored_findings_choose_nothing(open_table: Callable[..., StudyImages]) -> None:
-    """Other findings of the test part change its figures, but neither threshold nor temperature."""
+    """Other findings of the test part change its metrics, but neither threshold nor temperature."""
     truth, scores = made(120)
     parts = ["val"] * 60 + ["test"] * 60
     found = []
@@ -111,7 +111,7 @@ def test_one_part_alone_says_what_it_cannot_tell(open_table: Callable[..., Study
     truth, scores = made(60)
     data = open_table(["val"] * 60, truth, split="val")
     found = scored(data, scores).compute()
-    missing = {name for name, value in found.figures.items() if math.isnan(value)}
+    missing = {name for name, value in found.metrics.items() if math.isnan(value)}
     assert missing == {
         "sensitivity",
         "sensitivity_low",
@@ -169,7 +169,7 @@ def test_classes_are_matched_by_name(open_table: Callable[..., StudyImages]) -> 
     truth, scores = made(60)
     data = open_table(["val"] * 60, truth, split="val")
     turned = scored(data, scores[:, ::-1].copy(), CLASSES[::-1]).compute()
-    assert turned.figures == pytest.approx(scored(data, scores).compute().figures, nan_ok=True)
+    assert turned.metrics == pytest.approx(scored(data, scores).compute().metrics, nan_ok=True)
     metric = FindingMetric(data, LabelSpace(CLASSES))
     with pytest.raises(DataError, match="has no image 'strange'"):
         metric.update(

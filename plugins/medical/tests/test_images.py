@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from hub_medical.errors import GridMismatchError, VolumeError
-from hub_medical.images import read_planes, read_stack
+from hub_medical.io.images import read_planes, read_stack
 
 DEEP = np.random.default_rng(0).integers(0, 65536, (3, 5, 7)).astype(np.uint16)
 

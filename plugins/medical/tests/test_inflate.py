@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from hub.errors import ContractError
-from hub_medical.inflate import InflatedConv, inflate, pad_depth
+from hub_medical.backbones.inflate import InflatedConv, inflate, pad_depth
 
 
 def network(name: str, in_chans: int = 1) -> nn.Module:

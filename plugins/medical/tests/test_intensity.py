@@ -5,7 +5,7 @@ import pytest
 from monai.transforms import NormalizeIntensity, ScaleIntensityRange
 
 from hub.errors import DataError, OptionError
-from hub_medical.intensity import CtRule, WindowRule, ZScoreRule, fit_ct_rule, rule_from_dict, window_rule
+from hub_medical.volumes.intensity import CtRule, WindowRule, ZScoreRule, fit_ct_rule, rule_from_dict, window_rule
 
 HU = np.random.default_rng(0).uniform(-1200, 1500, (6, 7, 8)).astype(np.float32)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hub_medical.io.nifti import read_nifti
 from hub_medical.leakage import find_leaks
-from hub_medical.nifti import read_nifti
-from hub_medical.resample import to_canonical
-from hub_medical.slicing import take_planes
+from hub_medical.volumes.resample import to_canonical
+from hub_medical.volumes.slicing import take_planes
 
 
 def hippocampi(shared_data: Callable[[str], Path], count: int) -> list[list[np.ndarray]]:

@@ -10,11 +10,11 @@ import pytest
 
 from hub import LabelSpace
 from hub.errors import SaveError
-from hub_medical.datasets import Msd
 from hub_medical.errors import GridMismatchError, UnknownLabelError
-from hub_medical.nifti import read_labels, read_nifti
-from hub_medical.nnunet import TrainingCase, export_nnunet
-from hub_medical.volume import Volume
+from hub_medical.io.nifti import read_labels, read_nifti
+from hub_medical.io.nnunet import TrainingCase, export_nnunet
+from hub_medical.segmentation.datasets import Msd
+from hub_medical.volumes.volume import Volume
 
 NAMES = LabelSpace(("background", "liver", "tumour"), (0, 6, 9))
 AFFINE = np.diag([-1.0, 1.2, 3.0, 1.0])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hub_medical.overlay import contact_sheet, structure_color
+from hub_medical.reports.overlay import contact_sheet, structure_color
 
 NAMES = ("background", "one", "two")
 

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from hub import LabelSpace
-from hub.data.collate import collate
+from hub.data.loading.collate import collate
 from hub.errors import OptionError
-from hub_medical.datasets import NiftiFolder
 from hub_medical.errors import MetricError
-from hub_medical.patch_metric import PatchVolumeMetric
-from hub_medical.patch_result import PatchScores
-from hub_medical.patches import MsdPatches, NiftiPatches
+from hub_medical.segmentation.datasets import NiftiFolder
+from hub_medical.segmentation.patch_metric import PatchVolumeMetric
+from hub_medical.segmentation.patch_result import PatchScores
+from hub_medical.segmentation.patches import MsdPatches, NiftiPatches
 
 NEEDS = frozenset({"semantic"})
 AFFINE = np.diag([-1.0, 1.0, 2.0, 1.0])
@@ -145,7 +145,7 @@ def test_right_answers_make_right_volumes(root: Path, plane: str, spacing: tuple
     assert not metric.open, "a volume's scores are dropped with its last patch"
     evaluation = metric.compute()
     assert evaluation.main == "Dice"
-    assert evaluation.figures["Dice"] == pytest.approx(1.0)
+    assert evaluation.metrics["Dice"] == pytest.approx(1.0)
 
 
 def test_overlapping_patches_are_averaged(root: Path) -> None:
@@ -171,7 +171,7 @@ def test_processes_together_find_what_one_finds(root: Path) -> None:
         part.update(results[rank : rank + 1])  # samplers fill up with what there was already
     first, *others = parts
     first.merge([pickle.loads(pickle.dumps(other)) for other in others])
-    assert first.compute().figures == pytest.approx(whole.compute().figures, nan_ok=True)
+    assert first.compute().metrics == pytest.approx(whole.compute().metrics, nan_ok=True)
 
 
 def test_what_is_no_whole_volume_is_not_scored(root: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hub.errors import ImageError, OptionError
 from hub_medical.errors import DicomError, VolumeError
-from hub_medical.pictures import intensity_rule, picture_size, read_channels
+from hub_medical.io.pictures import intensity_rule, picture_size, read_channels
 
 RAMP = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(4, 16)
 

@@ -6,9 +6,9 @@ import torch
 
 from hub import LabelSpace, Model, ResizeRule, create
 from hub.errors import OptionError
-from hub_medical.predictor import Settings, SlicePredictor, predictor_of
-from hub_medical.prepare import slab
-from hub_medical.slicing import AXES, Plane, put_planes, take_planes
+from hub_medical.segmentation.predictor import Settings, SlicePredictor, predictor_of
+from hub_medical.volumes.prepare import slab
+from hub_medical.volumes.slicing import AXES, Plane, put_planes, take_planes
 
 SHAPE = (24, 30, 17)
 

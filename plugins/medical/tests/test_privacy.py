@@ -13,14 +13,14 @@ import pytest
 from hub import LabelSpace, Model
 from hub.cli import main
 from hub.weights import save
-from hub_medical.dicom import read_dicom
-from hub_medical.dicom_seg import write_dicom_seg
 from hub_medical.errors import DicomError
+from hub_medical.io.dicom import read_dicom
+from hub_medical.io.dicom_seg import write_dicom_seg
+from hub_medical.io.nifti import write_nifti
+from hub_medical.io.nnunet import TrainingCase, export_nnunet
 from hub_medical.metrics import score_case, summarize_cases
-from hub_medical.nifti import write_nifti
-from hub_medical.nnunet import TrainingCase, export_nnunet
-from hub_medical.overlay import draw_labels
-from hub_medical.report import write_report
+from hub_medical.reports.overlay import draw_labels
+from hub_medical.reports.report import write_report
 
 NAMES = LabelSpace(("background", "liver"), (0, 1))
 

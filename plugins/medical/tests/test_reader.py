@@ -19,10 +19,10 @@ from hub.engine.reader import Outcome, Request, reader_of
 from hub.errors import DataError, OptionError, SaveError
 from hub.weights import save
 from hub_medical import NOTICE
-from hub_medical.datasets import NiftiFolder
-from hub_medical.dicom import read_dicom
-from hub_medical.dicom_seg import read_dicom_seg
-from hub_medical.intensity import WindowRule
+from hub_medical.io.dicom import read_dicom
+from hub_medical.io.dicom_seg import read_dicom_seg
+from hub_medical.segmentation.datasets import NiftiFolder
+from hub_medical.volumes.intensity import WindowRule
 
 pytestmark = pytest.mark.usefixtures("volume_reader")
 MakeModel = Callable[..., Model]

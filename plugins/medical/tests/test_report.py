@@ -13,9 +13,9 @@ from PIL import Image
 from hub import LabelSpace
 from hub_medical import NOTICE
 from hub_medical.metrics import score_case, summarize_cases
-from hub_medical.overlay import draw_labels, worst_slice
-from hub_medical.report import write_report
-from hub_medical.volume import Volume
+from hub_medical.reports.overlay import draw_labels, worst_slice
+from hub_medical.reports.report import write_report
+from hub_medical.volumes.volume import Volume
 
 NAMES = LabelSpace(("background", "head", "<tail>"), (0, 1, 2))
 

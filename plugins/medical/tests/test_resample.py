@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_medical.errors import GridMismatchError
-from hub_medical.nifti import read_labels, read_nifti
-from hub_medical.resample import canonical_grid, restore, restore_scores, to_canonical, to_grid
-from hub_medical.volume import Grid, Volume
+from hub_medical.io.nifti import read_labels, read_nifti
+from hub_medical.volumes.resample import canonical_grid, restore, restore_scores, to_canonical, to_grid
+from hub_medical.volumes.volume import Grid, Volume
 
 SHAPES = st.tuples(*[st.integers(1, 9)] * 3)
 SPACINGS = st.tuples(*[st.floats(0.4, 5)] * 3)

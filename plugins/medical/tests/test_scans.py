@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hub_medical.errors import DicomError, VolumeError
-from hub_medical.scans import find_scans
+from hub_medical.io.scans import find_scans
 
 ARRAY = np.zeros((3, 4, 5), np.float32)
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from hub.errors import OptionError
 from hub_medical.errors import GridMismatchError, VolumeError
-from hub_medical.intensity import window_rule
-from hub_medical.nifti import write_nifti
-from hub_medical.stacks import fit_square, read_study, spread, study_image
-from hub_medical.volume import Volume
+from hub_medical.io.nifti import write_nifti
+from hub_medical.io.stacks import fit_square, read_study, spread, study_image
+from hub_medical.volumes.intensity import window_rule
+from hub_medical.volumes.volume import Volume
 
 WINDOW = window_rule(["128/256"])
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hub import Batch, LabelSpace, Model, create
 from hub.errors import ContractError, DataError, OptionError
 from hub.testing import check_task
-from hub_medical.attention import GatedAttention
-from hub_medical.study_head import StudyHead, StudyHeadOptions
-from hub_medical.study_result import StudyScores
+from hub_medical.studies.attention import GatedAttention
+from hub_medical.studies.study_head import StudyHead, StudyHeadOptions
+from hub_medical.studies.study_result import StudyScores
 
 NAN = float("nan")
 

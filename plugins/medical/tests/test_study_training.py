@@ -17,9 +17,9 @@ from hub import create, load
 from hub.engine.config import Config, parse_config
 from hub.engine.distributed import world
 from hub.engine.evaluate import evaluate
-from hub.engine.feeds import open_sources
 from hub.engine.reader import Request, reader_of
 from hub.engine.run import Run
+from hub.engine.train_batches import open_sources
 from hub.engine.trainer import Trainer
 from hub_medical.commands import Medical
 from hub_medical.errors import PatientOverlapError
@@ -91,14 +91,14 @@ def test_a_visible_finding_is_learned_and_told(studies: Path, tmp_path: Path) ->
         run = Run(tmp_path / "run")
         run.begin(config)
         trainer = Trainer(config, run, here)
-        before = evaluate(trainer.model, trainer.val_data, world=here, workers=0)["study"].figures["AUROC"]
-        after = trainer.fit()["study"].figures["AUROC"]
+        before = evaluate(trainer.model, trainer.val_data, world=here, workers=0)["study"].metrics["AUROC"]
+        after = trainer.fit()["study"].metrics["AUROC"]
         assert after > max(0.9, before)
         final = {**config.data.val, "split": "test", "calibrate_on": "val"}  # type: ignore[dict-item]
         (source,) = open_sources(final, root=str(studies), where="data.val")
         found = evaluate(trainer.model, source.dataset, world=here, workers=0)["study"]
-    assert found.figures["AUROC"] > 0.9
-    assert found.figures["sensitivity"] > 0.5
+    assert found.metrics["AUROC"] > 0.9
+    assert found.metrics["sensitivity"] > 0.5
     assert (tmp_path / "run" / "evaluation" / "study" / "report.html").exists()
 
     model = load(tmp_path / "run" / "last.safetensors")

@@ -15,8 +15,8 @@ from hub.errors import ContractError, OptionError
 from hub.registry import unregister
 from hub.testing import IMAGE_SIZE, check_task
 from hub.weights import save
-from hub_medical.losses import voxel_losses
-from hub_medical.patch_result import PatchScores
+from hub_medical.segmentation.losses import voxel_losses
+from hub_medical.segmentation.patch_result import PatchScores
 
 NAMES = ["background", "head", "tail"]
 TRUNK = {"in_chans": 4, "backbone": {"of": "mobilenetv3_small_050", "depth": 4}}

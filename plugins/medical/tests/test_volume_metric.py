@@ -17,14 +17,14 @@ import torch
 from hub import LabelSpace, Result, SemanticMap
 from hub.errors import DataError, OptionError
 from hub_medical import NOTICE
-from hub_medical.datasets import Msd, NiftiFolder
 from hub_medical.errors import MetricError
+from hub_medical.io.nifti import read_labels
 from hub_medical.metrics import score_case, summarize_cases
-from hub_medical.nifti import read_labels
-from hub_medical.resample import canonical_grid
-from hub_medical.slicing import put_planes
-from hub_medical.volume import Volume
-from hub_medical.volume_metric import VolumeMetric
+from hub_medical.segmentation.datasets import Msd, NiftiFolder
+from hub_medical.segmentation.volume_metric import VolumeMetric
+from hub_medical.volumes.resample import canonical_grid
+from hub_medical.volumes.slicing import put_planes
+from hub_medical.volumes.volume import Volume
 
 NAMES = ("background", "head", "tail")
 AFFINE = np.array([[0, -1.2, 0, 5], [0, 0, 0.8, -3], [2.5, 0, 0, 9], [0, 0, 0, 1.0]])  # i up, j left, k to the front
@@ -97,10 +97,10 @@ def test_figures_are_those_of_whole_volumes(root: Path, plane: str) -> None:
         scores.append(score_case(case.id, case.patient, prediction, truth, data.folder.names, tolerance=1.0))
     expected = summarize_cases(scores)
     assert found.main == "Dice"
-    assert found.figures["Dice"] == pytest.approx(expected.overall["dice"].mean)
-    assert found.figures["Dice_low"] == pytest.approx(expected.overall["dice"].interval.low)
-    assert 0.5 < found.figures["Dice_low"] < found.figures["Dice"] < found.figures["Dice_high"] < 1
-    assert found.figures["HD95"] == pytest.approx(expected.overall["hd95"].mean)
+    assert found.metrics["Dice"] == pytest.approx(expected.overall["dice"].mean)
+    assert found.metrics["Dice_low"] == pytest.approx(expected.overall["dice"].interval.low)
+    assert 0.5 < found.metrics["Dice_low"] < found.metrics["Dice"] < found.metrics["Dice_high"] < 1
+    assert found.metrics["HD95"] == pytest.approx(expected.overall["hd95"].mean)
     assert found.units == {"HD95": "mm"}
     for name in ("head", "tail"):
         assert found.per_class[name]["NSD"] == pytest.approx(expected.structures[name]["nsd"].mean)
@@ -119,8 +119,8 @@ def test_the_truth_is_perfect_at_any_finer_spacing_and_in_any_number_of_processe
     one.update(results[::2])
     other.update(results[1::2] + results[:3])
     one.merge([pickle.loads(pickle.dumps(other))])
-    figures = one.compute().figures
-    assert (figures["Dice"], figures["NSD"], figures["HD95"]) == (1, 1, 0)
+    metrics = one.compute().metrics
+    assert (metrics["Dice"], metrics["NSD"], metrics["HD95"]) == (1, 1, 0)
 
 
 def test_a_volume_without_all_its_slices_has_no_figures(root: Path) -> None:
@@ -149,7 +149,7 @@ def test_ignored_voxels_count_nowhere(root: Path) -> None:
         classes = data.load(index, frozenset({"semantic"}), in_chans=1).maps["semantic"]
         wrong = torch.from_numpy(np.where(classes == 255, 1, classes))
         metric.update([SemanticMap(image_id=image_id, size=(1, 1), classes=wrong, label_space=truth)])
-    assert metric.compute().figures["Dice"] == 1
+    assert metric.compute().metrics["Dice"] == 1
 
 
 def test_classes_that_only_the_model_knows_are_background(root: Path) -> None:
@@ -163,7 +163,7 @@ def test_classes_that_only_the_model_knows_are_background(root: Path) -> None:
     metric.update(found)
     plain = data.metric(head(model))
     plain.update(answers(data, model))
-    assert metric.compute().figures == plain.compute().figures
+    assert metric.compute().metrics == plain.compute().metrics
 
 
 def test_the_report_and_the_cases_come_with_the_figures(root: Path) -> None:
@@ -172,12 +172,12 @@ def test_the_report_and_the_cases_come_with_the_figures(root: Path) -> None:
     metric = data.metric(head(labels))
     metric.update(answers(data, labels))
     found = metric.compute()
-    assert np.isnan(found.figures["NSD"])  # no tolerance was given
+    assert np.isnan(found.metrics["NSD"])  # no tolerance was given
     cases = json.loads(found.files["cases.json"])
     assert cases["notice"] == NOTICE
     assert len(cases["cases"]) == 5
     assert [c["dice"] for c in cases["cases"]] == sorted(c["dice"] for c in cases["cases"])
-    assert cases["structures"]["tail"]["in_vain"] == 1
+    assert cases["structures"]["tail"]["false_positives"] == 1
     page = found.files["report.html"]
     assert NOTICE in page
     assert page.count("data:image/png;base64,") == 5
@@ -210,5 +210,5 @@ def test_the_real_hippocampi(shared_data: Callable[[str], Path]) -> None:
     metric = data.metric(head(labels))
     metric.update(answers(data, labels, wrong=0))
     found = metric.compute()
-    assert (found.figures["Dice"], found.figures["HD95"]) == (1, 0)
+    assert (found.metrics["Dice"], found.metrics["HD95"]) == (1, 0)
     assert len(json.loads(found.files["cases.json"])["cases"]) == 4

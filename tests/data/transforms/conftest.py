@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hub.data.sample import Instances, Sample
+from hub.contract.sample import Instances, Sample
 
 COLOUR = 3  # an object's pixels have this many times its label, in every channel
 

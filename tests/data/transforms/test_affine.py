@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from hub.data.affine import affine, affine_matrix
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.functional.affine import affine, affine_matrix
 from hub.data.transforms import Transform
 from hub.errors import OptionError
 

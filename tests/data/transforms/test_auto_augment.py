@@ -12,7 +12,7 @@ import torch
 from torchvision.transforms import RandAugment, TrivialAugmentWide
 from torchvision.transforms import functional as oracle
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms import Transform, auto_augment
 from hub.data.transforms.operations import OPERATIONS, Operation
 from hub.errors import OptionError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.data.sample import Instances, Sample
+from hub.contract.sample import Instances, Sample
 from hub.data.transforms import Transform
 
 Scene = Callable[..., Sample]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms import Transform
 from hub.errors import OptionError
 

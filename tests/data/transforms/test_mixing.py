@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.data.collate import collate
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
+from hub.data.loading.collate import collate
 from hub.data.transforms import Transform
 from hub.errors import OptionError
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms import Transform
 
 Scene = Callable[..., Sample]

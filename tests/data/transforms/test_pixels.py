@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms import Transform
 
 GREY = np.random.default_rng(0).integers(40, 200, (30, 40, 1), np.uint8)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.data.sample import Sample
+from hub.contract.sample import Sample
 from hub.data.transforms import TRANSFORMS, Transform
 from hub.data.transforms.mixing import MixingStep
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from hub.data.loader import train_loader
-from hub.data.pipeline import Pipeline
-from hub.data.sampler import GroupedBatchSampler
-from hub.data.shapes import Shapes, ShapesOptions
+from hub.contract.batch import Batch
+from hub.data.formats.shapes import Shapes, ShapesOptions
+from hub.data.loading.loader import train_loader
+from hub.data.loading.pipeline import Pipeline
+from hub.data.loading.sampler import GroupedBatchSampler
 from hub.data.transforms import Transform
-from hub.model.batch import Batch
 
 STEPS = [
     {"name": "flip"},

@@ -15,13 +15,13 @@ import yaml
 from PIL import Image
 
 from hub.data import Dataset, Output
-from hub.data.coco import Coco, CocoOptions
-from hub.data.convert import convert, writable
-from hub.data.csv_labels import CsvLabels, CsvOptions
-from hub.data.image_folder import ImageFolder, ImageFolderOptions
-from hub.data.mask_folder import MaskFolder, MaskFolderOptions
-from hub.data.shapes import Shapes, ShapesOptions
-from hub.data.voc import Voc, VocOptions
+from hub.data.formats.coco import Coco, CocoOptions
+from hub.data.formats.csv_labels import CsvLabels, CsvOptions
+from hub.data.formats.image_folder import ImageFolder, ImageFolderOptions
+from hub.data.formats.mask_folder import MaskFolder, MaskFolderOptions
+from hub.data.formats.shapes import Shapes, ShapesOptions
+from hub.data.formats.voc import Voc, VocOptions
+from hub.data.writers.convert import convert, writable
 from hub.engine.build import open_dataset
 from hub.errors import ContractError, DataError, ImageError, SaveError, UnknownNameError
 from hub.registry import register, unregister

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 from scipy import ndimage
 
-from hub.data.masks import to_rle
+from hub.data.annotations.masks import to_rle
 from hub.data.writers.outline import outline, trace
 from hub.errors import AnnotationError
 

@@ -18,13 +18,13 @@ from hypothesis.strategies import DrawFn
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from hub.data.coco import Coco, CocoOptions
-from hub.data.convert import convert
-from hub.data.csv_labels import CsvLabels, CsvOptions
-from hub.data.dataset import Dataset
-from hub.data.image_folder import ImageFolder, ImageFolderOptions
-from hub.data.mask_folder import MaskFolder, MaskFolderOptions
-from hub.data.packed import PackedBytes
+from hub.contract.dataset import Dataset
+from hub.contract.packed import PackedBytes
+from hub.data.formats.coco import Coco, CocoOptions
+from hub.data.formats.csv_labels import CsvLabels, CsvOptions
+from hub.data.formats.image_folder import ImageFolder, ImageFolderOptions
+from hub.data.formats.mask_folder import MaskFolder, MaskFolderOptions
+from hub.data.writers.convert import convert
 from hub.engine.build import open_dataset
 
 FEW = settings(max_examples=30, deadline=None)

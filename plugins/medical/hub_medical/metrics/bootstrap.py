@@ -49,11 +49,11 @@ def bootstrap_groups(
     draws: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """The percentile bootstrap interval of any figure, with whole patients drawn.
+    """The percentile bootstrap interval of any metric, with whole patients drawn.
 
     Args:
         patients: the patient of each image.
-        statistic: from indices of images, with repetitions, to the figure; NaN where it is not defined, as AUROC
+        statistic: from indices of images, with repetitions, to the metric; NaN where it is not defined, as AUROC
             without a positive. Such draws are left out.
         level: of confidence.
         draws: bootstrap samples.
@@ -77,8 +77,8 @@ def bootstrap_groups(
             method="percentile",
             rng=np.random.default_rng(seed),
         )
-    figures = result.bootstrap_distribution
-    if np.isnan(figures).all():
+    metrics = result.bootstrap_distribution
+    if np.isnan(metrics).all():
         return Interval(float("nan"), float("nan"))
-    low, high = np.nanquantile(figures, ((1 - level) / 2, (1 + level) / 2)).tolist()
+    low, high = np.nanquantile(metrics, ((1 - level) / 2, (1 + level) / 2)).tolist()
     return Interval(low, high)

@@ -12,19 +12,19 @@ from hub_medical.errors import MetricError
 from hub_medical.metrics.bootstrap import Interval, bootstrap_mean
 from hub_medical.metrics.overlap import StructureScore, score_structure
 from hub_medical.splits import check_split
-from hub_medical.volume import Volume, check_same_grid
+from hub_medical.volumes.volume import Volume, check_same_grid
 
-FIGURES = ("dice", "nsd", "hd95")
+METRICS = ("dice", "nsd", "hd95")
 
 
 @dataclass(frozen=True)
 class CaseScore:
-    """The figures of one case.
+    """The metrics of one case.
 
     Attributes:
         case: its id.
         patient: its patient's key.
-        structures: name → figures.
+        structures: name → metrics.
     """
 
     case: str
@@ -39,7 +39,7 @@ class CaseScore:
 
 @dataclass(frozen=True)
 class Summary:
-    """One figure of one structure over all patients.
+    """One metric of one structure over all patients.
 
     Attributes:
         mean: over patients, each the mean of its cases.
@@ -58,16 +58,16 @@ class SegmentationSummary:
 
     Attributes:
         structures: name → "dice", "nsd", "hd95" → summary.
-        overall: figure → summary of the mean over structures of each patient.
+        overall: metric → summary of the mean over structures of each patient.
         missed: name → cases that have the structure and in which nothing of it was predicted.
-        in_vain: name → cases without the structure in which it was predicted.
+        false_positives: name → cases without the structure in which it was predicted.
         cases: the worst first, by mean Dice.
     """
 
     structures: Mapping[str, Mapping[str, Summary]]
     overall: Mapping[str, Summary]
     missed: Mapping[str, int]
-    in_vain: Mapping[str, int]
+    false_positives: Mapping[str, int]
     cases: Sequence[CaseScore]
 
 
@@ -121,20 +121,20 @@ def summarize_cases(cases: Sequence[CaseScore], *, draws: int = 2000, seed: int 
     names = list(cases[0].structures)
     patients = list(dict.fromkeys(case.patient for case in cases))
 
-    def of_patient(patient: str, name: str, figure: str) -> float:
-        return _mean([float(getattr(c.structures[name], figure)) for c in cases if c.patient == patient])
+    def of_patient(patient: str, name: str, metric: str) -> float:
+        return _mean([float(getattr(c.structures[name], metric)) for c in cases if c.patient == patient])
 
-    table = {f: {n: [of_patient(p, n, f) for p in patients] for n in names} for f in FIGURES}
+    table = {f: {n: [of_patient(p, n, f) for p in patients] for n in names} for f in METRICS}
 
     def summary(values: Sequence[float]) -> Summary:
         known = len(values) - int(np.isnan(values).sum())
         return Summary(_mean(values), bootstrap_mean(values, draws=draws, seed=seed), known)
 
     return SegmentationSummary(
-        structures={n: {f: summary(table[f][n]) for f in FIGURES} for n in names},
-        overall={f: summary([_mean(row) for row in zip(*table[f].values(), strict=True)]) for f in FIGURES},
+        structures={n: {f: summary(table[f][n]) for f in METRICS} for n in names},
+        overall={f: summary([_mean(row) for row in zip(*table[f].values(), strict=True)]) for f in METRICS},
         missed={n: sum(c.structures[n].missed for c in cases) for n in names},
-        in_vain={n: sum(c.structures[n].in_vain for c in cases) for n in names},
+        false_positives={n: sum(c.structures[n].false_positives for c in cases) for n in names},
         cases=sorted(cases, key=lambda c: (np.isnan(c.dice), np.nan_to_num(c.dice))),
     )
 

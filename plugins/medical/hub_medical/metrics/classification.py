@@ -10,7 +10,7 @@ from hub.errors import OptionError
 from hub_medical.errors import MetricError
 from hub_medical.metrics.bootstrap import Interval
 from hub_medical.metrics.ranking import (
-    Figure,
+    MetricFunction,
     bootstrap_weights,
     interval_of,
     weighted_auroc,
@@ -88,7 +88,7 @@ def sensitivity_and_specificity(truth: np.ndarray, scores: np.ndarray, threshold
 
 
 def _with_interval(
-    figure: Figure,
+    metric: MetricFunction,
     truth: np.ndarray,
     scores: np.ndarray,
     patients: Sequence[str],
@@ -103,8 +103,8 @@ def _with_interval(
     truth, scores = _known(truth, scores)
 
     defined = len(np.unique(truth)) == 2
-    whole = float(figure(truth, scores, np.ones((1, len(truth))))[0]) if defined else float("nan")
-    drawn = [figure(truth, scores, weights) for weights in bootstrap_weights(owners, draws=draws, seed=seed)]
+    whole = float(metric(truth, scores, np.ones((1, len(truth))))[0]) if defined else float("nan")
+    drawn = [metric(truth, scores, weights) for weights in bootstrap_weights(owners, draws=draws, seed=seed)]
     return whole, interval_of(np.concatenate(drawn) if defined and drawn else np.zeros(0))
 
 

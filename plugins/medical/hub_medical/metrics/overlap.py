@@ -13,7 +13,7 @@ from hub_medical.metrics.surface import surface_distances
 
 @dataclass(frozen=True)
 class StructureScore:
-    """The figures of one structure in one case.
+    """The metrics of one structure in one case.
 
     ==========================  ====  ===  ==============================
     the structure is            Dice  NSD  HD95
@@ -45,7 +45,7 @@ class StructureScore:
         return self.volume > 0 and self.predicted_volume == 0
 
     @property
-    def in_vain(self) -> bool:
+    def false_positives(self) -> bool:
         """The structure was predicted where there is none."""
         return self.volume == 0 and self.predicted_volume > 0
 
@@ -59,7 +59,7 @@ def score_structure(
     https://arxiv.org/abs/1809.04430; the package surface-distance) weigh elements between the voxels by their area
     instead. On coarse grids the two differ: on hippocampi at 0.9 × 1.4 × 3.1 mm and a tolerance of 2 mm, NSD was 0.07
     lower on average here, 0.11 at most, and a quarter of that on a grid four times finer. So compare NSD with
-    published figures only where they were counted alike.
+    published metrics only where they were counted alike.
 
     Args:
         prediction: bool, of any number of axes.

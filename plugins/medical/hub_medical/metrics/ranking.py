@@ -11,7 +11,7 @@ from hub_medical.metrics.bootstrap import Interval
 CHUNK = 2**22  # weights that are held at a time
 
 # (N,) truth of 0 and 1, (N,) scores, (D, N) weights → (D,), NaN where it is not defined
-Figure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+MetricFunction = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def bootstrap_weights(patients: Sequence[str], *, draws: int, seed: int = 0) -> Iterator[np.ndarray]:
@@ -67,7 +67,7 @@ def weighted_share(chosen: np.ndarray, among: np.ndarray, weights: np.ndarray) -
 
 
 def interval_of(draws: np.ndarray, *, level: float = 0.95) -> Interval:
-    """The percentile interval of a figure's bootstrap draws; those that are NaN are left out.
+    """The percentile interval of a metric's bootstrap draws; those that are NaN are left out.
 
     >>> interval_of(np.array([0.0, 1.0, np.nan]), level=0.5)
     Interval(low=0.25, high=0.75)

@@ -8,7 +8,7 @@ from hub import LabelSpace
 from hub_medical.errors import GridMismatchError, MetricError, MissingGroupError
 from hub_medical.metrics import score_case, summarize_cases
 from hub_medical.metrics.cases import CaseScore
-from hub_medical.volume import Volume
+from hub_medical.volumes.volume import Volume
 
 NAMES = LabelSpace(("background", "head", "tail"), (0, 1, 2))
 
@@ -30,7 +30,7 @@ def test_patients_count_once_and_missed_structures_count() -> None:
     assert summary.structures["head"]["dice"].mean == pytest.approx((0.75 + 0 + 1) / 3)
     assert summary.structures["tail"]["dice"].mean == pytest.approx((1 + 0) / 2)
     assert summary.structures["tail"]["dice"].patients == 2
-    assert (summary.missed, summary.in_vain) == ({"head": 1, "tail": 0}, {"head": 0, "tail": 1})
+    assert (summary.missed, summary.false_positives) == ({"head": 1, "tail": 0}, {"head": 0, "tail": 1})
     assert summary.overall["dice"].mean == pytest.approx((0.75 + 0.5 + 0.5) / 3)
     assert [c.case for c in summary.cases] == ["case 2", "case 3", "case 4", "case 1"]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from monai.metrics import compute_dice, compute_hausdorff_distance, compute_surface_dice
 
 from hub_medical.errors import MetricError
+from hub_medical.io.nifti import read_labels
 from hub_medical.metrics import score_structure
-from hub_medical.nifti import read_labels
 
 SPACING = (0.9, 1.4, 3.1)
 
@@ -39,7 +39,7 @@ def test_random_masks_as_monai(seed: int, share: float) -> None:
 
 
 def real_pairs(shared_data: Callable[[str], Path]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Two people's hippocampi over each other: unlike enough for every figure."""
+    """Two people's hippocampi over each other: unlike enough for every metric."""
     files = sorted((shared_data("hippocampus") / "labelsTr").glob("*.nii.gz"))[:4]
     arrays = [read_labels(f).array[:32, :44, :30] for f in files]
     return [(arrays[i] == value, arrays[i + 1] == value) for i in range(3) for value in (1, 2)]
@@ -83,7 +83,7 @@ def test_missing_and_absent_structures() -> None:
     for score in (missed, vain):
         assert (score.dice, score.nsd) == (0, 0)
         assert score.hd95 == pytest.approx(diagonal)
-    assert (missed.missed, missed.in_vain, vain.missed, vain.in_vain) == (True, False, False, True)
+    assert (missed.missed, missed.false_positives, vain.missed, vain.false_positives) == (True, False, False, True)
     absent = score_structure(none, none, SPACING, tolerance=1)
     assert np.isnan([absent.dice, absent.nsd, absent.hd95]).all()
     perfect = score_structure(some, some, SPACING, tolerance=1)

@@ -1,0 +1,75 @@
+"""Which data a command is about: those of a config, or a folder whose format is named."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from hub.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hub.contract.dataset import Dataset
+    from hub.engine.config import Config
+
+EXAMPLES = """\
+The data are a config's data.train and data.val, or a folder whose format is named, with the format's options:
+
+  {0} configs/quickstart.yaml data.root=/data/shapes
+  {0} --from coco root=/data/coco images=val2017 annotations=annotations/instances_val2017.json
+  {0} --from yolo root=/data/mine split=train
+
+`hub info coco` shows the options of a format."""
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments that say which data."""
+    parser.add_argument(
+        "source", nargs="*", metavar="CONFIG | key=value", help="a config and overrides; or, with --from, options"
+    )
+    parser.add_argument("--from", dest="format", metavar="FORMAT", help="the data's format, in place of a config")
+    parser.add_argument(
+        "--split", metavar="NAME", help="with --from: the split's name (default: the option split, else train)"
+    )
+
+
+def source_config(args: argparse.Namespace) -> Config:
+    """The config that was given.
+
+    Raises:
+        ConfigError: none was, or it is wrong.
+    """
+    from hub.engine.config import load_config
+    from hub.engine.config_path import resolve_config
+
+    if not args.source or "=" in args.source[0]:
+        raise ConfigError("no data are named", fix="give a config, or --from FORMAT key=value…; see --help")
+    return load_config(resolve_config(args.source[0]), args.source[1:])
+
+
+def open_source(args: argparse.Namespace) -> dict[str, Dataset]:
+    """Split → dataset: ``train`` and ``val`` of the config (``train.0``… of a list), or the one of ``--from``.
+
+    Raises:
+        ConfigError, UnknownNameError, OptionError, DataError: what can be wrong with the data or their declaration.
+    """
+    from hub.engine.build import open_dataset
+    from hub.engine.config import apply_overrides
+    from hub.engine.train_batches import open_sources
+
+    if args.format is None:
+        if args.split is not None:
+            raise ConfigError("--split goes with --from", fix="a config's splits are called train and val")
+        data = source_config(args).data
+        splits = {}
+        for split, declared in (("train", data.train), ("val", data.val)):
+            sources = open_sources(declared, root=data.root, where=f"data.{split}")
+            for number, source in enumerate(sources):
+                splits[split if len(sources) == 1 else f"{split}.{number}"] = source.dataset
+        return splits
+    if plain := [word for word in args.source if "=" not in word]:
+        raise ConfigError(f"{plain[0]!r} is not key=value", fix=f"write root={plain[0]}, or leave out --from")
+    section = apply_overrides({}, args.source)
+    if "root" not in section:
+        raise ConfigError(f"no root for the format {args.format}", fix="add root=FOLDER")
+    dataset = open_dataset({**section, "format": args.format}, root="", where="--from")
+    return {args.split or str(section.get("split", "train")).removesuffix(".txt"): dataset}

@@ -1,0 +1,39 @@
+"""``hub data stats``: what is in a dataset."""
+
+from __future__ import annotations
+
+import argparse
+
+from hub.cli.data.source import EXAMPLES, add_source, open_source
+from hub.cli.progress import progress_bar
+
+SUMMARY = f"""\
+count images, objects, classes and what is odd
+
+{EXAMPLES.format("hub data stats")}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_source(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count and print the tables."""
+    from rich.console import Console
+
+    from hub.data.tools.statistics import count
+    from hub.visual.data_tables import class_tables, data_table
+
+    splits = open_source(args)
+    metrics = {}
+    for split, dataset in splits.items():
+        with progress_bar(split) as progress:
+            metrics[split] = count(dataset, progress=progress)
+    console = Console()
+    for split, dataset in splits.items():
+        console.print(f"{split}: {dataset.name}", markup=False, highlight=False, soft_wrap=True)
+    console.print(data_table(metrics))
+    for table in class_tables(metrics):
+        console.print(table)
+    return 0

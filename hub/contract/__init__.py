@@ -1,0 +1,42 @@
+"""What plugin authors implement and receive: heads, datasets, samples, batches, results, metrics and options."""
+
+from hub.contract.batch import Batch, InstanceTargets, pad_images
+from hub.contract.classifier import PretrainedClassifier
+from hub.contract.dataset import Dataset
+from hub.contract.head import ClassRows, Evaluation, Features, Head, Metric
+from hub.contract.options import Options, parse_options
+from hub.contract.packed import PackedBytes, PackedInstances
+from hub.contract.recipe import Recipe
+from hub.contract.results import Classification, Detections, Result, SemanticMap
+from hub.contract.sample import Instances, Sample
+from hub.contract.window_layout import Place, WindowLayout
+from hub.contract.windows import Weights, WindowMerger, Windows
+
+__all__ = [
+    "Batch",
+    "ClassRows",
+    "Classification",
+    "Dataset",
+    "Detections",
+    "Evaluation",
+    "Features",
+    "Head",
+    "InstanceTargets",
+    "Instances",
+    "Metric",
+    "Options",
+    "PackedBytes",
+    "PackedInstances",
+    "Place",
+    "PretrainedClassifier",
+    "Recipe",
+    "Result",
+    "Sample",
+    "SemanticMap",
+    "Weights",
+    "WindowLayout",
+    "WindowMerger",
+    "Windows",
+    "pad_images",
+    "parse_options",
+]

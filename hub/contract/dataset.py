@@ -1,0 +1,84 @@
+"""The contract of a dataset: what every data format implements, and all that the hub asks of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from hub.contract.options import Options
+from hub.contract.packed import PackedInstances
+from hub.contract.sample import Sample
+from hub.labels import LabelSpace
+
+if TYPE_CHECKING:
+    from hub.contract.head import Head, Metric
+
+
+class Dataset(ABC):
+    """A set of annotated images.
+
+    A format is a subclass, registered through ``backbone_hub.datasets.v1``. It is built with its validated options
+    and keeps its annotations in packed arrays, so that worker processes share them instead of copying.
+
+    Attributes:
+        Options: the options of the format, a subclass of `hub.Options`; ``root`` is always among them.
+        name: for messages, usually the annotation file's path.
+        label_spaces: ``"instances"``, or the name of a map or a tag → its labels.
+        provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of maps and tags: what `load` can give.
+        ids: the images' ids; their order is the dataset's.
+        sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
+        instances: the objects of all images as annotated, packed; None where the dataset has no objects.
+        reader: how `hub predict` gets from files to images like these, ``{"name": …, option: …}`` of a registered
+            `hub.ReaderSpec`; None where image files are enough. Checkpoints keep it.
+    """
+
+    Options: ClassVar[type[Options]]
+
+    name: str
+    label_spaces: Mapping[str, LabelSpace]
+    provides: frozenset[str]
+    ids: list[int | str]
+    sizes: np.ndarray
+    instances: PackedInstances | None = None
+    reader: Mapping[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @abstractmethod
+    def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        """Decode the image ``index`` with the annotations that are needed, and no others.
+
+        Args:
+            index: position in `ids`.
+            needs: what the heads learn from; a subset of `provides`.
+            in_chans: channels to decode: 3 for RGB, 1 for grey.
+
+        Raises:
+            ImageError: the file is missing, corrupt, or of another size than annotated.
+        """
+
+    def tags(self, index: int, needs: frozenset[str]) -> Mapping[str, np.ndarray]:
+        """The tags of the image ``index`` alone, as metrics read them.
+
+        A format that has its tags in memory overrides this: then scoring decodes no image a second time.
+        """
+        return self.load(index, needs).tags
+
+    def path(self, index: int) -> Path:
+        """The file of the image ``index``, which several may share where it is a volume.
+
+        A format that knows its files overrides this: then nothing is decoded to tell.
+        """
+        return self.load(index, frozenset()).path
+
+    def metric(self, head: Head) -> Metric:
+        """What scores a head on this dataset: the head's own metric.
+
+        A format whose images belong together, as the slices of a volume, overrides this to score them together.
+        """
+        return head.metric(self)

@@ -1,0 +1,1 @@
+"""Operations on annotations: boxes, masks, packing, semantic maps from masks."""

@@ -1,0 +1,93 @@
+"""A table of images and their labels: any number of classes, some of them unknown."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from hub.contract.options import Options
+from hub.data.formats.listed import ListedDataset
+from hub.errors import AnnotationError, DataError, did_you_mean
+from hub.labels import LabelSpace
+
+_KNOWN = {"0": 0.0, "0.0": 0.0, "1": 1.0, "1.0": 1.0}
+_UNKNOWN = {"mask": np.nan, "zero": 0.0, "one": 1.0}
+
+
+class CsvOptions(Options):
+    """Options of `CsvLabels`.
+
+    Attributes:
+        root: the folder of the dataset.
+        file: the table in it, with a header.
+        images: folder of the images in it.
+        column: of the images' names; by default the first.
+        classes: the columns of the classes; by default all others.
+        unknown: what an empty cell or −1 means: ``mask`` learns nothing from it, ``zero`` and ``one`` take it so.
+            There is no default where the table has such cells: the choice changes what is learned.
+    """
+
+    root: str
+    file: str
+    images: str = "."
+    column: str | None = None
+    classes: tuple[str, ...] | None = None
+    unknown: Literal["mask", "zero", "one"] | None = None
+
+
+class CsvLabels(ListedDataset):
+    """The tag ``"labels"``: (classes,) float32 of 0, 1, and NaN where unknown.
+
+    Raises:
+        AnnotationError: the table cannot be read, lacks a column, or has a cell that is no label.
+        DataError: unknown labels without a rule for them.
+    """
+
+    Options: ClassVar[type[CsvOptions]] = CsvOptions
+
+    def __init__(self, options: CsvOptions) -> None:
+        root = Path(options.root).expanduser()
+        path = root / options.file
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                header, *rows = list(csv.reader(file)) or [[]]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise AnnotationError(f"{path} is not a table: {error}", fix="check root and file") from None
+        column = options.column or (header[0] if header else "")
+        classes = options.classes if options.classes is not None else tuple(name for name in header if name != column)
+        for name in (column, *classes):
+            if name not in header:
+                raise AnnotationError(
+                    f"{path} has no column {name!r}.{did_you_mean(name, header)}", fix=f"it has {', '.join(header)}"
+                )
+        place, places = header.index(column), [header.index(name) for name in classes]
+        files: list[str] = []
+        values = np.zeros((len(rows), len(classes)), np.float32)
+        for number, row in enumerate(rows):
+            if len(row) != len(header):
+                raise AnnotationError(
+                    f"{path}, line {number + 2}: {len(row)} cells under {len(header)} columns", fix="mend the line"
+                )
+            files.append(row[place])
+            values[number] = [_value(row[i].strip(), f"{path}, line {number + 2}", options.unknown) for i in places]
+        super().__init__(
+            name=str(path), folder=root / options.images, files=files, label_spaces={"labels": LabelSpace(classes)}
+        )
+        self.values = values
+
+    def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The labels of an image."""
+        return {}, {"labels": self.values[index]} if "labels" in needs else {}
+
+
+def _value(cell: str, where: str, unknown: str | None) -> float:
+    if cell in _KNOWN:
+        return _KNOWN[cell]
+    if cell not in ("", "-1", "-1.0"):
+        raise AnnotationError(f"{where}: {cell!r} is not a label", fix="write 0, 1, or nothing where it is unknown")
+    if unknown is None:
+        raise DataError(f"{where}: an unknown label", fix="say what it means: unknown: mask, zero or one")
+    return _UNKNOWN[unknown]

@@ -1,0 +1,67 @@
+"""A folder of images for each class: the format of ImageNet's copies and of `torchvision.datasets.ImageFolder`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from hub.contract.options import Options
+from hub.data.formats.listed import ListedDataset
+from hub.errors import DataError, UnknownCategoryError, did_you_mean
+from hub.images import SUFFIXES
+from hub.labels import LabelSpace
+
+
+class ImageFolderOptions(Options):
+    """Options of `ImageFolder`.
+
+    Attributes:
+        root: the folder of the dataset.
+        split: folder in it that holds the folders of the classes; by default ``root`` itself does.
+        classes: their names in order; by default all folders, sorted.
+    """
+
+    root: str
+    split: str = "."
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+
+class ImageFolder(ListedDataset):
+    """The tag ``"class"``, an index: ``root/split/<class>/<image>``, at any depth below the class.
+
+    Raises:
+        DataError: there is no such folder, no class, or a class without images.
+        UnknownCategoryError: a folder that is not among ``classes``.
+    """
+
+    Options: ClassVar[type[ImageFolderOptions]] = ImageFolderOptions
+
+    def __init__(self, options: ImageFolderOptions) -> None:
+        folder = Path(options.root).expanduser() / options.split
+        if not folder.is_dir():
+            raise DataError(f"{folder} is not a folder", fix="check root and split in the config's dataset section")
+        found = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+        names = found if options.classes is None else list(options.classes)
+        if not names:
+            raise DataError(f"{folder} has no folder of a class", fix="put each class into a folder of its name")
+        if unknown := sorted(set(found) - set(names)):
+            raise UnknownCategoryError(
+                f"{folder / unknown[0]} is the folder of no class.{did_you_mean(unknown[0], names)}",
+                fix="add it to classes in the config's dataset section, or move it away",
+            )
+        files, labels = [], []
+        for index, name in enumerate(names):
+            own = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not own:
+                raise DataError(f"{folder / name} holds no image of class {name!r}", fix="add some, or leave it out")
+            files += [p.relative_to(folder).as_posix() for p in own]
+            labels += [index] * len(own)
+        super().__init__(name=str(folder), folder=folder, files=files, label_spaces={"class": LabelSpace(tuple(names))})
+        self.labels = np.array(labels, np.int64)
+
+    def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The class of an image."""
+        return {}, {"class": self.labels[index, ...]} if "class" in needs else {}

@@ -1,0 +1,230 @@
+"""A dataset of images with boxes: everything that does not depend on the format of the file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from hub.contract.dataset import Dataset
+from hub.contract.options import Options
+from hub.contract.packed import PackedBytes, PackedInstances
+from hub.contract.sample import Instances, Sample
+from hub.data.annotations.boxes import BoxReport, check_boxes, clip_boxes
+from hub.data.annotations.masks import decode_masks
+from hub.data.annotations.packing import select_images
+from hub.data.annotations.painted import paint, painted_labels
+from hub.errors import AnnotationError, DataError, ImageError
+from hub.images import read_image
+from hub.labels import LabelSpace
+
+logger = logging.getLogger("hub")
+
+
+class InstanceOptions(Options):
+    """The options that every format of boxes has.
+
+    Attributes:
+        root: the folder of the dataset.
+        max_bad_boxes: fraction of the boxes that may have no area or lie outside their image; training skips them.
+        skip_empty: leave out images without an object to learn from. They are kept by default, for they teach where
+            nothing is; detectron2's and torchvision's recipes for COCO leave them out.
+        semantic_from_masks: provide the map ``"semantic"``, painted from the masks, with ``background`` added.
+    """
+
+    root: str
+    max_bad_boxes: float = Field(default=0.05, ge=0, le=1)
+    skip_empty: bool = False
+    semantic_from_masks: bool = False
+
+
+class InstanceDataset(Dataset):
+    """Images with boxes, and with masks and keypoints where there are any.
+
+    A format parses its file, packs the objects with `pack_instances` and passes the rest on to this constructor, which
+    checks it all: images without a file and unusable boxes are found here, not in the middle of an epoch.
+
+    Args:
+        options: the format's options.
+        name: for messages, usually the annotation file.
+        folder: of the images.
+        files: the images' names relative to ``folder``.
+        ids: the images' ids.
+        sizes: (len, 2), height and width in pixels of every image.
+        instances: the objects, grouped by image.
+        labels: their label space.
+
+    Attributes:
+        box_report: what was found among all boxes.
+
+    Raises:
+        AnnotationError: no image, or one id twice.
+        BadBoxesError: more unusable boxes than ``max_bad_boxes``.
+        ImageError: an image without a file.
+    """
+
+    Options: ClassVar[type[InstanceOptions]] = InstanceOptions
+    instances: PackedInstances
+    box_report: BoxReport
+
+    def __init__(
+        self,
+        options: InstanceOptions,
+        *,
+        name: str,
+        folder: Path,
+        files: Sequence[str],
+        ids: Sequence[int | str],
+        sizes: np.ndarray,
+        instances: PackedInstances,
+        labels: LabelSpace,
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.label_spaces = {"instances": labels}
+        keep = self._check(options, ids, np.asarray(sizes, np.int64), instances)
+        self.ids = [id_ for id_, kept in zip(ids, keep, strict=True) if kept]
+        self.sizes = np.asarray(sizes, np.int64)[keep]
+        self._files = PackedBytes.pack(os.fsencode(file) for file, kept in zip(files, keep, strict=True) if kept)
+        self.instances = select_images(replace(instances, usable=self.box_report.usable), keep)
+        self.provides = self._what_is_there()
+        if options.semantic_from_masks:
+            if "masks" not in self.provides:
+                raise DataError(f"{name} has no masks to paint a map from", fix="leave out semantic_from_masks")
+            self.label_spaces = {**self.label_spaces, "semantic": painted_labels(labels, name=name)}
+            self.provides |= {"semantic"}
+        self.check_files()
+
+    def path(self, index: int) -> Path:
+        """The file of an image."""
+        return self.folder / os.fsdecode(self._files[index])
+
+    def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        """Decode the image ``index`` with its usable boxes, clipped to it; masks and keypoints only when needed.
+
+        An object without a segmentation is given as crowd where masks are needed, so that no head learns from it.
+
+        Raises:
+            ImageError: the file is missing, corrupt, or of another size than annotated.
+            AnnotationError: a segmentation that is neither polygons nor an RLE.
+            DataError: a need that is not in `provides`.
+        """
+        if missing := needs - self.provides:
+            raise DataError(
+                f"{self.name} gives no {', '.join(sorted(missing))}, only {', '.join(sorted(self.provides))}",
+                fix="choose a head that learns from what the dataset has, or annotate it",
+            )
+        height, width = (int(side) for side in self.sizes[index])
+        image = self._read(self.path(index), height, width, in_chans)
+        painted = "semantic" in needs
+        return Sample(
+            image=image,
+            id=self.ids[index],
+            path=self.path(index),
+            original_size=(height, width),
+            instances=self._objects(index, needs) if needs - {"semantic"} else None,
+            maps={"semantic": paint(self._objects(index, frozenset({"masks"})), (height, width))} if painted else {},
+        )
+
+    def check_files(self) -> None:
+        """Look for every image's file; reads each folder once instead of asking for each file.
+
+        Raises:
+            ImageError: some are missing; the message counts them and names the first.
+        """
+        listed: dict[str, set[str]] = {}
+        missing = []
+        for file in map(os.fsdecode, (self._files[i] for i in range(len(self)))):
+            head, tail = os.path.split(file)
+            if head not in listed:
+                folder = self.folder / head
+                listed[head] = set(os.listdir(folder)) if folder.is_dir() else set()
+            # Asked again by its whole path: some file systems list a name in another case or Unicode form.
+            if tail not in listed[head] and not (self.folder / file).exists():
+                missing.append(self.folder / file)
+        if missing:
+            raise ImageError(
+                f"{len(missing)} of the {len(self)} images of {self.name} have no file; the first: {missing[0]}",
+                fix="check root and images in the config's dataset section",
+            )
+
+    def _check(
+        self, options: InstanceOptions, ids: Sequence[int | str], sizes: np.ndarray, instances: PackedInstances
+    ) -> np.ndarray:
+        """Set `box_report`; return which images to keep, (len,) bool."""
+        if not ids:
+            raise AnnotationError(f"{self.name} lists no images", fix="check that it is the right file")
+        if len(set(ids)) < len(ids):
+            twice = [repr(id_) for id_, n in Counter(ids).items() if n > 1]
+            raise AnnotationError(
+                f"{self.name}: {len(twice)} image ids occur more than once; the first: {twice[0]}",
+                fix="give every image an id of its own",
+            )
+        images = np.repeat(np.arange(len(ids)), np.diff(instances.offsets))
+        self.box_report = check_boxes(instances.boxes, sizes[images])
+        if self.box_report:
+            logger.warning("%s: %s", self.name, self.box_report)
+        owners = [ids[i] for i in images.tolist()] if self.box_report.bad else []
+        self.box_report.refuse(options.max_bad_boxes, name=self.name, ids=instances.ids, image_ids=owners)
+        if not options.skip_empty:
+            return np.ones(len(ids), bool)
+        taught = images[self.box_report.usable & ~instances.crowd]
+        keep = np.bincount(taught, minlength=len(ids)) > 0
+        if not keep.any():
+            raise AnnotationError(f"no image of {self.name} has an object", fix="set skip_empty to false")
+        return keep
+
+    def _what_is_there(self) -> frozenset[str]:
+        found = {"boxes"}
+        segments = self.instances.segments
+        if segments is not None:
+            without = int((np.diff(segments.offsets) == 0).sum())
+            if without < len(segments):
+                found.add("masks")
+            if 0 < without < len(segments):
+                logger.warning(
+                    "%s: %d of %d objects have no segmentation; heads that need masks skip them",
+                    self.name, without, len(segments),
+                )  # fmt: skip
+        if self.instances.keypoints is not None:
+            found.add("keypoints")
+        return frozenset(found)
+
+    def _read(self, path: Path, height: int, width: int, in_chans: int) -> np.ndarray:
+        image = read_image(path, in_chans=in_chans)
+        if image.shape[:2] == (height, width):
+            return image
+        # The annotator's tool may not have turned the image upright: the annotated size decides.
+        as_stored = read_image(path, in_chans=in_chans, exif=False)
+        if as_stored.shape[:2] == (height, width):
+            return as_stored
+        raise ImageError(
+            f"{path} is {image.shape[1]}×{image.shape[0]} pixels (width × height), but {self.name} was annotated on "
+            f"{width}×{height}",
+            fix="put the original image back, or mend its size and its boxes in the annotations",
+        )
+
+    def _objects(self, index: int, needs: frozenset[str]) -> Instances:
+        packed = self.instances
+        span = packed.of_image(index)
+        rows = np.arange(span.start, span.stop)[packed.usable[span]]
+        objects = Instances(
+            boxes=clip_boxes(packed.boxes[rows], self.sizes[index]),
+            labels=packed.labels[rows],
+            crowd=packed.crowd[rows],
+        )
+        if "masks" in needs and packed.segments is not None:
+            height, width = (int(side) for side in self.sizes[index])
+            where = [f"{self.name}: annotation {packed.ids[row]} of image {self.ids[index]!r}" for row in rows]
+            objects.masks = decode_masks([packed.segments[row] for row in rows], height, width, where=where)
+            objects.crowd = objects.crowd | ~objects.masks.any(axis=(1, 2))
+        if "keypoints" in needs and packed.keypoints is not None:
+            objects.keypoints = packed.keypoints[rows]
+        return objects

@@ -1,0 +1,69 @@
+"""A dataset of listed images without boxes: what formats of maps and tags share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hub.contract.dataset import Dataset
+from hub.contract.sample import Sample
+from hub.errors import DataError, ImageError
+from hub.image_size import image_size
+from hub.images import read_image
+from hub.labels import LabelSpace
+
+
+class ListedDataset(Dataset):
+    """Images by name; a format says what belongs to each.
+
+    Args:
+        name: for messages.
+        folder: of the images.
+        files: their names relative to ``folder``, which are their ids too.
+        label_spaces: map or tag → its labels; these are what the dataset provides.
+
+    Raises:
+        DataError: there is no image.
+        ImageError: one is missing or not an image.
+        LabelMismatchError: a list of classes is empty.
+    """
+
+    def __init__(
+        self, *, name: str, folder: Path, files: Sequence[str], label_spaces: Mapping[str, LabelSpace]
+    ) -> None:
+        if not files:
+            raise DataError(f"{name} holds no images", fix="check root and the other folders in the dataset section")
+        for what, labels in label_spaces.items():
+            if not len(labels):
+                raise DataError(f"{name} has no {what!r} names", fix="name at least one class")
+        self.name = name
+        self.folder = folder
+        self.ids = list(files)
+        self.sizes = np.array([image_size(folder / file) for file in files], np.int64).reshape(-1, 2)
+        self.label_spaces = dict(label_spaces)
+        self.provides = frozenset(label_spaces)
+
+    def path(self, index: int) -> Path:
+        """The file of an image."""
+        return self.folder / str(self.ids[index])
+
+    @abstractmethod
+    def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Maps (H, W) and tags of an image, only those that are needed."""
+
+    def tags(self, index: int, needs: frozenset[str]) -> dict[str, np.ndarray]:
+        """The tags of an image, without decoding it."""
+        return self.annotations(index, needs)[1]
+
+    def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
+        """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
+        path = self.path(index)
+        image = read_image(path, in_chans=in_chans)
+        size = (int(self.sizes[index, 0]), int(self.sizes[index, 1]))
+        if image.shape[:2] != size:
+            raise ImageError(f"{path} changed its size to {image.shape[:2]} from {size}", fix="open the dataset again")
+        maps, tags = self.annotations(index, needs)
+        return Sample(image=image, id=self.ids[index], path=path, original_size=size, maps=maps, tags=tags)

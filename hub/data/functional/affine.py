@@ -1,0 +1,102 @@
+"""Turning, scaling, shearing and shifting an image and all that is annotated on it, with one matrix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import cv2
+import numpy as np
+
+from hub.contract.sample import Sample
+from hub.data.functional.geometry import changed, clip, tighten
+
+
+def affine_matrix(
+    size: tuple[int, int],
+    *,
+    rotate: float = 0.0,
+    scale: float = 1.0,
+    shear: tuple[float, float] = (0.0, 0.0),
+    translate: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """The (2, 3) float64 matrix that `affine` takes: shear, scale, rotate about the middle, then shift.
+
+    Args:
+        size: height and width of the image.
+        rotate: degrees, clockwise as the image is seen.
+        scale: above 1 enlarges.
+        shear: pixels that a point moves in x for each pixel down, and in y for each pixel to the right.
+        translate: in x and y, fractions of width and height.
+
+    >>> affine_matrix((10, 20), translate=(0.5, 0.0)).tolist()
+    [[1.0, 0.0, 10.0], [0.0, 1.0, 0.0]]
+    """
+    height, width = size
+    middle = np.array([width / 2, height / 2])
+    cos, sin = np.cos(np.deg2rad(rotate)), np.sin(np.deg2rad(rotate))
+    linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear[0]], [shear[1], 1]])
+    shift = middle - linear @ middle + np.array([translate[0] * width, translate[1] * height])
+    return np.column_stack([linear, shift])
+
+
+def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility: float = 0.0) -> Sample:
+    """Move every point (x, y) to ``matrix`` @ (x, y, 1), within the image's own size.
+
+    The image is sampled bilinearly; masks and maps take the pixel in which the middle of the new one lies. Boxes are
+    those of their four corners, and where the object has a mask, tightened around it. Pixels from outside are
+    ``fill``, in maps "ignore".
+
+    Args:
+        sample: to move.
+        matrix: (2, 3) in pixels, with an inverse.
+        fill: of pixels that come from outside the image.
+        min_visibility: part of the corners' box that must be within the image for the object to stay.
+    """
+    height, width = sample.image.shape[:2]
+    linear, shift = matrix[:, :2], matrix[:, 2]
+
+    def points(old: np.ndarray) -> np.ndarray:
+        return old @ linear.T + shift
+
+    def boxes(old: np.ndarray) -> np.ndarray:
+        corners = points(old[:, [[0, 1], [2, 1], [2, 3], [0, 3]]].astype(np.float64))
+        return np.concatenate([corners.min(1), corners.max(1)], 1)
+
+    def image(old: np.ndarray) -> np.ndarray:
+        # OpenCV's whole numbers are the middles of pixels, ours their edges.
+        centred = np.column_stack([linear, shift + linear @ (0.5, 0.5) - 0.5])
+        return cv2.warpAffine(old, centred, (width, height), borderValue=(fill,) * 4).reshape(old.shape)
+
+    @cache  # for all planes, and not at all where there are none
+    def sources() -> tuple[np.ndarray, np.ndarray]:
+        return _sources(matrix, (height, width))
+
+    def plane(old: np.ndarray, value: float) -> np.ndarray:
+        flat, inside = sources()
+        moved = old.reshape(*old.shape[:-2], height * width).take(flat, -1)
+        return np.where(inside, moved, np.array(value, old.dtype))
+
+    new = changed(sample, image=image, boxes=boxes, points=points, plane=plane)
+    if sample.instances is None or new.instances is None:
+        return new
+    whole = new.instances.boxes
+    within = whole.clip(0, np.array([width, height, width, height], np.float32))
+    area, left = ((b[:, 2:] - b[:, :2]).clip(0).prod(1) for b in (whole, within))
+    if sample.instances.masks is None:
+        moved = new.instances
+    else:
+        moved = tighten(new.instances, np.asarray(sample.instances.masks.any((1, 2))))
+    # What is visible is judged by the corners' boxes: around a turned mask the tight box is smaller anyhow.
+    moved.boxes[left < min_visibility * area] = 0
+    return replace(new, instances=clip(moved, (height, width)))
+
+
+def _sources(matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel of a moved plane comes from: (H, W) flat indices, and whether that is inside."""
+    height, width = size
+    inverse = np.linalg.inv(matrix[:, :2])
+    x, y = np.arange(width) + 0.5 - matrix[0, 2], np.arange(height)[:, None] + 0.5 - matrix[1, 2]
+    columns, rows = (np.floor(a * x + b * y).astype(np.int64) for a, b in inverse)
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    return np.where(inside, rows * width + columns, 0), inside

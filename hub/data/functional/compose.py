@@ -1,0 +1,132 @@
+"""Several samples in one: laid side by side, over one another, or their objects together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hub.contract.sample import Instances, Sample
+from hub.data.functional.geometry import box_around, clip, crop, pad
+
+
+def join(groups: Sequence[Instances]) -> Instances:
+    """The objects of several samples, whose planes have one size; masks and keypoints where all have them."""
+
+    def all_of(name: str) -> np.ndarray | None:
+        values = [getattr(group, name) for group in groups]
+        return None if any(value is None for value in values) else np.concatenate(values)
+
+    return Instances(
+        boxes=np.concatenate([group.boxes for group in groups]),
+        labels=np.concatenate([group.labels for group in groups]),
+        crowd=np.concatenate([group.crowd for group in groups]),
+        masks=all_of("masks"),
+        keypoints=all_of("keypoints"),
+    )
+
+
+def select(instances: Instances, which: np.ndarray) -> Instances:
+    """Some of the objects, by an (N,) bool array."""
+    return Instances(
+        boxes=instances.boxes[which],
+        labels=instances.labels[which],
+        crowd=instances.crowd[which],
+        masks=None if instances.masks is None else instances.masks[which],
+        keypoints=None if instances.keypoints is None else instances.keypoints[which],
+    )
+
+
+def with_objects(sample: Sample, *others: Sample) -> Sample:
+    """The sample with the objects of others of its size as well."""
+    groups = [one.instances for one in (sample, *others) if one.instances is not None]
+    return replace(sample, instances=join(groups)) if groups else sample
+
+
+def fit(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Cut and pad at the right and the bottom to ``size`` = (height, width)."""
+    height, width = sample.image.shape[:2]
+    if (height, width) == size:
+        return sample
+    return pad(crop(sample, 0, 0, (min(height, size[0]), min(width, size[1]))), size)
+
+
+def collage(pieces: Sequence[tuple[Sample, int, int]], size: tuple[int, int], *, fill: int = 0) -> Sample:
+    """Lay samples that do not overlap on a canvas.
+
+    Args:
+        pieces: each with the row and the column of its corner, all within the canvas; at least one. The canvas is the
+            first one's otherwise: its id, file and tags.
+        size: height and width of the canvas.
+        fill: of pixels without an image; in maps they are "ignore".
+    """
+    placed = [pad(sample, size, top=top, left=left, fill=fill) for sample, top, left in pieces]
+    canvas = with_objects(placed[0], *placed[1:])
+    image = canvas.image.copy()
+    maps = {
+        name: values.astype(np.result_type(*(sample.maps[name] for sample, _, _ in pieces)))
+        for name, values in canvas.maps.items()
+    }
+    for sample, top, left in pieces[1:]:
+        rows, columns = (slice(at, at + side) for at, side in zip((top, left), sample.image.shape[:2], strict=True))
+        image[rows, columns] = sample.image
+        for name, values in sample.maps.items():
+            maps[name][..., rows, columns] = values
+    return replace(canvas, image=image, maps=maps)
+
+
+def overlay(under: Sample, over: Sample, region: np.ndarray, *, min_visibility: float = 0.0) -> Sample:
+    """The pixels of ``over`` within a region, those of ``under`` elsewhere; with the objects of both.
+
+    What the region covers of the objects of ``under`` is cut from their masks; see `cover`. The objects of ``over``
+    stay as they are: choose and cut them first.
+
+    Args:
+        under, over: of one size.
+        region: (H, W) bool.
+        min_visibility: see `cover`.
+    """
+    maps = {name: np.where(region, over.maps[name], values) for name, values in under.maps.items()}
+    image = np.where(region[..., None], over.image, under.image)
+    instances = under.instances
+    if instances is not None:
+        instances = cover(instances, region, min_visibility=min_visibility)
+    return with_objects(replace(under, image=image, maps=maps, instances=instances), over)
+
+
+def cover(instances: Instances, region: np.ndarray, *, min_visibility: float = 0.0) -> Instances:
+    """Objects behind something: what is visible of them.
+
+    Masks lose what is covered, and boxes are tightened around the rest, of the mask or else of the box. Covered
+    keypoints are annotated but not visible any more (1). Objects without a visible pixel are removed.
+
+    Args:
+        instances: the objects.
+        region: (H, W) bool, what is covered.
+        min_visibility: part of the object's pixels that must be visible for it to stay.
+    """
+    height, width = region.shape
+    boxes = instances.boxes.copy()
+    masks = None if instances.masks is None else instances.masks * ~region
+    for i, (x1, y1, x2, y2) in enumerate(instances.boxes):
+        has_mask = instances.masks is not None and instances.masks[i].any()
+        if has_mask:
+            before, after = instances.masks[i], masks[i]  # type: ignore[index]
+        else:
+            before = np.zeros((height, width), bool)
+            before[max(0, int(y1)) : int(np.ceil(y2)), max(0, int(x1)) : int(np.ceil(x2))] = True
+            after = before & ~region
+        pixels, visible = np.count_nonzero(before), np.count_nonzero(after)
+        if visible < pixels:
+            around = box_around(after)
+            boxes[i] = np.concatenate([np.maximum(boxes[i, :2], around[:2]), np.minimum(boxes[i, 2:], around[2:])])
+            if visible == 0 or visible < min_visibility * pixels:
+                boxes[i] = 0  # which clip removes
+    keypoints = instances.keypoints
+    if keypoints is not None:
+        x, y = (keypoints[..., axis].astype(np.int64).clip(0, side - 1) for axis, side in ((0, width), (1, height)))
+        hidden = region[y, x] & (keypoints[..., 2] == 2)
+        keypoints = keypoints.copy()
+        keypoints[..., 2][hidden] = 1
+    return clip(replace(instances, boxes=boxes, masks=masks, keypoints=keypoints), (height, width))

@@ -1,0 +1,243 @@
+"""Moving an image and all that is annotated on it: each function takes a sample and returns a new one.
+
+Coordinates are continuous: the first pixel of a row covers x from 0 to 1, an image of width W ends at x = W.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from hub.contract.sample import Instances, Sample
+from hub.images import resize_image
+
+IGNORE = 255  # in integer maps: "do not learn from this pixel"
+
+
+def resize(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Resize to ``size`` = (height, width).
+
+    The image goes through `hub.images.resize_image`, as in prediction; masks and maps take the nearest pixel.
+    """
+    height, width = size
+    if sample.image.shape[:2] == (height, width):
+        return sample
+    scale = np.array([width / sample.image.shape[1], height / sample.image.shape[0]], np.float32)
+    return changed(
+        sample,
+        image=lambda image: resize_image(image, size),
+        boxes=lambda boxes: boxes * np.tile(scale, 2),
+        points=lambda points: points * scale,
+        plane=lambda plane, fill: _nearest(plane, size),
+    )
+
+
+def mirror(sample: Sample, *, vertical: bool = False, keypoint_order: np.ndarray | None = None) -> Sample:
+    """Mirror left to right, or top to bottom.
+
+    Args:
+        sample: to mirror.
+        vertical: swap top and bottom instead of left and right.
+        keypoint_order: (K,) the order that keypoints have in a mirrored image; see `mirrored_order`.
+    """
+    axis = 1 if vertical else 0
+    side = sample.image.shape[1 - axis]
+
+    def boxes(old: np.ndarray) -> np.ndarray:
+        new = old.copy()
+        new[:, axis], new[:, axis + 2] = side - old[:, axis + 2], side - old[:, axis]
+        return new
+
+    def points(old: np.ndarray) -> np.ndarray:
+        new = old.copy()
+        new[..., axis] = side - old[..., axis]
+        return new
+
+    new = changed(
+        sample,
+        image=lambda image: cv2.flip(image, 1 - axis).reshape(image.shape),  # cv2 drops a channel axis of one
+        boxes=boxes,
+        points=points,
+        plane=lambda plane, fill: np.ascontiguousarray(np.flip(plane, -1 - axis)),
+    )
+    if keypoint_order is not None and new.instances is not None and new.instances.keypoints is not None:
+        reordered = np.ascontiguousarray(new.instances.keypoints[:, keypoint_order])
+        new = replace(new, instances=replace(new.instances, keypoints=reordered))
+    return new
+
+
+def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visibility: float = 0.0) -> Sample:
+    """Cut out the window of ``size`` = (height, width) whose corner is at (top, left), all within the image.
+
+    Boxes are clipped, and where the object has a mask, tightened around what is left of it. Objects of which
+    less than a pixel, or less than ``min_visibility`` of the box, is left are removed.
+    """
+    height, width = size
+    corner = np.array([left, top], np.float32)
+
+    def boxes(old: np.ndarray) -> np.ndarray:
+        return old - np.tile(corner, 2)
+
+    new = changed(
+        sample,
+        image=lambda image: np.ascontiguousarray(image[top : top + height, left : left + width]),
+        boxes=boxes,
+        points=lambda points: points - corner,
+        plane=lambda plane, fill: np.ascontiguousarray(plane[..., top : top + height, left : left + width]),
+    )
+    if sample.instances is None or new.instances is None:
+        return new
+    uncut = new.instances.boxes
+    tightened = new.instances
+    if sample.instances.masks is not None and tightened.masks is not None:
+        pixels, left_over = (m.sum((1, 2), dtype=np.int64) for m in (sample.instances.masks, tightened.masks))
+        tightened = tighten(tightened, left_over < pixels)  # what is whole keeps its exact box
+    return replace(new, instances=clip(tightened, size, min_visibility=min_visibility, uncut=uncut))
+
+
+def pad(sample: Sample, size: tuple[int, int], *, top: int = 0, left: int = 0, fill: int = 0) -> Sample:
+    """Add pixels of the value ``fill`` up to ``size`` = (height, width): ``top`` rows above, ``left`` columns before.
+
+    The rest is added at the bottom and the right. Maps get their "ignore": 255 in integer ones, NaN in floats.
+    """
+    down = max(0, size[0] - top - sample.image.shape[0])
+    right = max(0, size[1] - left - sample.image.shape[1])
+    if not (top or left or down or right):
+        return sample
+    sides = [(top, down), (left, right)]
+    corner = np.array([left, top], np.float32)
+
+    def planes(plane: np.ndarray, value: float) -> np.ndarray:
+        return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + sides, constant_values=value)
+
+    return changed(
+        sample,
+        image=lambda image: np.pad(image, [*sides, (0, 0)], constant_values=fill),
+        boxes=lambda boxes: boxes + np.tile(corner, 2),
+        points=lambda points: points + corner,
+        plane=planes,
+    )
+
+
+def clip(
+    instances: Instances,
+    size: tuple[int, int],
+    *,
+    min_visibility: float = 0.0,
+    uncut: np.ndarray | None = None,
+) -> Instances:
+    """Keep what lies within an image of ``size`` = (height, width).
+
+    Args:
+        instances: objects, some of them partly outside.
+        size: of the image.
+        min_visibility: fraction of the box's area that must be left for the object to stay.
+        uncut: (N, 4) the boxes of the whole objects, by default those of ``instances``.
+
+    Returns:
+        The objects with clipped boxes, without those that are less than a pixel wide or high. Keypoints
+        outside the image become zeros: not annotated.
+    """
+    height, width = size
+    whole = instances.boxes if uncut is None else uncut
+    boxes = instances.boxes.clip(0, np.array([width, height, width, height], np.float32))
+    sides = boxes[:, 2:] - boxes[:, :2]
+    area = (whole[:, 2:] - whole[:, :2]).clip(0).prod(1)
+    keep = (sides >= 1).all(1) & (sides.prod(1) >= min_visibility * area)
+    keypoints = instances.keypoints
+    if keypoints is not None:
+        x, y = keypoints[..., 0], keypoints[..., 1]
+        inside = (x >= 0) & (y >= 0) & (x <= width) & (y <= height) & (keypoints[..., 2] > 0)
+        keypoints = np.where(inside[..., None], keypoints, 0)[keep]
+    return Instances(
+        boxes=boxes[keep],
+        labels=instances.labels[keep],
+        crowd=instances.crowd[keep],
+        masks=None if instances.masks is None else instances.masks[keep],
+        keypoints=keypoints,
+    )
+
+
+def mirrored_order(names: Sequence[str]) -> np.ndarray | None:
+    """The order of keypoints in a mirrored image: ``left_x`` and ``right_x`` change places; None if none do.
+
+    >>> mirrored_order(["nose", "left_eye", "right_eye"]).tolist()
+    [0, 2, 1]
+    """
+    other = {"left_": "right_", "right_": "left_"}
+    index = {name: i for i, name in enumerate(names)}
+    order = list(range(len(names)))
+    for i, name in enumerate(names):
+        for side, opposite in other.items():
+            if name.startswith(side):
+                order[i] = index.get(opposite + name[len(side) :], i)
+    return None if order == sorted(order) else np.array(order)
+
+
+def tighten(instances: Instances, which: np.ndarray) -> Instances:
+    """Shrink boxes to what is left of the masks; a box without any becomes zeros, which `clip` removes.
+
+    Args:
+        instances: with masks.
+        which: (N,) bool, the objects to do it for.
+    """
+    assert instances.masks is not None
+    boxes = instances.boxes.copy()
+    for i in np.flatnonzero(which):
+        around = box_around(instances.masks[i])
+        boxes[i, :2] = np.maximum(boxes[i, :2], around[:2])
+        boxes[i, 2:] = np.minimum(boxes[i, 2:], around[2:])
+        if not around.any():
+            boxes[i] = 0  # nothing of the object is left, although a corner of its box may be
+    return replace(instances, boxes=boxes)
+
+
+def box_around(mask: np.ndarray) -> np.ndarray:
+    """(4,) float32, the box of what is not 0 in (H, W); zeros where there is nothing.
+
+    >>> box_around(np.array([[0, 0, 0], [0, 1, 1]])).tolist()
+    [1.0, 1.0, 3.0, 2.0]
+    """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return np.zeros(4, np.float32)
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+
+
+def _nearest(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(…, H, W) of any dtype resized to (…, *size); takes the pixel in which the new pixel's centre lies."""
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(plane.shape[-2:], size, strict=True)
+    )
+    return plane.take(rows, -2).take(columns, -1)
+
+
+def changed(
+    sample: Sample,
+    *,
+    image: Callable[[np.ndarray], np.ndarray],
+    boxes: Callable[[np.ndarray], np.ndarray],
+    points: Callable[[np.ndarray], np.ndarray],
+    plane: Callable[[np.ndarray, float], np.ndarray],
+) -> Sample:
+    """The sample with a function applied to each kind of thing in it; ``plane`` also gets the fill value."""
+    instances = sample.instances
+    if instances is not None:
+        keypoints = instances.keypoints
+        if keypoints is not None:
+            moved = points(keypoints[..., :2])
+            keypoints = np.concatenate([moved, keypoints[..., 2:]], -1).astype(np.float32)
+        instances = replace(
+            instances,
+            boxes=boxes(instances.boxes).astype(np.float32),
+            masks=None if instances.masks is None else plane(instances.masks, 0),
+            keypoints=keypoints,
+        )
+    maps = {
+        name: plane(values, IGNORE if np.issubdtype(values.dtype, np.integer) else np.nan)
+        for name, values in sample.maps.items()
+    }
+    return replace(sample, image=image(sample.image), instances=instances, maps=maps)

@@ -1,0 +1,163 @@
+"""From an index to a transformed sample in the model's own labels: what a data worker runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from torch.utils import data
+
+from hub.contract.dataset import Dataset
+from hub.contract.sample import Sample
+from hub.contract.targets import OBJECTS
+from hub.data.functional.geometry import IGNORE
+from hub.data.transforms import Transform
+from hub.errors import AnnotationError, DataError, LabelMismatchError
+from hub.labels import LabelSpace
+from hub.seeds import derive_seed
+
+logger = logging.getLogger("hub")
+
+
+class Pipeline(data.Dataset[Sample]):
+    """Load, translate labels by name, transform.
+
+    Items are asked for by ``(epoch, index)`` and are a pure function of that and of the seed.
+
+    Args:
+        dataset: where images and annotations come from.
+        transform: applied to every sample.
+        needs: what the model's heads learn from; empty for images alone.
+        label_spaces: ``"instances"``, or the name of a map or tag → the model's labels; None keeps the
+            dataset's.
+        in_chans: channels of the images.
+        seed: of the run.
+
+    Raises:
+        DataError: the dataset has no such annotations as a head needs.
+        LabelMismatchError: the dataset has labels that the model lacks.
+        OptionError: a transform that cannot mix such annotations.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        transform: Transform,
+        *,
+        needs: Iterable[str] = (),
+        label_spaces: Mapping[str, LabelSpace] | None = None,
+        in_chans: int = 3,
+        seed: int = 0,
+    ) -> None:
+        self.dataset = dataset
+        self.needs = frozenset(needs)
+        self.in_chans = in_chans
+        self.seed = seed
+        names = dataset.instances.keypoint_names if dataset.instances is not None else ()
+        self.transform = transform.for_keypoints(names)
+        self._check_needs()
+        wanted = {"instances" if need in OBJECTS else need for need in self.needs}
+        self._tables = {
+            name: self._table(name, labels) for name, labels in (label_spaces or {}).items() if name in wanted
+        }
+        self._classes = {name: len(labels) for name, labels in (label_spaces or {}).items()}
+        for step in self.transform.mixing:
+            step.check(self._load(0))  # all samples have the same kinds of annotations
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: tuple[int, int]) -> Sample:
+        """The sample ``index`` as it looks in epoch ``epoch``, where ``item`` is (epoch, index)."""
+        epoch, index = item
+        seed = derive_seed(self.seed, "augment", epoch, index)
+        return self.transform(self._load(index), seed, partial(self._draw, index))
+
+    def _load(self, index: int) -> Sample:
+        return self._relabelled(self.dataset.load(index, self.needs, in_chans=self.in_chans))
+
+    def _draw(self, index: int, rng: np.random.Generator) -> Sample:
+        """Any image but ``index``, where there is another."""
+        others = len(self) - 1
+        return self._load((index + 1 + int(rng.integers(others))) % len(self) if others else index)
+
+    def _check_needs(self) -> None:
+        missing = sorted(self.needs - self.dataset.provides)
+        if missing:
+            raise DataError(
+                f"a head of this model learns from {' and '.join(missing)}, which {self.dataset.name} "
+                f"(format {type(self.dataset).__name__}) does not have",
+                fix=f"it provides {', '.join(sorted(self.dataset.provides)) or 'images alone'}: "
+                "choose another head, or data with these annotations",
+            )
+
+    def _table(self, name: str, labels: LabelSpace) -> np.ndarray:
+        """(256,) or more int64: index in the dataset's labels → in the model's; −1 where it has none."""
+        if name not in self.dataset.label_spaces:
+            raise LabelMismatchError(
+                f"{self.dataset.name} has no labels for {name!r}",
+                fix=f"it has labels for {', '.join(self.dataset.label_spaces) or 'nothing'}",
+            )
+        own = self.dataset.label_spaces[name]
+        where = own.map_to(labels)
+        unknown = [label for label, index in zip(own.names, where, strict=True) if index < 0]
+        if unknown:
+            raise LabelMismatchError(
+                f"{self.dataset.name} has {name} labels that the model does not know: {_some(unknown)}",
+                fix=f"train with these labels; the model's are {_some(labels.names)}",
+            )
+        absent = sorted(set(labels.names) - set(own.names))
+        if absent:
+            logger.info("%s has no %s label %s, which the model knows", self.dataset.name, name, _some(absent))
+        table = np.full(max(len(own), IGNORE + 1), -1, np.int64)
+        table[: len(where)] = where
+        table[IGNORE] = where[IGNORE] if len(where) > IGNORE else IGNORE
+        return table
+
+    def _relabelled(self, sample: Sample) -> Sample:
+        instances = sample.instances
+        if instances is not None and "instances" in self._tables:
+            instances = replace(instances, labels=self._tables["instances"][instances.labels])
+        maps, tags = dict(sample.maps), dict(sample.tags)
+        for name in self._tables:
+            if name in maps:
+                maps[name] = self._translate(sample, name, maps[name])
+            if name in tags:
+                change = self._translate if np.issubdtype(tags[name].dtype, np.integer) else self._columns
+                tags[name] = change(sample, name, tags[name])
+        return replace(sample, instances=instances, maps=maps, tags=tags)
+
+    def _translate(self, sample: Sample, name: str, values: np.ndarray) -> np.ndarray:
+        if not np.issubdtype(values.dtype, np.integer):
+            return values
+        table = self._tables[name]
+        fits = values.min(initial=0) >= 0 and values.max(initial=0) < len(table)
+        new = table[values] if fits else None
+        if new is None or new.min(initial=0) < 0:
+            count = len(self.dataset.label_spaces[name])
+            bad = next(int(v) for v in np.unique(values) if not 0 <= v < count and v != IGNORE)
+            raise AnnotationError(
+                f"{sample.path}: its {name} holds class {bad}, but {self.dataset.name} has {count} classes",
+                fix=f"mend the file; pixels to ignore are {IGNORE}",
+            )
+        return new.astype(np.promote_types(values.dtype, np.min_scalar_type(int(new.max(initial=0)))))
+
+    def _columns(self, sample: Sample, name: str, values: np.ndarray) -> np.ndarray:
+        """A tag with a number for each class, its columns in the model's order; NaN, unknown, for those it lacks."""
+        count = len(self.dataset.label_spaces[name])
+        if values.shape[-1:] != (count,):
+            raise AnnotationError(
+                f"{sample.path}: its {name} has the shape {values.shape}, but {self.dataset.name} has {count} classes",
+                fix="give one number for each class",
+            )
+        new = np.full((*values.shape[:-1], self._classes[name]), np.nan, values.dtype)
+        new[..., self._tables[name][:count]] = values
+        return new
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")

@@ -1,0 +1,1 @@
+"""2D backbones turned into backbones of volumes and studies."""

@@ -1,0 +1,1 @@
+"""NIfTI, DICOM and nnU-Net files."""

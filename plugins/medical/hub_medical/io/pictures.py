@@ -1,0 +1,127 @@
+"""Single images of studies, such as radiographs, as the uint8 channels that the hub's images have."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from PIL import Image
+
+from hub.errors import ImageError, OptionError
+from hub.image_size import image_size
+from hub.images import SUFFIXES, read_image
+from hub_medical.errors import DicomError, VolumeError
+from hub_medical.io.dicom import is_dicom, read_picture
+from hub_medical.io.dicom_headers import read_headers
+from hub_medical.io.images import read_planes
+from hub_medical.volumes.intensity import IntensityRule, ZScoreRule, window_rule
+
+Intensity = Literal["as-shown", "z-score"] | tuple[str, ...]
+_DEEP = ("I", "F")  # beginnings of Pillow's modes with more than 8 bits a channel
+
+
+def intensity_rule(intensity: Intensity) -> IntensityRule | None:
+    """The rule that an option names; None for "as-shown".
+
+    >>> intensity_rule(("lung", "32768/65536")).channels
+    2
+
+    Raises:
+        OptionError: no such window.
+    """
+    if intensity == "as-shown":
+        return None
+    return ZScoreRule() if intensity == "z-score" else window_rule(intensity)
+
+
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width in pixels from the file's header.
+
+    Raises:
+        ImageError: the file is missing or no image.
+        DicomError: it is DICOM without an image.
+    """
+    if not _is_dicom(path):
+        return image_size(path)
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+        return int(header.Rows), int(header.Columns)
+    except Exception as error:  # truncated files fail in many ways, with values in their messages
+        raise DicomError(f"{path} holds no image ({type(error).__name__})", fix="replace the file") from None
+
+
+def read_channels(path: str | os.PathLike[str], rule: IntensityRule | None, *, in_chans: int = 3) -> np.ndarray:
+    """Read one image.
+
+    Args:
+        path: PNG, JPEG, TIFF or another picture of 8 or 16 bits a channel, or DICOM with one frame.
+        rule: from the numbers of a grey image to its channels: those of the file, or with the modality's slope and
+            intercept applied for DICOM, of which MONOCHROME1 is inverted afterwards. None shows images as they
+            are: pictures of 8 bits unchanged, DICOM by its own LUT or window.
+        in_chans: one channel is repeated as often as it takes; others must be as many as the rule has.
+
+    Returns:
+        (H, W, in_chans) uint8.
+
+    Raises:
+        OptionError: another number of channels, or more than 8 bits without a rule.
+        ImageError: the file is missing, damaged, or in colour where a rule wants intensities.
+    """
+    if rule is None and not _is_dicom(path):
+        if _is_deep(path):
+            raise OptionError(
+                f"{path} has more than 8 bits a channel, and nothing says which of them to show",
+                fix="write intensity: z-score, or a window of its numbers as center/width, such as ['2048/4096']",
+            )
+        return read_image(path, in_chans=in_chans)
+    if rule is None:
+        planes = np.rint(read_picture(path).clip(0, 1) * 255).astype(np.uint8)[None]
+    else:
+        values, inverted = _dicom(path) if _is_dicom(path) else (_stored(path), False)
+        planes = 255 - rule.uint8(values) if inverted else rule.uint8(values)
+    if len(planes) not in (1, in_chans):
+        raise OptionError(
+            f"in_chans is {in_chans}, but there are {len(planes)} windows", fix=f"set in_chans to {len(planes)}"
+        )
+    return np.ascontiguousarray(np.broadcast_to(planes.transpose(1, 2, 0), (*planes.shape[1:], in_chans)))
+
+
+def _stored(path: str | os.PathLike[str]) -> np.ndarray:
+    planes = read_planes(path)
+    if len(planes) > 1:
+        raise VolumeError(f"{path} has {len(planes)} pages, not one", fix="read it as a study of slices")
+    return planes[0]
+
+
+def _dicom(path: str | os.PathLike[str]) -> tuple[np.ndarray, bool]:
+    headers = read_headers(path)
+    if len(headers) != 1 or int(headers[0][1].get("NumberOfFrames", 1)) > 1:
+        raise DicomError(f"{path} has more than one frame", fix="read it as a study of slices")
+    header = headers[0][1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values of the header
+        try:
+            values = hd.Image.from_dataset(header, copy=False).get_frame(1, apply_presentation_lut=False)
+        except Exception as error:  # highdicom and the decoders raise many kinds
+            raise DicomError(f"{path} cannot be decoded ({type(error).__name__})", fix="replace the file") from None
+    return np.asarray(values, np.float32), header.get("PhotometricInterpretation") == "MONOCHROME1"
+
+
+def _is_dicom(path: str | os.PathLike[str]) -> bool:
+    file = Path(path)
+    return file.is_file() and file.suffix.lower() not in SUFFIXES and is_dicom(file)
+
+
+def _is_deep(path: str | os.PathLike[str]) -> bool:
+    try:
+        with Image.open(path) as file:
+            return file.mode.startswith(_DEEP)
+    except FileNotFoundError:
+        raise ImageError(f"image {path} does not exist", fix="check the data root and the file names") from None
+    except Exception as error:  # Pillow raises many kinds
+        raise ImageError(f"image {path} cannot be read: {error}", fix="replace or remove the file") from None

@@ -1,0 +1,1 @@
+"""Studies of several images: datasets, the head, metrics."""

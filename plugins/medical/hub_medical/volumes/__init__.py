@@ -1,0 +1,1 @@
+"""Volumes with geometry: intensity, resampling, slicing."""

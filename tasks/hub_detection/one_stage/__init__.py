@@ -1,0 +1,1 @@
+"""RetinaNet and FCOS."""

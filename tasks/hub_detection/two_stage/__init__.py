@@ -1,0 +1,1 @@
+"""The R-CNN family."""

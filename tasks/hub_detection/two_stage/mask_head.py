@@ -1,0 +1,116 @@
+"""The mask branch of Mask R-CNN (He et al. 2017, https://arxiv.org/abs/1703.06870, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from hub import ClassRows, InstanceTargets
+from hub_detection.layers import Norm, conv_tower
+from hub_detection.losses import mean_over
+from hub_detection.two_stage.roi_align import RoIAlign
+from hub_detection.two_stage.roi_branch import RoIBranch, eager_on_cpu, occupied, scatter
+from hub_detection.two_stage.roi_sampler import RoIs
+
+
+class MaskHead(RoIBranch):
+    """Convolutions, a doubling of the grid, and a mask for each class, of which only that of the box's class counts.
+
+    Args:
+        channels: of the pooled features.
+        classes: without background.
+        pool: of the boxes; the masks have twice its size.
+        positives: the most positive boxes that an image can have.
+        width: of the convolutions.
+        depth: number of them before the doubling.
+        norm: after each of them.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        pool: RoIAlign,
+        positives: int,
+        *,
+        width: int = 256,
+        depth: int = 4,
+        norm: Norm = "none",
+    ) -> None:
+        super().__init__(pool, positives)
+        self.convs = conv_tower(channels, width, depth, norm=norm)
+        self.upsample = nn.ConvTranspose2d(width if depth else channels, width, 2, stride=2)
+        self.predictor = nn.Conv2d(width, classes, 1)
+        for layer in (self.upsample, self.predictor):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
+        """The mask of each box's own class.
+
+        Args:
+            pooled: (M, C, size, size).
+            labels: (M,) int64 from 0.
+
+        Returns:
+            Logits (M, 2 · size, 2 · size).
+        """
+        hidden = F.relu(self.upsample(self.convs(pooled)), inplace=True)
+        assert self.predictor.bias is not None
+        # The other classes' masks are never looked at, so they are not computed: of 80 classes, 1.
+        rows = self.predictor.weight.flatten(1)[labels][:, None]
+        logits = torch.bmm(rows, hidden.flatten(2)) + self.predictor.bias[labels][:, None, None]
+        return logits.view(len(hidden), *hidden.shape[2:])
+
+    def losses(self, features: Sequence[Tensor], rois: RoIs, targets: InstanceTargets) -> dict[str, Tensor]:
+        """``loss_mask``: binary cross-entropy, the mean over the positive boxes' pixels (ibid., section 3)."""
+        assert targets.masks is not None
+        boxes, positive = rois.boxes[:, : self.positives], rois.positive[:, : self.positives]
+        places = occupied(positive)
+        labels = (rois.labels[:, : self.positives] - 1).clamp(min=0).flatten()[places]
+        logits = self(self.pooled(features, boxes, places), labels)
+        image = torch.div(places, boxes.shape[1], rounding_mode="floor")
+        matched = rois.matched[:, : self.positives].flatten()[places]
+        wanted = mask_targets(
+            targets.masks, image * targets.masks.shape[1] + matched, boxes.flatten(0, 1)[places], logits.shape[-1]
+        )
+        values = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean((1, 2))
+        return {"loss_mask": mean_over(values, positive.flatten()[places])}
+
+    def predict(self, features: Sequence[Tensor], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``masks`` (B, D, 2 · size, 2 · size) float32 from 0 to 1, each on the grid of its box."""
+        places = occupied(found["valid"])
+        pooled = self.pooled(features, found["boxes"], places)
+        masks = self(pooled, found["labels"].flatten()[places]).float().sigmoid()
+        masks = masks * found["valid"].flatten()[places][:, None, None]
+        return {"masks": scatter(masks, places, found["valid"].shape)}
+
+    def class_rows(self) -> dict[str, ClassRows]:
+        """The rows of the predictor."""
+        return {"predictor.weight": ClassRows(), "predictor.bias": ClassRows()}
+
+
+@torch.no_grad()
+def mask_targets(masks: Tensor, index: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """What the mask branch is to say: the objects' masks as their boxes see them.
+
+    Args:
+        masks: (B, N, H, W) bool.
+        index: (M,) int64, the object of each box, counted through all images.
+        boxes: (M, 4) float32 x1 y1 x2 y2 in pixels.
+        size: side of the grid.
+
+    Returns:
+        (M, size, size) float32 from 0 to 1: the covered share of each cell.
+    """
+    planes = masks.flatten(0, 1)
+    if eager_on_cpu(index):  # only those that are looked at become floats
+        chosen, index = index.unique(return_inverse=True)
+        planes = planes[chosen]
+    rois = torch.cat([index[:, None].to(boxes.dtype), boxes], dim=1)
+    return roi_align(planes[:, None].to(boxes.dtype), rois, (size, size), 1.0)[:, 0]

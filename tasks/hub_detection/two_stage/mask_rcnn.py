@@ -1,0 +1,67 @@
+"""Mask R-CNN (He et al. 2017, https://arxiv.org/abs/1703.06870): Faster R-CNN with a mask for every object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from hub import Batch, Detections, LabelSpace, Metric
+from hub_detection.results import detections, with_masks
+from hub_detection.two_stage.faster_rcnn import FasterRCNN
+from hub_detection.two_stage.mask_head import MaskHead
+from hub_detection.two_stage.options import CascadeMaskRCNNOptions, MaskRCNNOptions, TwoStageOptions
+
+
+class MaskRCNN(FasterRCNN):
+    """`FasterRCNN` with a `MaskHead`; masks come as bool planes of the file's size.
+
+    Args:
+        channels, strides, labels: as for `FasterRCNN`.
+        options: see `MaskRCNNOptions`.
+    """
+
+    Options: ClassVar[type[TwoStageOptions]] = MaskRCNNOptions
+    needs = frozenset({"boxes", "masks"})
+
+    def __init__(
+        self,
+        channels: Mapping[str, int],
+        strides: Mapping[str, int],
+        labels: LabelSpace,
+        options: MaskRCNNOptions | CascadeMaskRCNNOptions,
+    ) -> None:
+        super().__init__(channels, strides, labels, options)
+        o = options
+        self.mask_head = MaskHead(
+            channels[o.pool_levels[0]],
+            len(labels),
+            self.make_pool(o.mask_pool_size),
+            self.most_positives,
+            width=o.mask_head_channels,
+            depth=o.mask_head_convs,
+            norm=o.mask_head_norm,
+        )
+        self.mask_thresh = o.mask_thresh
+
+    def roi_branches(self) -> tuple[MaskHead]:
+        """The masks."""
+        return (self.mask_head,)
+
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
+        """One `hub.Detections` an image, on the CPU, boxes and masks in pixels of the original files."""
+        found = detections(predictions, batch, self.labels)
+        return with_masks(found, predictions, threshold=self.mask_thresh)
+
+    def metric(self, dataset: Any) -> Metric:
+        """COCO's twelve metrics over boxes and over masks; the masks' AP is the main one."""
+        from hub.evaluation import CocoMetric, JointMetric
+
+        return JointMetric(
+            {
+                "box": CocoMetric(dataset, self.labels, iou_type="bbox"),
+                "mask": CocoMetric(dataset, self.labels, iou_type="segm"),
+            },
+            main="mask",
+        )

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from hub.contract.options import parse_options
+from hub.data.formats.coco import Coco
+from hub.errors import (
+    AnnotationError,
+    BadBoxesError,
+    HubError,
+    ImageError,
+    OptionError,
+    UnknownCategoryError,
+)
+
+BOXES = frozenset({"boxes"})
+MASKS = frozenset({"boxes", "masks"})
+
+# Unsorted and sparse ids, annotations of several images mixed, an image without any.
+CONTENT = {
+    "images": [
+        {"id": 30, "file_name": "a.png", "width": 40, "height": 30},
+        {"id": 10, "file_name": "b.png", "width": 20, "height": 25, "license": 4},
+        {"id": 20, "file_name": "c.png", "width": 40, "height": 30},
+    ],
+    "annotations": [
+        {"id": 9, "image_id": 10, "category_id": 7, "bbox": [1, 2, 3, 4.5], "area": 6.5, "iscrowd": 0},
+        {"id": 4, "image_id": 30, "category_id": 90, "bbox": [5, 5, 10, 10], "area": 90, "iscrowd": 1},
+        {"id": 6, "image_id": 10, "category_id": 90, "bbox": [0, 0, 20, 25]},
+    ],
+    "categories": [{"id": 90, "name": "dog"}, {"id": 7, "name": "cat"}],
+}
+
+
+@pytest.fixture
+def content():
+    return copy.deepcopy(CONTENT)
+
+
+@pytest.fixture
+def coco(tmp_path):
+    """Writes what it is given as the annotation file, makes the images, and opens the dataset."""
+
+    def open_(content, *, raw=None, **options):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        for image in CONTENT["images"]:
+            Image.new("RGB", (image["width"], image["height"])).save(tmp_path / "images" / image["file_name"])
+        (tmp_path / "a.json").write_bytes(json.dumps(content).encode() if raw is None else raw)
+        return Coco(Coco.Options(root=str(tmp_path), images="images", annotations="a.json", **options))
+
+    return open_
+
+
+def _open(root, split):
+    return Coco(
+        Coco.Options(root=str(root), images=f"{split}2017", annotations=f"annotations/instances_{split}2017.json")
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_coco_is_read_as_pycocotools_reads_it(shared_data, split):
+    root = shared_data("coco128")
+    dataset = _open(root, split)
+    oracle = COCO(root / "annotations" / f"instances_{split}2017.json")
+    assert dataset.provides == {"boxes", "masks"}
+    assert dataset.ids == oracle.getImgIds()
+    labels = dataset.label_spaces["instances"]
+    assert list(labels.ids) == sorted(oracle.getCatIds())
+    assert list(labels.names) == [c["name"] for c in oracle.loadCats(sorted(oracle.getCatIds()))]
+    packed = dataset.instances
+    assert len(packed) == len(oracle.anns)
+    for index, id_ in enumerate(dataset.ids):
+        rows = packed.of_image(index)
+        expected = oracle.loadAnns(oracle.getAnnIds(imgIds=[id_]))
+        info = oracle.imgs[id_]
+        assert dataset.sizes[index].tolist() == [info["height"], info["width"]]
+        assert packed.ids[rows].tolist() == [a["id"] for a in expected]
+        assert packed.area[rows].tolist() == [a["area"] for a in expected]
+        assert packed.crowd[rows].tolist() == [bool(a["iscrowd"]) for a in expected]
+        assert [labels.ids[label] for label in packed.labels[rows]] == [a["category_id"] for a in expected]
+        xywh = packed.boxes[rows] - np.tile(packed.boxes[rows, :2], 2) * [0, 0, 1, 1]
+        np.testing.assert_allclose(xywh, np.reshape([a["bbox"] for a in expected], (-1, 4)), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("split", "every"), [("val", True), ("train", False)])
+def test_masks_equal_those_of_pycocotools(shared_data, split, every):
+    root = shared_data("coco128")
+    dataset = _open(root, split)
+    oracle = COCO(root / "annotations" / f"instances_{split}2017.json")
+    crowds = 0
+    for index, id_ in enumerate(dataset.ids):
+        annotations = oracle.loadAnns(oracle.getAnnIds(imgIds=[id_]))
+        if not every and not any(a["iscrowd"] for a in annotations):
+            continue  # of the training images those with crowds are enough
+        objects = dataset.load(index, MASKS).instances
+        assert len(objects) == len(annotations)
+        for mask, crowd, annotation in zip(objects.masks, objects.crowd, annotations, strict=True):
+            np.testing.assert_array_equal(mask, oracle.annToMask(annotation))
+            assert crowd == annotation["iscrowd"]
+            crowds += int(crowd)
+    assert crowds == {"val": 1, "train": 9}[split]
+
+
+def test_real_images_without_objects_are_kept(shared_data):
+    root = shared_data("coco128")
+    datasets = [_open(root, split) for split in ("train", "val")]
+    empty = [(d, i) for d in datasets for i in np.flatnonzero(np.diff(d.instances.offsets) == 0).tolist()]
+    assert len(empty) == 2
+    for dataset, index in empty:
+        objects = dataset.load(index, MASKS).instances
+        assert objects.boxes.shape == (0, 4)
+        assert objects.masks.shape == (0, *dataset.sizes[index])
+
+
+def test_order_and_ids(coco, content):
+    dataset = coco(content)
+    assert dataset.ids == [30, 10, 20]  # the file's order
+    assert dataset.sizes.tolist() == [[30, 40], [25, 20], [30, 40]]
+    labels = dataset.label_spaces["instances"]
+    assert (labels.names, labels.ids) == (("cat", "dog"), (7, 90))
+    packed = dataset.instances
+    assert packed.ids.tolist() == [4, 9, 6]
+    assert packed.offsets.tolist() == [0, 1, 3, 3]
+    assert packed.boxes.tolist() == [[5, 5, 15, 15], [1, 2, 4, 6.5], [0, 0, 20, 25]]
+    assert packed.labels.tolist() == [1, 0, 1]
+    assert packed.crowd.tolist() == [True, False, False]
+    assert packed.area.tolist() == [90, 6.5, 500]  # the last is not in the file
+    assert dataset.provides == {"boxes"}
+    assert len(dataset.load(2, BOXES).instances) == 0
+
+
+def test_images_without_annotations_alone(coco, content):
+    content["annotations"] = []
+    dataset = coco(content)
+    assert len(dataset) == 3
+    assert dataset.load(0, BOXES).instances.boxes.shape == (0, 4)
+
+
+def test_skip_empty(coco, content):
+    assert coco(content, skip_empty=True).ids == [10]  # image 30 has a crowd only
+
+
+def test_string_ids_of_images(coco, content):
+    for entry in content["images"]:
+        entry["id"] = f"i{entry['id']}"
+    for entry in content["annotations"]:
+        entry["image_id"] = f"i{entry['image_id']}"
+    assert coco(content).ids == ["i30", "i10", "i20"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_segmentations_of_every_kind_find_their_objects(coco, content, indent):
+    square = [[6, 6, 10, 6, 10, 10, 6, 10]]
+    rle = {"size": [25, 20], "counts": [0, 50, 450]}  # the first two columns
+    content["annotations"][0]["segmentation"] = rle
+    content["annotations"][1]["segmentation"] = square
+    content["annotations"][2] |= {"segmentation": {"size": [25, 20], "counts": "0b1R>"}}
+    # Text that looks like a segmentation, and one where none belongs.
+    content["images"][0]["caption"] = '"segmentation": [[1, 2]] \\"segmentation": {}'
+    content["images"][1]["segmentation"] = [[0, 0, 9, 9, 9, 0]]
+    dataset = coco(content, raw=json.dumps(content, indent=indent).encode())
+    (crowd,) = dataset.load(0, MASKS).instances.masks
+    assert crowd[6:10, 6:10].all()
+    assert crowd.sum() == 16
+    first, second = dataset.load(1, MASKS).instances.masks
+    assert first[:, :2].all()
+    assert first.sum() == second.sum() == 50
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("nothing", [None, [], [[]]])
+def test_empty_segmentations_are_none(coco, content, nothing):
+    for entry in content["annotations"]:
+        entry["segmentation"] = nothing
+    dataset = coco(content)
+    assert dataset.provides == {"boxes"}
+    assert dataset.instances.segments is None
+
+
+def test_keypoints(coco, content):
+    content["categories"][0]["keypoints"] = ["nose", "tail"]
+    content["annotations"][2]["keypoints"] = [1, 2, 2, 3.5, 4, 1]
+    dataset = coco(content)
+    assert dataset.provides == {"boxes", "keypoints"}
+    assert dataset.instances.keypoint_names == ("nose", "tail")
+    points = dataset.load(1, frozenset({"keypoints"})).instances.keypoints
+    assert points.dtype == np.float32
+    assert points.tolist() == [[[0, 0, 0]] * 2, [[1, 2, 2], [3.5, 4, 1]]]
+
+
+def test_keypoints_of_two_kinds_are_not_given(coco, content, caplog):
+    content["categories"][0]["keypoints"] = ["nose", "tail"]
+    content["categories"][1]["keypoints"] = ["paw"]
+    content["annotations"][2]["keypoints"] = [1, 2, 2, 3, 4, 1]
+    assert coco(content).provides == {"boxes"}
+    assert "2 different lists" in caplog.text
+
+
+def _edit(path, value=None):
+    """A change of the content: sets what ``path`` leads to, or removes it."""
+
+    def change(content):
+        *way, last = path
+        for key in way:
+            content = content[key]
+        if value is None:
+            del content[last]
+        else:
+            content[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (_edit(["images"]), AnnotationError, r"a.json .*images: is missing"),
+        (_edit(["annotations"]), AnnotationError, r"annotations: is missing"),
+        (_edit(["categories"]), AnnotationError, r"categories: is missing"),
+        (_edit(["categories"], []), AnnotationError, r"categories: .*at least 1"),
+        (_edit(["images"], []), AnnotationError, r"annotation 9 is of image 10"),
+        (_edit(["images", 1, "file_name"]), AnnotationError, r"images\[1\].file_name: is missing"),
+        (_edit(["images", 1, "width"], 0), AnnotationError, r"images\[1\].width: .*greater than 0"),
+        (_edit(["images", 1, "height"], "tall"), AnnotationError, r"images\[1\].height: .*integer"),
+        (_edit(["annotations", 2, "bbox"]), AnnotationError, r"annotations\[2\].bbox: is missing"),
+        (_edit(["annotations", 2, "bbox"], [1, 2, 3]), AnnotationError, r"annotations\[2\].bbox\[3\]: is missing"),
+        (_edit(["annotations", 2, "bbox", 0], "x"), AnnotationError, r"annotations\[2\].bbox\[0\]: .*number"),
+        (_edit(["annotations", 2], 5), AnnotationError, r"annotations\[2\]: "),
+        (_edit(["annotations"], {}), AnnotationError, r"annotations: .*(list|array)"),
+        (_edit(["annotations", 1, "segmentation"], "0"), AnnotationError, r"\[1\].segmentation: .*polygons or an RLE"),
+        (_edit(["annotations", 1, "segmentation"], [[None]]), AnnotationError, r"segmentation: .*polygons or an RLE"),
+        (_edit(["annotations", 1, "category_id"], 8), UnknownCategoryError, r"image 30 .*category id 8,"),
+        (_edit(["annotations", 1, "image_id"], 8), AnnotationError, r"annotation 4 is of image 8,"),
+        (_edit(["annotations", 1, "id"], 9), AnnotationError, r"1 annotation ids .*first: 9"),
+        (_edit(["images", 1, "id"], 30), AnnotationError, r"1 image ids .*first: 30"),
+        (_edit(["categories", 1, "id"], 90), AnnotationError, r"1 category ids .*first: 90"),
+        (_edit(["categories", 1, "name"], "dog"), AnnotationError, r"1 category names .*first: 'dog'"),
+        (_edit(["images", 1, "file_name"], "gone.png"), ImageError, r"1 of the 3 images .*gone.png"),
+        (_edit(["annotations", 1, "bbox"], [5, 5, 0, 5]), BadBoxesError, r"1 of 3 boxes.*annotation 4 of image 30"),
+        (_edit(["annotations", 1, "bbox", 0], float("nan")), BadBoxesError, r"1 not finite"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(coco, content, change, error, message):
+    change(content)
+    with pytest.raises(HubError, match=message) as caught:
+        coco(content)
+    assert type(caught.value) is error
+    assert "a.json" in str(caught.value)
+    assert caught.value.fix
+
+
+def test_keypoints_of_the_wrong_length(coco, content):
+    content["categories"][0]["keypoints"] = ["nose", "tail"]
+    content["annotations"][2]["keypoints"] = [1, 2, 2]
+    with pytest.raises(AnnotationError, match="annotation 6 has 3 numbers as keypoints, not 6"):
+        coco(content)
+
+
+def test_a_file_without_images_or_annotations(coco, content):
+    with pytest.raises(AnnotationError, match="lists no images"):
+        coco(content | {"images": [], "annotations": []})
+
+
+def test_a_list_is_not_coco(coco):
+    with pytest.raises(AnnotationError, match=r"a.json is not a file of COCO instances: the whole"):
+        coco([1, 2])
+
+
+@pytest.mark.parametrize("raw", [b"", b"<xml/>", b"\xff\xfe\x00", json.dumps(CONTENT).encode()[:-40]])
+def test_what_is_not_json_is_named(coco, raw):
+    with pytest.raises(AnnotationError, match=r"a.json is not JSON"):
+        coco(None, raw=raw)
+
+
+def test_the_place_in_broken_json_is_that_in_the_file(coco, content):
+    content["annotations"][0]["segmentation"] = [[1.0] * 50]
+    raw = json.dumps(content)
+    raw = raw[: raw.index('"categories"')] + "oops"
+    with pytest.raises(AnnotationError, match=rf"line 1 column {len(raw) - 3}\b"):
+        coco(None, raw=raw.encode())
+
+
+def test_missing_file_and_folder_are_named(tmp_path, coco, content):
+    with pytest.raises(AnnotationError, match=r"gone.json cannot be read: No such file"):
+        Coco(Coco.Options(root=str(tmp_path), images="images", annotations="gone.json"))
+    coco(content)
+    with pytest.raises(ImageError, match=r"3 of the 3 images"):
+        Coco(Coco.Options(root=str(tmp_path), images="elsewhere", annotations="a.json"))
+
+
+def test_bad_boxes_limit_is_an_option(coco, content):
+    content["annotations"][1]["bbox"] = [5, 5, 0, 5]
+    assert coco(content, max_bad_boxes=0.5).box_report.zero_area == 1
+    with pytest.raises(OptionError, match="max_bad_boxes"):
+        parse_options(Coco.Options, {"root": "", "images": "", "annotations": "", "max_bad_boxes": 5}, owner="coco")
+
+
+@pytest.mark.parametrize(("polygons", "numbers"), [([[1, 1, 5, 5]], 4), ([[1, 1, 5, 1, 5, 5], [2, 2, 3, 3, 4]], 5)])
+def test_a_polygon_of_fewer_than_three_points_is_refused_when_the_data_are_opened(
+    tmp_path: Path, polygons: list[list[float]], numbers: int
+) -> None:
+    annotation = {"id": 4, "image_id": 1, "category_id": 1, "bbox": [1, 1, 4, 4], "segmentation": polygons}
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "height": 8, "width": 8}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [annotation],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.jpg")
+    with pytest.raises(AnnotationError, match=f"annotation 4 of image 1 has a polygon of {numbers} numbers"):
+        Coco(Coco.Options(root=str(tmp_path), images=".", annotations="a.json"))
