@@ -25,6 +25,7 @@ class PretrainedClassifier:
     def rows(self, labels: Iterable[str]) -> list[int]:
         """For each label the class of that name, in whatever case; −1 where there is none, or more than one.
 
+        >>> import torch
         >>> names = (frozenset({"n02012849", "crane"}), frozenset({"n03126707", "crane"}), frozenset({"dog"}))
         >>> PretrainedClassifier(names, torch.zeros(3, 8), torch.zeros(3)).rows(["n03126707", "Dog", "crane", "cow"])
         [1, 2, -1, -1]

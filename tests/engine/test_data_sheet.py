@@ -44,7 +44,7 @@ def config(tmp_path: Path) -> Config:
 def test_samples_are_those_of_the_trainer(config: Config, tmp_path: Path) -> None:
     (ours,), labels = config_pipelines(config)
     with world("cpu") as here:
-        (theirs,) = Trainer(config, Run(tmp_path / "run"), here).feeds.pipelines
+        (theirs,) = Trainer(config, Run(tmp_path / "run"), here).train_batches.pipelines
     assert labels["instances"].names[0] == "ring"  # the model's order, not the data's
     for epoch in (0, 2):
         for index in range(5):

@@ -44,7 +44,7 @@ def test_weights_of_heads_and_of_losses_multiply(config: Callable[..., Config], 
         Run(tmp_path / "b"),
         ALONE,
     )
-    batch = next(plain.feeds.batches(0, workers=0, device=ALONE.device))
+    batch = next(plain.train_batches.batches(0, workers=0, device=ALONE.device))
     torch.manual_seed(0)
     _, losses = plain.objective(batch)
     torch.manual_seed(0)
@@ -64,7 +64,7 @@ def test_learned_weights_follow_the_formula_train_and_survive_a_stop(
     assert set(learned) == {"faster-rcnn", "semantic-fpn"}
     assert all(weight != 1 for weight in learned.values())
 
-    batch = next(straight.feeds.batches(0, workers=0, device=ALONE.device))
+    batch = next(straight.train_batches.batches(0, workers=0, device=ALONE.device))
     straight.model.train()
     total, losses = straight.objective(batch)
     logs = {head: -torch.tensor(weight).log() for head, weight in learned.items()}

@@ -260,7 +260,7 @@ def test_a_full_disk_stops_with_the_old_checkpoint_whole(
         (["data.transforms=[{name: flipp}]"], ConfigError, "Did you mean flip"),
         (["data.root=/nowhere", "data.train={format: coco, images: i, annotations: a.json}"], DataError, "a.json"),
         (["model.weights=/nowhere"], CheckpointError, "/nowhere does not exist"),
-        (["model.heads={faster-rcnn: {roi_sample: 3}}"], HubError, "Did you mean box_batch_size_per_image"),
+        (["model.heads={faster-rcnn: {box_batch_size_per_img: 3}}"], HubError, "Did you mean box_batch_size_per_image"),
         (["model.heads={mask-rcnn: {}}"], HubError, "not a head of"),
         (["model.labels={faster-rcn: [a]}"], ConfigError, "Did you mean faster-rcnn"),
     ],

@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from hub.contract.options import parse_options
-from hub.data import shapes as shapes_module
+from hub.data.formats import shapes as shapes_module
 from hub.data.formats.shapes import Shapes, generate_shapes
 from hub.data.formats.shapes_draw import KINDS, MIN_VISIBLE, draw_scene
 from hub.errors import DataError, SaveError
@@ -96,7 +96,7 @@ def test_there_is_always_a_shape_and_never_more_than_asked_for() -> None:
 
 
 def test_a_hidden_shape_is_not_annotated(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hub.data import shapes_draw
+    from hub.data.formats import shapes_draw
 
     whole = np.zeros((128, 128), np.uint8)
     plans = []

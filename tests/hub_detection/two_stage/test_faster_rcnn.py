@@ -163,7 +163,7 @@ def test_class_rows_name_parameters_with_rows_for_each_class() -> None:
         ({"pool_levels": ("p2", "p7")}, "pool_levels"),
         ({"pool_levels": ("p2", "p4")}, "consecutive"),
         ({"rpn_fg_iou_thresh": 0.2}, "rpn_bg_iou_thresh"),
-        ({"roi_sample": 3}, "Did you mean box_batch_size_per_image"),
+        ({"box_batch_size_per_img": 3}, "Did you mean box_batch_size_per_image"),
         ({"score_thresh": 2.0}, "score_thresh"),
     ],
 )

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub_detection import mask_paste
+from hub_detection.two_stage import mask_paste
 from hub_detection.two_stage.mask_paste import paste_masks
 
 
