@@ -1,10 +1,10 @@
-# quickstart · test · test-medical · test-depth · check · fix · bench · test-learning: each makes the environment it needs.
+# quickstart · test · test-medical · test-depth · check · fix · bench · test-learning · changelog: each makes the environment it needs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test test-medical test-depth check fix bench test-learning clean
+.PHONY: quickstart test test-medical test-depth check fix bench test-learning changelog clean
 
 # Shapes are generated, Faster R-CNN learns them from random weights, and what it finds is drawn.
 quickstart: $(READY)
@@ -44,6 +44,10 @@ bench: $(READY)
 # The slow suite: trains to the targets that the configs promise.
 test-learning: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# Print the entries of the next release; with VERSION=1.2.0, move them into CHANGELOG.md.
+changelog: $(READY)
+	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
