@@ -9,10 +9,12 @@ from hub.contract.packed import PackedBytes, PackedInstances
 from hub.contract.recipe import Recipe
 from hub.contract.results import Classification, Detections, Result, SemanticMap
 from hub.contract.sample import Instances, Sample
+from hub.contract.targets import IGNORE
 from hub.contract.window_layout import Place, WindowLayout
 from hub.contract.windows import Weights, WindowMerger, Windows
 
 __all__ = [
+    "IGNORE",
     "Batch",
     "ClassRows",
     "Classification",

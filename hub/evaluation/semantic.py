@@ -9,13 +9,14 @@ import numpy as np
 
 from hub.contract.head import Evaluation
 from hub.contract.results import Result, SemanticMap
+from hub.contract.targets import IGNORE
 from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
 from hub.labels import LabelSpace
 
 if TYPE_CHECKING:
     from hub.contract.dataset import Dataset
 
-IGNORE = 255
+
 BOUNDARY = 0.02  # of the image's diagonal: how far from its edge a region's pixels count for boundary IoU
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from pydantic import Field
 
 from hub import LabelSpace
+from hub.contract import IGNORE
 from hub.data import InstanceDataset, InstanceOptions, PackedBytes, PackedInstances, Sample, pack_instances
 from hub.errors import AnnotationError, DataError
 from hub_panoptic.coco_file import PanopticCategory, SegmentInfo, read_panoptic
 from hub_panoptic.ids import places
 from hub_panoptic.pngs import PngSegments, SegmentPngs
-from hub_panoptic.truth import IGNORE, PanopticTruth
+from hub_panoptic.truth import PanopticTruth
 
 THINGS = "things"  # the class of all things together; Panoptic FPN, https://arxiv.org/abs/1901.02446, section 3
 

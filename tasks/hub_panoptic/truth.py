@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from hub import LabelSpace
+from hub.contract import IGNORE
 from hub.data import Dataset, Instances
 from hub.errors import DataError
 
-IGNORE = 255  # pixels of a semantic map without a class
 _NEEDED = frozenset({"masks", "semantic"})
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hub_segmentation.losses import IGNORE, LOSSES, semantic_losses
+from hub.contract import IGNORE
+from hub_segmentation.losses import LOSSES, semantic_losses
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hub.contract.sample import Instances
-from hub.data.functional.geometry import IGNORE
+from hub.contract.targets import IGNORE
 from hub.errors import DataError
 from hub.labels import LabelSpace
 

@@ -12,13 +12,13 @@ from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
 from hub.contract.options import Options
+from hub.contract.targets import IGNORE
 from hub.data.formats.listed import ListedDataset
 from hub.errors import AnnotationError, DataError
 from hub.image_size import image_size
 from hub.images import SUFFIXES
 from hub.labels import LabelSpace
 
-IGNORE = 255
 VOC_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
     "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",

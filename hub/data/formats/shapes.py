@@ -21,10 +21,10 @@ from pycocotools import mask as coco_mask
 from pydantic import Field
 
 from hub.contract.sample import Sample
+from hub.contract.targets import IGNORE
 from hub.data.formats.coco import Coco, CocoOptions
 from hub.data.formats.instances import InstanceOptions
 from hub.data.formats.shapes_draw import KEYPOINTS, KINDS, Shape, draw_scene
-from hub.data.functional.geometry import IGNORE
 from hub.errors import DataError, ImageError, SaveError
 from hub.labels import LabelSpace
 

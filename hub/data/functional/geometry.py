@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 
 from hub.contract.sample import Instances, Sample
+from hub.contract.targets import IGNORE
 from hub.images import resize_image
-
-IGNORE = 255  # in integer maps: "do not learn from this pixel"
 
 
 def resize(sample: Sample, size: tuple[int, int]) -> Sample:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hub.contract.batch import Batch, InstanceTargets, pad_images
 from hub.contract.sample import Instances, Sample
-from hub.data.functional.geometry import IGNORE
+from hub.contract.targets import IGNORE
 
 
 def collate(samples: Sequence[Sample], *, divisor: int = 32, max_instances: int | None = None) -> Batch:

@@ -12,8 +12,7 @@ from torch.utils import data
 
 from hub.contract.dataset import Dataset
 from hub.contract.sample import Sample
-from hub.contract.targets import OBJECTS
-from hub.data.functional.geometry import IGNORE
+from hub.contract.targets import IGNORE, OBJECTS
 from hub.data.transforms import Transform
 from hub.errors import AnnotationError, DataError, LabelMismatchError
 from hub.labels import LabelSpace

@@ -9,9 +9,8 @@ import numpy as np
 
 from hub.contract.dataset import Dataset
 from hub.contract.packed import PackedInstances
-from hub.contract.targets import map_names, tag_names
+from hub.contract.targets import IGNORE, map_names, tag_names
 from hub.data.annotations.boxes import BoxReport, check_boxes
-from hub.data.functional.geometry import IGNORE
 from hub.labels import LabelSpace
 
 SMALL, LARGE = 32**2, 96**2  # limits of COCO's sizes in square pixels (https://cocodataset.org/#detection-eval)

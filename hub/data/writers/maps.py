@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from hub.contract.dataset import Dataset
-from hub.contract.targets import map_names
+from hub.contract.targets import IGNORE, map_names
 from hub.data.annotations.masks import decode_masks
-from hub.data.functional.geometry import IGNORE
 from hub.data.writers.names import check_class_names, file_names, is_one_line, shared_labels
 from hub.data.writers.objects import objects_of, packed
 from hub.data.writers.output import Output

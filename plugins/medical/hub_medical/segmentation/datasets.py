@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from hub import Head, Metric, Options
+from hub.contract import IGNORE
 from hub.data import Dataset, Sample
 from hub.errors import AnnotationError, DataError
 from hub_medical.io.folders import Case, Folder, open_folder, open_msd
@@ -30,7 +31,6 @@ from hub_medical.volumes.volume import Grid, Volume, check_grids
 logger = logging.getLogger("hub")
 
 MAP = "semantic"
-IGNORE = 255
 
 
 class VolumeOptions(Options):

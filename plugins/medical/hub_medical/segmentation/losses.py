@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = 255
+from hub.contract import IGNORE
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hub import Evaluation, LabelSpace, Result
+from hub.contract import IGNORE
 from hub.data import Dataset
 from hub.errors import DataError
 from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
@@ -20,8 +21,6 @@ from hub_medical.segmentation.volume_metric import VolumeMetric
 
 if TYPE_CHECKING:
     from hub_medical.segmentation.patches import PatchDataset
-
-IGNORE = 255
 
 
 @dataclass
