@@ -11,13 +11,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import detection, heads
+from benchmarks import detection, evaluation, heads
 from benchmarks.timing import compare
 from hub.contract import Batch
 from hub.model import Model
 from hub.precision import has_bf16
 
-SUBJECTS = (*detection.THEIRS, "heads")
+SUBJECTS = (*detection.THEIRS, "heads", "evaluation")
 
 
 def main() -> None:
@@ -34,7 +34,13 @@ def main() -> None:
         if subject not in SUBJECTS:
             parser.error(f"no subject {subject!r}: choose of {', '.join(SUBJECTS)}")
     for subject in args.subjects or SUBJECTS:
-        Console(width=110).print(_heads(args) if subject == "heads" else _two_stage(subject, args))
+        Console(width=110).print(_table_of(subject, args))
+
+
+def _table_of(subject: str, args: argparse.Namespace) -> Table:
+    if subject == "evaluation":
+        return evaluation.table()
+    return _heads(args) if subject == "heads" else _two_stage(subject, args)
 
 
 def _two_stage(task: str, args: argparse.Namespace) -> Table:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hub.contract.head import Evaluation
-from hub.contract.results import Result
+from hub.contract.results import Detections, Result
 from hub.errors import ContractError, DataError, LabelMismatchError, OptionError, did_you_mean
 from hub.evaluation.checks import index_of
 from hub.evaluation.coco_backend import precision_and_recall
 from hub.evaluation.coco_shapes import SHAPES, Found
 from hub.evaluation.coco_summary import summarize
+from hub.evaluation.coco_table import CocoTable, Record
 from hub.labels import LabelSpace
 
 if TYPE_CHECKING:
     from hub.contract.dataset import Dataset
 
 log = logging.getLogger("hub")
+
+
+@contextmanager
+def _garbage_collection_paused() -> Iterator[None]:
+    """Pause the collector, which would walk hundreds of thousands of new records again and again and free none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class CocoMetric:
@@ -67,13 +82,18 @@ class CocoMetric:
         self.iou_type = iou_type
         self.classes = dataset.label_spaces["instances"]
         self.instances = dataset.instances
-        self.sizes = np.asarray(dataset.sizes)
+        self._sizes = [(height, width) for height, width in np.asarray(dataset.sizes).tolist()]
         self.shapes = SHAPES[iou_type](dataset.instances, dataset.name, sigmas)
         # COCO's code sorts images by id, which settles the order of equal scores; the numbers keep it.
         ids = sorted(dataset.ids, key=lambda i: (isinstance(i, str), i))
         self.numbers = {image: number for number, image in enumerate(ids, start=1)}
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         self.found: dict[int | str, Found] = {}
+        self._images: list[Record] = [
+            {"id": self.numbers[image], "height": height, "width": width}
+            for image, (height, width) in zip(dataset.ids, self._sizes, strict=True)
+        ]
+        self._categories: list[Record] = [{"id": i, "name": name} for i, name in enumerate(self.classes.names, start=1)]
         self._to_class = np.asarray(labels.map_to(self.classes), np.int64)
         missing = [name for name, i in zip(self.classes.names, self.classes.map_to(labels), strict=True) if i < 0]
         if missing:
@@ -88,9 +108,9 @@ class CocoMetric:
             ContractError: a result lacks the boxes, masks or keypoints to score.
         """
         for result in results:
-            index_of(result, self.images, self.name)
+            index = index_of(result, self.images, self.name)
             if result.image_id not in self.found:
-                self.found[result.image_id] = self._pack(result)
+                self.found[result.image_id] = self._pack(result, index)
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs to merge: the detections, not the annotations that it has itself."""
@@ -102,17 +122,15 @@ class CocoMetric:
             self.found = {**other.found, **self.found}
 
     def compute(self) -> Evaluation:
-        """The twelve metrics of COCO's summary (ten for keypoints), ``AP`` the main one, and each class's.
+        """Return the twelve metrics of COCO's summary (ten for keypoints), ``AP`` the main one, and each class's.
 
         NaN stands where no object defines a metric, for example ``APs`` of a dataset without small objects.
         """
-        dropped = sum(one.dropped for one in self.found.values())
-        if dropped:
-            unknown = [name for name, i in zip(self.labels.names, self._to_class, strict=True) if i < 0]
-            log.warning("%s does not have %s: left out %d detections", self.name, ", ".join(unknown), dropped)
-        precision, recall = precision_and_recall(
-            self._truth(), self.shapes.results(self._in_order()), self.iou_type, sigmas=self.shapes.sigmas
-        )
+        with _garbage_collection_paused():
+            precision, recall = precision_and_recall(
+                self._images, self._categories, self._truth(), self._detections(), self.iou_type,
+                sigmas=self.shapes.sigmas,
+            )  # fmt: skip
         metrics = self.shapes.metrics
         return Evaluation(
             metrics=summarize(metrics, precision, recall),
@@ -123,67 +141,51 @@ class CocoMetric:
             },
         )
 
-    def _pack(self, result: Any) -> Found:
-        """Pack one result, its labels turned into the dataset's."""
+    def _pack(self, result: Result, index: int) -> Found:
+        """Pack one result, with the model's labels."""
         shapes = getattr(result, self.shapes.field, None)
-        if shapes is None:
+        if not isinstance(result, Detections) or shapes is None:
             raise ContractError(
                 f"the result for image {result.image_id!r} has no {self.shapes.field}, but iou_type "
                 f"{self.iou_type!r} scores them",
                 fix=f"let the head's results() give {self.shapes.field}, or score another iou_type",
             )
-        if result.label_space != self.labels:
+        if result.label_space is not self.labels and result.label_space != self.labels:
             raise LabelMismatchError(
                 f"the result for image {result.image_id!r} has other labels than the metric was made for",
                 fix="make the metric with the head's own labels",
             )
-        labels = self._to_class[result.labels.numpy()]
-        keep = labels >= 0
-        height, width = self.sizes[self.images[result.image_id]].tolist()
-        return Found(
-            size=(height, width),
-            labels=labels[keep],
-            scores=result.scores.double().numpy()[keep],
-            shapes=self.shapes.pack(shapes[keep], (height, width)),
-            dropped=int((~keep).sum()),
+        size = self._sizes[index]
+        return Found(size, result.labels.numpy(), result.scores.numpy(), self.shapes.pack(shapes, size))
+
+    def _detections(self) -> CocoTable:
+        """Return the detections of all images whose class the dataset has; the number of the others is logged."""
+        found = list(self.found.values())
+        labels = np.concatenate([np.zeros(0, np.int64), *(one.labels for one in found)])
+        scores = np.concatenate([np.zeros(0, np.float32), *(one.scores for one in found)]).astype(np.float64)
+        images = np.repeat(
+            np.array([self.numbers[image] for image in self.found], np.int64),
+            np.array([len(one.labels) for one in found], np.int64),
         )
+        classes = self._to_class[labels]
+        keep = classes >= 0
+        if not keep.all():
+            unknown = [name for name, i in zip(self.labels.names, self._to_class, strict=True) if i < 0]
+            dropped = int((~keep).sum())
+            log.warning("%s does not have %s: left out %d detections", self.name, ", ".join(unknown), dropped)
+        table = CocoTable(images[keep], classes[keep] + 1, boxes=np.zeros((int(keep.sum()), 4)), scores=scores[keep])
+        return self.shapes.detections(table, found, keep)
 
-    def _in_order(self) -> Iterator[tuple[int, Found]]:
-        return ((self.numbers[image], one) for image, one in self.found.items())
-
-    def _truth(self) -> dict[str, Any]:
-        """The annotations in COCO's format; images, annotations and categories are numbered from 1.
-
-        (An annotation's own id may be 0, which COCO's code takes for "not matched".)
-        """
-        numbers = [self.numbers[image] for image in self.images]
+    def _truth(self) -> CocoTable:
+        """Return the annotations; they are numbered from 1, since COCO's code takes the id 0 for "not matched"."""
         instances = self.instances
+        numbers = np.array([self.numbers[image] for image in self.images], np.int64)
         corners, far = instances.boxes[:, :2], instances.boxes[:, 2:]
-        return {
-            "images": [
-                {"id": number, "height": height, "width": width}
-                for number, (height, width) in zip(numbers, self.sizes.tolist(), strict=True)
-            ],
-            "categories": [{"id": i, "name": name} for i, name in enumerate(self.classes.names, start=1)],
-            "annotations": [
-                {
-                    "id": row + 1,
-                    "image_id": image,
-                    "category_id": label + 1,
-                    "bbox": box,
-                    "area": area,
-                    "iscrowd": int(crowd),
-                    **self.shapes.annotation(row),
-                }
-                for row, (image, label, box, area, crowd) in enumerate(
-                    zip(
-                        np.repeat(numbers, np.diff(instances.offsets)).tolist(),
-                        instances.labels.tolist(),
-                        np.concatenate([corners, far - corners], axis=1).tolist(),
-                        instances.area.tolist(),
-                        instances.crowd.tolist(),
-                        strict=True,
-                    )
-                )
-            ],
-        }
+        table = CocoTable(
+            image_ids=np.repeat(numbers, np.diff(instances.offsets)),
+            category_ids=instances.labels + 1,
+            boxes=np.concatenate([corners, far - corners], axis=1),
+            areas=instances.area,
+            crowd=instances.crowd,
+        )
+        return self.shapes.annotations(table)

@@ -1,12 +1,13 @@
-"""What COCO's evaluation compares: boxes, masks or keypoints, each with its own annotations and results."""
+"""What COCO's evaluation compares: boxes, masks or keypoints, each with its own annotations and detections."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -14,25 +15,24 @@ from torch import Tensor
 from hub.contract.packed import PackedBytes, PackedInstances
 from hub.errors import ContractError, DataError
 from hub.evaluation.coco_summary import DETECTION_METRICS, KEYPOINT_METRICS, SummaryMetric
+from hub.evaluation.coco_table import CocoTable, Segment
 
 
 @dataclass(frozen=True)
 class Found:
-    """What was found in one image, packed.
+    """The detections of one image, packed.
 
     Attributes:
         size: (height, width) of the image.
-        labels: (D,) int64 indices into the dataset's labels.
-        scores: (D,) float64.
+        labels: (D,) int64 indices into the model's labels.
+        scores: (D,) float32.
         shapes: boxes (D, 4), masks as D strings of COCO's compressed RLE, or keypoints (D, K, 3).
-        dropped: detections left out because the dataset lacks their class.
     """
 
     size: tuple[int, int]
     labels: np.ndarray
     scores: np.ndarray
     shapes: np.ndarray | PackedBytes
-    dropped: int = 0
 
 
 class Shapes(ABC):
@@ -52,29 +52,22 @@ class Shapes(ABC):
         self.instances = instances
 
     @abstractmethod
-    def annotation(self, row: int) -> dict[str, Any]:
-        """The fields that this kind adds to the annotation of an object, or replaces in it."""
-
-    @abstractmethod
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> np.ndarray | PackedBytes:
         """Pack the shapes found in an image of this (height, width)."""
 
     @abstractmethod
-    def result(self, shape: Any, size: tuple[int, int]) -> dict[str, Any]:
-        """The field of COCO's results format for one packed shape."""
+    def annotations(self, table: CocoTable) -> CocoTable:
+        """Complete the table of the annotated boxes with this kind's column."""
 
-    def results(self, found: Iterator[tuple[int, Found]]) -> np.ndarray | list[dict[str, Any]]:
-        """All that was found, in COCO's results format; ``found`` gives each image's number and contents."""
-        return [
-            {
-                "image_id": image,
-                "category_id": int(one.labels[i]) + 1,
-                "score": float(one.scores[i]),
-                **self.result(one.shapes[i], one.size),
-            }
-            for image, one in found
-            for i in range(len(one.labels))
-        ]
+    @abstractmethod
+    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
+        """Complete the table of the detections with this kind's column.
+
+        Args:
+            table: of the N detections to score, whose boxes are zeros.
+            found: all images.
+            keep: (all detections,) bool, True for the N detections to score.
+        """
 
 
 class Boxes(Shapes):
@@ -82,33 +75,26 @@ class Boxes(Shapes):
 
     field = "boxes"
 
-    def annotation(self, row: int) -> dict[str, Any]:
-        """Nothing: every annotation has its box."""
-        return {}
-
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> np.ndarray:
-        """(D, 4) float64 as x y width height; the difference is taken in float64, as from a results file."""
-        corners = shapes.double().numpy()
-        return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        """(D, 4) as x1 y1 x2 y2."""
+        return np.asarray(shapes.numpy())
 
-    def result(self, shape: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
-        """``bbox``."""
-        return {"bbox": shape.tolist()}
+    def annotations(self, table: CocoTable) -> CocoTable:
+        """Return the table as it is: every annotation has its box."""
+        return table
 
-    def results(self, found: Iterator[tuple[int, Found]]) -> np.ndarray:
-        """(N, 7) float64, the form of the results format without an object for each box."""
-        rows = [
-            np.column_stack([np.full(len(one.labels), image), np.asarray(one.shapes), one.scores, one.labels + 1])
-            for image, one in found
-        ]
-        return np.concatenate([np.empty((0, 7)), *rows])
+    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
+        """Set the boxes; the width is taken in float64, as from a results file."""
+        corners = _concatenate([one.shapes for one in found], (0, 4))[keep].astype(np.float64)
+        corners[:, 2:] -= corners[:, :2]
+        return replace(table, boxes=corners)
 
 
 class Masks(Shapes):
     """Masks, compared by their IoU.
 
-    An object that has no mask although others have becomes a crowd region as large as its box: it need not be
-    found, and what is found there costs nothing.
+    An object without a mask in a dataset of masks becomes a crowd region as large as its box: missing it costs
+    nothing, and neither do detections inside it.
     """
 
     field = "masks"
@@ -118,14 +104,6 @@ class Masks(Shapes):
             raise DataError(f"{name} has no masks to score against", fix="score boxes, or annotate masks")
         super().__init__(instances, name)
         self.segments = instances.segments
-
-    def annotation(self, row: int) -> dict[str, Any]:
-        """``segmentation``: polygons or RLE."""
-        segment = self.segments[row]
-        if segment:
-            return {"segmentation": json.loads(segment)}
-        x1, y1, x2, y2 = self.instances.boxes[row].tolist()
-        return {"segmentation": [[x1, y1, x2, y1, x2, y2, x1, y2]], "iscrowd": 1}
 
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> PackedBytes:
         """Compressed RLE of (D, H, W) bool."""
@@ -140,9 +118,29 @@ class Masks(Shapes):
         columns = np.ascontiguousarray(shapes.numpy().transpose(0, 2, 1), dtype=np.uint8)
         return PackedBytes.pack(rle["counts"] for rle in coco_mask.encode(columns.T))
 
-    def result(self, shape: bytes, size: tuple[int, int]) -> dict[str, Any]:
-        """``segmentation`` alone: beside a ``bbox``, COCO would take the box's area for the mask's."""
-        return {"segmentation": {"size": list(size), "counts": shape}}
+    def annotations(self, table: CocoTable) -> CocoTable:
+        """Add polygons and RLEs."""
+        texts = [self.segments[row] for row in range(len(table))]
+        missing = np.array([not text for text in texts], bool)
+        parsed = iter(json.loads(b"[" + b",".join(text for text in texts if text) + b"]"))
+        boxes = self.instances.boxes
+        assert table.crowd is not None
+        return replace(
+            table,
+            segments=[next(parsed) if text else _outline(boxes[row]) for row, text in enumerate(texts)],
+            crowd=table.crowd | missing,
+        )
+
+    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
+        """Add the RLEs."""
+        rows = iter(keep.tolist())
+        segments: list[Segment] = [
+            {"size": size, "counts": counts}
+            for one in found
+            for size, counts in zip([list(one.size)] * len(one.labels), _strings(one.shapes), strict=True)
+            if next(rows)
+        ]
+        return replace(table, segments=segments)
 
 
 #: Of nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles (https://cocodataset.org/#keypoints-eval).
@@ -153,7 +151,7 @@ UNIFORM_SIGMA = 0.05
 class Keypoints(Shapes):
     """Keypoints, compared by the object keypoint similarity.
 
-    As in COCO, an object without a labelled keypoint is ignored: neither found nor missed.
+    As in COCO, an object without a labeled keypoint is ignored: neither found nor missed.
     """
 
     field = "keypoints"
@@ -170,18 +168,33 @@ class Keypoints(Shapes):
         if len(self.sigmas) != count:
             raise DataError(f"{len(self.sigmas)} sigmas for the {count} keypoints of {name}", fix="give one for each")
 
-    def annotation(self, row: int) -> dict[str, Any]:
-        """``keypoints`` and ``num_keypoints``, the number of labelled ones."""
-        points = self.keypoints[row]
-        return {"keypoints": points.ravel().tolist(), "num_keypoints": int((points[:, 2] > 0).sum())}
-
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> np.ndarray:
         """(D, K, 3) float32."""
-        return shapes.float().numpy()
+        return np.asarray(shapes.float().numpy())
 
-    def result(self, shape: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
-        """``keypoints``."""
-        return {"keypoints": shape.ravel().tolist()}
+    def annotations(self, table: CocoTable) -> CocoTable:
+        """Add the annotated keypoints."""
+        return replace(table, keypoints=self.keypoints)
+
+    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
+        """Add the keypoints found."""
+        points = _concatenate([one.shapes for one in found], (0, *self.keypoints.shape[1:]))
+        return replace(table, keypoints=points[keep])
 
 
 SHAPES: Mapping[str, type[Shapes]] = {"bbox": Boxes, "segm": Masks, "keypoints": Keypoints}
+
+
+def _strings(shapes: np.ndarray | PackedBytes) -> Iterator[bytes]:
+    assert isinstance(shapes, PackedBytes)
+    data, ends = shapes.data.tobytes(), shapes.offsets.tolist()
+    return (data[start:end] for start, end in pairwise(ends))
+
+
+def _concatenate(parts: Sequence[np.ndarray | PackedBytes], empty: tuple[int, ...]) -> np.ndarray:
+    return np.concatenate([np.zeros(empty, np.float32), *(np.asarray(part) for part in parts)])
+
+
+def _outline(box: np.ndarray) -> list[list[float]]:
+    x1, y1, x2, y2 = box.tolist()
+    return [[x1, y1, x2, y1, x2, y2, x1, y2]]

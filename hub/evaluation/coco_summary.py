@@ -81,7 +81,7 @@ def summarize(
     # Recall gets an axis of one recall threshold, so that both arrays are indexed alike.
     arrays = {"precision": precision, "recall": recall[:, None]}
     values = {
-        name: arrays[metric.array][list(metric.ious)][:, :, classes, metric.area, metric.limit]
+        name: arrays[metric.array][:, :, classes, metric.area, metric.limit][list(metric.ious)]
         for name, metric in metrics.items()
     }
     defined = {name: v[v > -1] for name, v in values.items()}
