@@ -74,6 +74,10 @@ class ImageError(DataError):
     """An image file that is missing, corrupt, or of a kind that the model does not take."""
 
 
+class PixelFormatError(ImageError):
+    """Images of another dtype, value range or number of channels than the model takes."""
+
+
 class AnnotationError(DataError):
     """An annotation file that is missing or not in the format that it was announced as."""
 

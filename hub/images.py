@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import ImageError
+from hub.errors import ImageError, PixelFormatError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from hub.pixel_format import PixelFormat
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -41,13 +43,16 @@ class ResizeRule:
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def read_image(path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = True) -> np.ndarray:
+def read_image(
+    path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = True, pixels: PixelFormat | None = None
+) -> np.ndarray:
     """Decode an image file.
 
     Args:
         path: JPEG, PNG, BMP, WebP or TIFF of 8 bits a channel.
         in_chans: 3 for RGB, 1 for grey.
         exif: turn the image upright as its EXIF orientation says.
+        pixels: the format that is expected, by default uint8; other dtypes cannot be read from image files yet.
 
     Returns:
         (H, W, in_chans) uint8.
@@ -58,6 +63,10 @@ def read_image(path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = 
     import numpy as np
     from PIL import Image, ImageOps
 
+    if pixels is not None and pixels.dtype != "uint8":
+        raise PixelFormatError(
+            f"{path}: image files are read as uint8, but {pixels.dtype} is expected", fix="give an array"
+        )
     if in_chans not in (1, 3):
         raise ImageError(f"{path}: cannot read an image with {in_chans} channels", fix="use in_chans 1 or 3")
     try:
@@ -70,34 +79,44 @@ def read_image(path: str | os.PathLike[str], *, in_chans: int = 3, exif: bool = 
                         fix="save it with 8 bits a channel, or use a reader for such images",
                     )
                 image = ImageOps.exif_transpose(file) if exif else file
-                pixels = np.array(image.convert("RGB" if in_chans == 3 else "L"))
+                array = np.array(image.convert("RGB" if in_chans == 3 else "L"))
     except FileNotFoundError:
         raise ImageError(f"image {path} does not exist", fix="check the data root and the file names") from None
     except ImageError:
         raise
     except Exception as error:  # Pillow raises many kinds: OSError, SyntaxError, ValueError, DecompressionBomb…
         raise ImageError(f"image {path} cannot be decoded: {error}", fix="replace or remove the file") from None
-    return pixels if in_chans == 3 else pixels[:, :, None]
+    return array if in_chans == 3 else array[:, :, None]
 
 
-def check_image(image: np.ndarray, *, in_chans: int = 3) -> np.ndarray:
-    """The array itself, if it is what `read_image` gives.
+def check_image(image: np.ndarray, *, in_chans: int = 3, pixels: PixelFormat | None = None) -> np.ndarray:
+    """Return the array itself, if it is what `read_image` returns.
+
+    Args:
+        image: the array.
+        in_chans: channels that it must have.
+        pixels: format that it must have, by default uint8; uint16 is converted to float32 where that is expected.
 
     Raises:
-        ImageError: it is not (H, W, in_chans) uint8.
+        PixelFormatError: it is not (H, W, in_chans) of that dtype.
     """
-    import numpy as np
-
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != in_chans:
-        raise ImageError(
-            f"an array of shape {image.shape} and type {image.dtype} is no image for this model",
-            fix=f"give (height, width, {in_chans}) uint8 with values from 0 to 255",
+    dtype = "uint8" if pixels is None else pixels.dtype
+    if image.dtype.name == "uint16" and dtype == "float32":
+        image = image.astype("float32")
+    if image.dtype.name != dtype or image.ndim != 3 or image.shape[2] != in_chans:
+        usual = "values from 0 to 255" if pixels is None else f"values of {pixels}"
+        raise PixelFormatError(
+            f"an array of shape {image.shape} and dtype {image.dtype} is no image for this model",
+            fix=f"give (height, width, {in_chans}) {dtype} with {usual}",
         )
     return image
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W, C) uint8 to ``size`` = (height, width): bilinear, area-averaged when shrinking below half."""
+    """Return (H, W, C) uint8, int16 or float32 resized to ``size`` = (height, width).
+
+    Bilinear, area-averaged when shrinking below half.
+    """
     import cv2
     import numpy as np
 
@@ -113,9 +132,20 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def to_rgb(image: np.ndarray) -> np.ndarray:
-    """Any image as (H, W, 3) to draw on: RGB as it is, of another number of channels the middle one in grey."""
+    """Return any image as (H, W, 3) uint8 to draw on.
+
+    RGB stays as it is; of another number of channels the middle one is shown in gray. Other dtypes than uint8 are
+    stretched from their 1st to their 99th percentile.
+    """
+    import numpy as np
+
     channels = image.shape[2]
-    return image if channels == 3 else image[:, :, channels // 2, None].repeat(3, axis=2)
+    shown = image if channels == 3 else image[:, :, channels // 2, None].repeat(3, axis=2)
+    if shown.dtype == np.uint8:
+        return shown
+    low, high = np.percentile(shown, (1, 99))
+    scaled = (shown.astype(np.float32) - low) * np.float32(255 / max(high - low, 1e-12))
+    return np.asarray(scaled.clip(0, 255).astype(np.uint8))
 
 
 def find_images(path: str | os.PathLike[str]) -> list[Path]:

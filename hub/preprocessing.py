@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hub.errors import PixelFormatError
 from hub.images import ResizeRule
+from hub.pixel_format import PixelFormat, ValueRange
 
 if TYPE_CHECKING:
     import torch
@@ -16,29 +18,40 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How uint8 pixels become the trunk's input. Stored in every checkpoint.
+    """How pixels become the trunk's input. Stored in every checkpoint.
+
+    For each channel: ``normalized = ((pixel − low) / (high − low) − mean) / std``, where (low, high) is
+    ``pixels.value_range``. uint8 images stay uint8 until they are on the device, so do int16 and float32 ones.
 
     Args:
-        mean: per channel, in units of ``full_scale``, in the order of the image's channels (RGB).
+        mean: per channel, in units of the value range, in the order of the image's channels (RGB). Weights whose mean
+            is given for pixels of 0 to 255, such as detectron2's, have it divided by 255 here.
         std: likewise.
         in_chans: channels of the image.
-        full_scale: the pixel value that counts as 1; 1 for weights trained on 0–255.
+        pixels: dtype and value range of the images.
         bgr: the weights expect the channels in reverse; mean and std stay in RGB order.
         resize: size that images are brought to before the trunk.
+
+    >>> from hub.pixel_format import PixelFormat
+    >>> import torch
+    >>> ct = Preprocessing((0.5,), (0.25,), in_chans=1, pixels=PixelFormat("int16", (-1024.0, 3072.0)))
+    >>> hounsfield = torch.tensor([[[[-1024, 1024, 3072]]]], dtype=torch.int16)
+    >>> ct.normalize(hounsfield, torch.tensor([[1, 3]])).flatten().tolist()
+    [-2.0, 0.0, 2.0]
     """
 
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     in_chans: int = 3
-    full_scale: float = 255.0
+    pixels: PixelFormat = field(default_factory=PixelFormat)
     bgr: bool = False
     resize: ResizeRule = field(default_factory=ResizeRule)
 
     def normalize(self, images: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
-        """Normalise on the device; padding becomes 0, as if it were added afterwards.
+        """Normalize on the device; padding becomes 0, as if it were added afterwards.
 
         Args:
-            images: (B, C, H, W) uint8, padded at the right and the bottom.
+            images: (B, C, H, W) of dtype ``pixels.dtype``, padded at the right and the bottom.
             sizes: (B, 2) valid height and width in pixels.
 
         Returns:
@@ -46,25 +59,56 @@ class Preprocessing:
         """
         import torch
 
+        low = self.pixels.value_range[0]
         mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
         x = images.to(torch.float32, memory_format=torch.channels_last)
-        x = (x - mean * self.full_scale) * (1 / (std * self.full_scale))
+        x = (x - (mean * self.pixels.span + low)) * (1 / (std * self.pixels.span))
         rows = torch.arange(images.shape[2], device=images.device) < sizes[:, :1]
         columns = torch.arange(images.shape[3], device=images.device) < sizes[:, 1:]
         x = x * (rows[:, None, :, None] & columns[:, None, None, :])
         return x.flip(1).contiguous(memory_format=torch.channels_last) if self.bgr else x
 
+    def check(self, images: torch.Tensor, value_range: ValueRange) -> None:
+        """Refuse a batch of images that these weights do not take.
+
+        Args:
+            images: (B, C, H, W).
+            value_range: the pixel values that mean 0 and 1; `hub.Batch.value_range`.
+
+        Raises:
+            PixelFormatError: the dtype, the range or the number of channels differs.
+        """
+        dtype = str(images.dtype).removeprefix("torch.")
+        if dtype != self.pixels.dtype or value_range != self.pixels.value_range:
+            raise PixelFormatError(
+                f"the batch has {dtype} images ({value_range[0]:g} to {value_range[1]:g}), "
+                f"but the model takes {self.pixels}",
+                fix="give Batch.images and Batch.value_range as the model's preprocessing.pixels says",
+            )
+        if images.shape[1] != self.in_chans:
+            raise PixelFormatError(
+                f"the batch has images of {images.shape[1]} channels, but the model takes {self.in_chans}",
+                fix=f"load images of {self.in_chans} channels, or create the model with in_chans={images.shape[1]}",
+            )
+
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for a checkpoint's header."""
+        """Return plain values, for a checkpoint's header."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Preprocessing:
-        """The inverse of `to_dict`.
+        """Return the inverse of `to_dict`.
 
         >>> Preprocessing.from_dict(Preprocessing().to_dict()) == Preprocessing()
         True
         """
-        resize = ResizeRule(**data["resize"])
-        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"]), "resize": resize})
+        return cls(
+            **{
+                **data,
+                "mean": tuple(data["mean"]),
+                "std": tuple(data["std"]),
+                "pixels": PixelFormat.from_dict(data["pixels"]),
+                "resize": ResizeRule(**data["resize"]),
+            }
+        )

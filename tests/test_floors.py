@@ -26,6 +26,7 @@ FLOORS = (
         "seeds",
         "timm_names",
         "image_size",
+        "pixel_format",
     ),
     ("registry",),
     ("contract",),

@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hub.errors import PixelFormatError
+from hub.pixel_format import ValueRange
+
 
 @dataclass
 class InstanceTargets:
@@ -40,7 +43,7 @@ class Batch:
     of the three, so that loading, augmenting and padding need not know it.
 
     Attributes:
-        images: (B, C, H, W) uint8, padded at the right and the bottom with 0.
+        images: (B, C, H, W) uint8, int16 or float32, padded at the right and the bottom with 0.
         sizes: (B, 2) int64, height and width in pixels of each image inside the padding.
         original_sizes: (B, 2) int64, height and width of the image files.
         ids: the images' ids in their dataset.
@@ -48,6 +51,7 @@ class Batch:
         maps: per pixel, by name, each (B, …, H, W), with further axes such as depth where images are volumes; integers
             are padded with 255, floats with NaN.
         tags: per image, by name, each (B, …).
+        value_range: the pixel values that mean 0 and 1; must be that of the model's ``preprocessing.pixels``.
     """
 
     images: Tensor
@@ -57,6 +61,7 @@ class Batch:
     instances: InstanceTargets | None = None
     maps: Mapping[str, Tensor] = field(default_factory=dict)
     tags: Mapping[str, Tensor] = field(default_factory=dict)
+    value_range: ValueRange = (0.0, 255.0)
 
     def __len__(self) -> int:
         return self.images.shape[0]
@@ -94,19 +99,26 @@ def pad_images(images: Sequence[np.ndarray], *, divisor: int = 32) -> tuple[Tens
     """Stack images of different sizes, padded with 0 at the right and the bottom.
 
     Args:
-        images: each (H, W, C) uint8.
+        images: each (H, W, C), all of one dtype and one number of channels.
         divisor: the padded height and width are multiples of this.
 
     Returns:
-        (B, C, H, W) uint8 in channels_last layout, and (B, 2) int64 sizes.
+        (B, C, H, W) of that dtype in channels_last layout, and (B, 2) int64 sizes.
+
+    Raises:
+        PixelFormatError: the images differ in dtype or number of channels.
 
     >>> images, sizes = pad_images([np.ones((30, 20, 3), np.uint8), np.ones((10, 40, 3), np.uint8)])
     >>> tuple(images.shape), sizes.tolist()
     ((2, 3, 32, 64), [[30, 20], [10, 40]])
     """
+    kinds = {(image.dtype, image.shape[2]) for image in images}
+    if len(kinds) > 1:
+        found = " and ".join(sorted(f"{channels} channels of {dtype}" for dtype, channels in kinds))
+        raise PixelFormatError(f"a batch cannot hold images of {found}", fix="convert the images to one kind")
     sizes = np.array([image.shape[:2] for image in images], dtype=np.int64)
     height, width = (int(-(-side // divisor) * divisor) for side in sizes.max(axis=0))
-    padded = np.zeros((len(images), height, width, images[0].shape[2]), np.uint8)
+    padded = np.zeros((len(images), height, width, images[0].shape[2]), images[0].dtype)
     for row, image in zip(padded, images, strict=True):
         row[: image.shape[0], : image.shape[1]] = image
     return torch.from_numpy(padded).permute(0, 3, 1, 2), torch.from_numpy(sizes)

@@ -13,6 +13,7 @@ from hub.contract.options import Options
 from hub.contract.packed import PackedInstances
 from hub.contract.sample import Sample
 from hub.labels import LabelSpace
+from hub.pixel_format import PixelFormat
 
 if TYPE_CHECKING:
     from hub.contract.head import Head, Metric
@@ -34,6 +35,8 @@ class Dataset(ABC):
         instances: the objects of all images as annotated, packed; None where the dataset has no objects.
         reader: how `hub predict` gets from files to images like these, ``{"name": …, option: …}`` of a registered
             `hub.ReaderSpec`; None where image files are enough. Checkpoints keep it.
+        pixels: dtype and value range of every image that `load` returns; uint8 of 0 to 255 unless the format says
+            otherwise. A model is created for the format of its training data, and keeps it.
     """
 
     Options: ClassVar[type[Options]]
@@ -45,6 +48,7 @@ class Dataset(ABC):
     sizes: np.ndarray
     instances: PackedInstances | None = None
     reader: Mapping[str, Any] | None = None
+    pixels: PixelFormat = PixelFormat()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,7 +60,7 @@ class Dataset(ABC):
         Args:
             index: position in `ids`.
             needs: what the heads learn from; a subset of `provides`.
-            in_chans: channels to decode: 3 for RGB, 1 for grey.
+            in_chans: channels to decode; see `hub.images.read_image`.
 
         Raises:
             ImageError: the file is missing, corrupt, or of another size than annotated.

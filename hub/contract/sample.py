@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+
+from hub.pixel_format import PixelDtype, PixelFormat, ValueRange
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Sample:
     """One image with its annotations.
 
     Attributes:
-        image: (H, W, C) uint8.
+        image: (H, W, C) uint8, int16 or float32.
         id: of the image in its dataset.
         path: of the file.
         original_size: (height, width) in pixels of the file, before any transform.
@@ -45,6 +48,8 @@ class Sample:
             slices are channels: integer classes with 255 for "ignore", or floats with NaN for "unknown".
         tags: per image, by name, each an array of any fixed shape. Where a tag has labels, integers are classes, and
             floats are a number for each class, NaN for "unknown".
+        value_range: the pixel values that mean 0 and 1; see `hub.pixel_format.PixelFormat`. The data pipeline sets it
+            from `hub.data.Dataset.pixels`.
     """
 
     image: np.ndarray
@@ -54,3 +59,13 @@ class Sample:
     instances: Instances | None = None
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
+    value_range: ValueRange = (0.0, 255.0)
+
+    @property
+    def pixels(self) -> PixelFormat:
+        """Dtype and value range of the image.
+
+        Raises:
+            OptionError: the image is of another dtype than uint8, int16 and float32.
+        """
+        return PixelFormat(cast(PixelDtype, self.image.dtype.name), self.value_range)

@@ -10,12 +10,13 @@ from hub.contract import parse_options
 from hub.contract.dataset import Dataset
 from hub.data.transforms import Transform
 from hub.engine.config import Config
-from hub.errors import ConfigError, ContractError, LabelMismatchError, did_you_mean
+from hub.errors import ConfigError, ContractError, LabelMismatchError, PixelFormatError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
 from hub.model import Model, create
 from hub.model.create import head_class
 from hub.names import ModelName
+from hub.pixel_format import PixelFormat
 from hub.registry import find
 
 
@@ -94,6 +95,7 @@ def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = 
         resize=ResizeRule(section.resize.shortest, section.resize.longest) if section.resize is not None else None,
         heads=section.heads,
     )
+    model.preprocessing = replace(model.preprocessing, pixels=_pixels(train))
     if section.train_only is not None:
         model.train_only(section.train_only)
     reader = next((data.reader for data in train if data.reader is not None), None)
@@ -139,6 +141,18 @@ def needs(model: Model, dataset: Dataset | None = None) -> frozenset[str]:
     learning = [head for _, head in model.items() if trunk or any(p.requires_grad for p in head.parameters())]
     fed = [head for head in learning if dataset is None or head.needs <= dataset.provides]
     return frozenset().union(*(head.needs for head in fed))
+
+
+def _pixels(train: Sequence[Dataset]) -> PixelFormat:
+    """The pixel format that all training data have."""
+    first = train[0] if train else None
+    for other in train[1:]:
+        if first is not None and other.pixels != first.pixels:
+            raise PixelFormatError(
+                f"{first.name} has {first.pixels} pixels, but {other.name} {other.pixels}",
+                fix="convert the images of one of them, or give both the same value_range",
+            )
+    return PixelFormat() if first is None else first.pixels
 
 
 def _union(spaces: Sequence[LabelSpace]) -> LabelSpace:

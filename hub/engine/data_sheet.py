@@ -48,6 +48,7 @@ def config_pipelines(config: Config, *, val: bool = False) -> tuple[list[Pipelin
             needs=needs(model, source.dataset if len(sources) > 1 else None),
             label_spaces=labels,
             in_chans=model.preprocessing.in_chans,
+            pixels=model.preprocessing.pixels,
         )
         for source in sources
     ]

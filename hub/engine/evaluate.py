@@ -102,7 +102,7 @@ def _evaluate(
     _check_reader(model, dataset)
     metrics = {name: dataset.metric(head) for name, head in chosen.items()}
     as_seen = Transform.resize(model.preprocessing.resize) if windows is None else Transform()
-    pipeline = Pipeline(dataset, as_seen, in_chans=model.preprocessing.in_chans)
+    pipeline = Pipeline(dataset, as_seen, in_chans=model.preprocessing.in_chans, pixels=model.preprocessing.pixels)
     loader = eval_loader(
         pipeline,
         batch_size=batch if windows is None else 1,

@@ -62,7 +62,9 @@ def predict_files(
         chosen, pixels = [], []
         for file in files[start : start + at_once]:
             try:
-                pixels.append(read_image(file, in_chans=model.preprocessing.in_chans))
+                pixels.append(
+                    read_image(file, in_chans=model.preprocessing.in_chans, pixels=model.preprocessing.pixels)
+                )
                 chosen.append(file)
             except ImageError as error:
                 failed += 1

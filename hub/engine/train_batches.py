@@ -123,6 +123,7 @@ class TrainBatches:
                 needs=needs(model, source.dataset if len(sources) > 1 else None),
                 label_spaces=label_spaces(model),
                 in_chans=model.preprocessing.in_chans,
+                pixels=model.preprocessing.pixels,
                 seed=seed,
             )
             for source, transform in zip(sources, transforms, strict=True)

@@ -66,6 +66,7 @@ class Model(nn.Module):
 
     def features(self, batch: Batch) -> dict[str, Tensor]:
         """The trunk's features of a batch; see `hub.Trunk.forward`."""
+        self.preprocessing.check(batch.images, batch.value_range)
         return self.trunk(self.preprocessing.normalize(batch.images, batch.sizes))
 
     def forward(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
@@ -201,7 +202,8 @@ class Model(nn.Module):
         """Answer for images, in pixels of the files (or arrays) given.
 
         Args:
-            images: a path, an (H, W, C) uint8 RGB array, or a list of them.
+            images: a path, an (H, W, C) RGB array of the dtype that ``preprocessing.pixels`` says, usually uint8, or
+                a list of them.
             precision: see `hub.precision.autocast`.
             batch_size: images computed together; with windows given by their size, as many of these.
             windows: for large images: look at each in windows of this height and width in pixels, or of this kind. It
@@ -230,17 +232,18 @@ class Model(nn.Module):
         """Read, resize and pad images as this model's weights want them.
 
         Args:
-            images: paths or (H, W, C) uint8 arrays.
+            images: paths or (H, W, C) arrays of the dtype that ``preprocessing.pixels`` says.
             first: number of the first image; arrays have their number as id.
             resize: False leaves them at their own size, for windows.
 
         Raises:
             ImageError: a file cannot be read, or an array is of another kind.
         """
+        in_chans, expected = self.preprocessing.in_chans, self.preprocessing.pixels
         pixels = [
-            check_image(image, in_chans=self.preprocessing.in_chans)
+            check_image(image, in_chans=in_chans, pixels=expected)
             if isinstance(image, np.ndarray)
-            else read_image(image, in_chans=self.preprocessing.in_chans)
+            else read_image(image, in_chans=in_chans, pixels=expected)
             for image in images
         ]
         rule = self.preprocessing.resize
@@ -251,4 +254,5 @@ class Model(nn.Module):
             sizes=sizes,
             original_sizes=torch.tensor([p.shape[:2] for p in pixels]),
             ids=[i if isinstance(image, np.ndarray) else str(Path(image)) for i, image in enumerate(images, first)],
+            value_range=expected.value_range,
         )

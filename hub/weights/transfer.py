@@ -90,8 +90,10 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
             else:
                 tensor.copy_(their)
                 report.kept.append(name)
-    # Preprocessing belongs to the weights; only the size of the images is the new model's own.
-    model.preprocessing = replace(other.preprocessing, resize=model.preprocessing.resize)
+    # Preprocessing belongs to the weights; size, dtype and range of the images are those of the new model's data, of
+    # which mean and std are in units.
+    images = model.preprocessing
+    model.preprocessing = replace(other.preprocessing, resize=images.resize, pixels=images.pixels)
     model.trunk.provenance = other.trunk.provenance
     if not report.kept:
         raise CheckpointMismatchError(

@@ -37,6 +37,7 @@ def collate(samples: Sequence[Sample], *, divisor: int = 32, max_instances: int 
         instances=_pad_instances(instances, height, width, max_instances) if instances else None,
         maps={name: _pad_maps([s.maps[name] for s in samples], height, width) for name in samples[0].maps},
         tags={name: torch.from_numpy(np.stack([s.tags[name] for s in samples])) for name in samples[0].tags},
+        value_range=samples[0].value_range,
     )
 
 

@@ -14,8 +14,9 @@ from hub.contract.dataset import Dataset
 from hub.contract.sample import Sample
 from hub.contract.targets import IGNORE, OBJECTS
 from hub.data.transforms import Transform
-from hub.errors import AnnotationError, DataError, LabelMismatchError
+from hub.errors import AnnotationError, DataError, LabelMismatchError, PixelFormatError
 from hub.labels import LabelSpace
+from hub.pixel_format import PixelFormat
 from hub.seeds import derive_seed
 
 logger = logging.getLogger("hub")
@@ -33,9 +34,11 @@ class Pipeline(data.Dataset[Sample]):
         label_spaces: ``"instances"``, or the name of a map or tag → the model's labels; None keeps the
             dataset's.
         in_chans: channels of the images.
+        pixels: dtype and value range that the model takes; None takes those of the dataset.
         seed: of the run.
 
     Raises:
+        PixelFormatError: the dataset has images of another dtype or value range.
         DataError: the dataset has no such annotations as a head needs.
         LabelMismatchError: the dataset has labels that the model lacks.
         OptionError: a transform that cannot mix such annotations.
@@ -49,8 +52,11 @@ class Pipeline(data.Dataset[Sample]):
         needs: Iterable[str] = (),
         label_spaces: Mapping[str, LabelSpace] | None = None,
         in_chans: int = 3,
+        pixels: PixelFormat | None = None,
         seed: int = 0,
     ) -> None:
+        if pixels is not None:
+            pixels.check(dataset.pixels, what=dataset.name)
         self.dataset = dataset
         self.needs = frozenset(needs)
         self.in_chans = in_chans
@@ -76,7 +82,14 @@ class Pipeline(data.Dataset[Sample]):
         return self.transform(self._load(index), seed, partial(self._draw, index))
 
     def _load(self, index: int) -> Sample:
-        return self._relabelled(self.dataset.load(index, self.needs, in_chans=self.in_chans))
+        sample = self.dataset.load(index, self.needs, in_chans=self.in_chans)
+        pixels = self.dataset.pixels
+        if sample.image.dtype != pixels.dtype:
+            raise PixelFormatError(
+                f"{sample.path} has {sample.image.dtype} pixels, but {self.dataset.name} is announced as {pixels}",
+                fix="convert the image to the kind of the others",
+            )
+        return self._relabelled(replace(sample, value_range=pixels.value_range))
 
     def _draw(self, index: int, rng: np.random.Generator) -> Sample:
         """Any image but ``index``, where there is another."""
