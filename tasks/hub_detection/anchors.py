@@ -38,7 +38,7 @@ class AnchorGenerator(nn.Module):
         super().__init__()
         self.strides = tuple(strides)
         self.spacing = spacing
-        self.per_cell = tuple(len(level) * len(ratios) for level in sizes)
+        self.num_anchors = tuple(len(level) * len(ratios) for level in sizes)
         for i, level in enumerate(sizes):
             self.register_buffer(f"cell_{i}", _cell(level, ratios), persistent=False)
 
@@ -50,7 +50,7 @@ class AnchorGenerator(nn.Module):
             image: (height, width) of the padded images in pixels.
 
         Returns:
-            For each level (height · width · per_cell, 4) float32 x1 y1 x2 y2 in pixels, in the order of rows,
+            For each level (height · width · num_anchors, 4) float32 x1 y1 x2 y2 in pixels, in the order of rows,
             columns, ratios, sizes.
         """
         anchors = []

@@ -60,7 +60,7 @@ def clip_boxes(boxes: Tensor, sizes: Tensor) -> Tensor:
     return boxes.clamp(min=0).minimum(limits.view(len(boxes), *(1,) * (boxes.ndim - 2), 4))
 
 
-def at_least(boxes: Tensor, side: float) -> Tensor:
+def sides_at_least(boxes: Tensor, side: float) -> Tensor:
     """Whether both sides of each box (..., 4) have at least this many pixels: (...) bool."""
     return ((boxes[..., 2:] - boxes[..., :2]) >= side).all(-1)
 

@@ -11,7 +11,7 @@ from hub import Batch, Detections, Head, Metric
 from hub.contract.window_layout import WindowLayout
 from hub.contract.windows import Weights, WindowMerger
 from hub_detection.results import detections
-from hub_detection.windows import BoxWindows
+from hub_detection.windows import DetectionMerger
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +36,8 @@ class DetectionHead(Head):
         return detections(predictions, batch, self.labels)
 
     def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
-        """The objects of all windows, each once; see `BoxWindows`."""
-        return BoxWindows(self.results, whole, layout, nms_thresh=self.options.nms_thresh)
+        """The objects of all windows, each once; see `DetectionMerger`."""
+        return DetectionMerger(self.results, whole, layout, nms_thresh=self.options.nms_thresh)
 
     def metric(self, dataset: Any) -> Metric:
         """COCO's twelve metrics over boxes."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def pixel_table(features: Sequence[Tensor]) -> Tensor:
+def flatten_levels(features: Sequence[Tensor]) -> Tensor:
     """The pixels of all levels, one a row: levels one after the other, in each its images, in these rows, columns.
 
     Args:
@@ -18,17 +18,17 @@ def pixel_table(features: Sequence[Tensor]) -> Tensor:
     Returns:
         (sum of B · H · W, C), differentiable.
 
-    >>> pixel_table([torch.zeros(2, 8, 4, 4), torch.zeros(2, 8, 2, 2)]).shape
+    >>> flatten_levels([torch.zeros(2, 8, 4, 4), torch.zeros(2, 8, 2, 2)]).shape
     torch.Size([40, 8])
     """
     return torch.cat([f.permute(0, 2, 3, 1).reshape(-1, f.shape[1]) for f in features])
 
 
-def first_rows(features: Sequence[Tensor], level: Tensor, image: Tensor | None = None) -> Tensor:
-    """The row of `pixel_table` where the map of an image begins.
+def level_starts(features: Sequence[Tensor], level: Tensor, image: Tensor | None = None) -> Tensor:
+    """The row of `flatten_levels` where the map of an image begins.
 
     Args:
-        features: as given to `pixel_table`.
+        features: as given to `flatten_levels`.
         level: (B, K) int64, places in ``features``.
         image: (B, K) int64, the image of each; by default row b is of image b.
 
@@ -39,10 +39,10 @@ def first_rows(features: Sequence[Tensor], level: Tensor, image: Tensor | None =
     starts = [len(f) * sum(areas[:i]) for i, f in enumerate(features)]
     if image is None:
         image = torch.arange(len(level), device=level.device)[:, None]
-    return by_level(level, starts) + image * by_level(level, areas)
+    return per_level(level, starts) + image * per_level(level, areas)
 
 
-def neighbourhoods(features: Sequence[Tensor], cells: Tensor) -> Tensor:
+def neighborhoods(features: Sequence[Tensor], cells: Tensor) -> Tensor:
     """The 3 × 3 pixels around some cells, 0 outside the maps: what a convolution there would see.
 
     Args:
@@ -55,22 +55,22 @@ def neighbourhoods(features: Sequence[Tensor], cells: Tensor) -> Tensor:
     sizes = [f.shape[2] * f.shape[3] for f in features]
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     level = torch.stack([cells >= end for end in ends[:-1]]).sum(0) if ends[:-1] else torch.zeros_like(cells)
-    local = cells - by_level(level, [0, *ends])
-    height = by_level(level, [f.shape[2] for f in features])[..., None, None]
-    width = by_level(level, [f.shape[3] for f in features])[..., None, None]
+    local = cells - per_level(level, [0, *ends])
+    height = per_level(level, [f.shape[2] for f in features])[..., None, None]
+    width = per_level(level, [f.shape[3] for f in features])[..., None, None]
     around = torch.arange(-1, 2, device=cells.device)
     rows = local[..., None, None] // width + around[:, None]
     columns = local[..., None, None] % width + around
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    index = first_rows(features, level)[..., None, None] + rows * width + columns
-    pixels = F.embedding(index.masked_fill(~inside, 0), pixel_table(features))
+    index = level_starts(features, level)[..., None, None] + rows * width + columns
+    pixels = F.embedding(index.masked_fill(~inside, 0), flatten_levels(features))
     return (pixels * inside[..., None]).flatten(2)
 
 
-def by_level(level: Tensor, values: Sequence[int]) -> Tensor:
+def per_level(level: Tensor, values: Sequence[int]) -> Tensor:
     """``values[level]`` without copying a table to the device, which would wait for it.
 
-    >>> by_level(torch.tensor([0, 2, 2]), [4, 8, 16])
+    >>> per_level(torch.tensor([0, 2, 2]), [4, 8, 16])
     tensor([ 4, 16, 16])
     """
     out = torch.full_like(level, values[0])

@@ -15,7 +15,7 @@ from hub_detection.nms import nms
 _NEAR = 1 / 64  # of a window's side: how near to its edge a box may be cut by it
 
 
-class BoxWindows:
+class DetectionMerger:
     """Brings the answers for windows to their places, and keeps the best of those that mean one object.
 
     A box at an edge of a window that is not the image's edge, where the object may go on, is left out if another window

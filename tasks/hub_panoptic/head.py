@@ -25,13 +25,13 @@ class PanopticOptions(Options):
 
     Attributes:
         score_thresh: instances with a lower score are left out.
-        overlap_threshold: an instance of which a larger part is behind better ones is left out.
-        stuff_area: stuff with fewer pixels of the file is left out; choose a small number for small images.
+        overlap_thresh: an instance of which a larger part is behind better ones is left out.
+        stuff_area_limit: stuff with fewer pixels of the file is left out; choose a small number for small images.
     """
 
     score_thresh: Annotated[float, Field(ge=0, le=1)] = 0.5
-    overlap_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    stuff_area: Annotated[int, Field(ge=0)] = 4096
+    overlap_thresh: Annotated[float, Field(ge=0, le=1)] = 0.5
+    stuff_area_limit: Annotated[int, Field(ge=0)] = 4096
 
 
 class Panoptic(Head):
@@ -175,8 +175,8 @@ class Panoptic(Head):
             to_thing[things.labels],
             to_stuff[stuff.classes.long()],
             score_thresh=o.score_thresh,
-            overlap_threshold=o.overlap_threshold,
-            stuff_area=o.stuff_area,
+            overlap_thresh=o.overlap_thresh,
+            stuff_area_limit=o.stuff_area_limit,
         )
         areas = torch.bincount(found.segments.flatten(), minlength=len(found.labels) + 1)[1:]
         count = len(found.scores)

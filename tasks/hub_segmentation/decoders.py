@@ -16,12 +16,12 @@ class PSPNetOptions(SemanticOptions):
     """Options of PSPNet.
 
     Attributes:
-        width: channels that the decoder gives.
+        decoder_channels: channels that the decoder gives.
         norm: in the decoder.
         dropout: share of its channels that training leaves out.
     """
 
-    width: Count = 512
+    decoder_channels: Count = 512
     norm: Norm = "batchnorm"
     dropout: Share = 0.2
 
@@ -36,17 +36,17 @@ class PSPNet(DecoderHead):
         """PSPNet's."""
         from segmentation_models_pytorch.decoders.pspnet.decoder import PSPDecoder
 
-        return PSPDecoder(channels, options.norm, options.width, options.dropout), options.width
+        return PSPDecoder(channels, options.norm, options.decoder_channels, options.dropout), options.decoder_channels
 
 
 class PANOptions(SemanticOptions):
     """Options of PAN.
 
     Attributes:
-        width: channels of the decoder.
+        decoder_channels: channels of the decoder.
     """
 
-    width: Count = 32
+    decoder_channels: Count = 32
 
 
 class PAN(DecoderHead):
@@ -59,7 +59,7 @@ class PAN(DecoderHead):
         """PAN's."""
         from segmentation_models_pytorch.decoders.pan.decoder import PANDecoder
 
-        return PANDecoder(channels, 5, options.width), options.width
+        return PANDecoder(channels, 5, options.decoder_channels), options.decoder_channels
 
     def logits(self, features: Features) -> Tensor:
         """(B, classes, h, w) at c2's resolution.
@@ -77,13 +77,13 @@ class DeepLabOptions(SemanticOptions):
     """Options of DeepLabv3 and DeepLabv3+.
 
     Attributes:
-        width: channels of the decoder.
-        rates: of the dilated convolutions; published for a coarsest stride of 16.
+        decoder_channels: channels of the decoder.
+        atrous_rates: of the dilated convolutions; published for a coarsest stride of 16.
         dropout: share of its channels that training leaves out.
     """
 
-    width: Count = 256
-    rates: tuple[Count, Count, Count] = (12, 24, 36)
+    decoder_channels: Count = 256
+    atrous_rates: tuple[Count, Count, Count] = (12, 24, 36)
     dropout: Share = 0.5
 
 
@@ -96,8 +96,8 @@ class DeepLabV3(DecoderHead):
         """DeepLabv3's."""
         from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Decoder
 
-        decoder = DeepLabV3Decoder(channels[-1], options.width, options.rates, False, options.dropout)
-        return decoder, options.width
+        decoder = DeepLabV3Decoder(channels[-1], options.decoder_channels, options.atrous_rates, False, options.dropout)
+        return decoder, options.decoder_channels
 
 
 class DeepLabV3Plus(DecoderHead):
@@ -109,20 +109,22 @@ class DeepLabV3Plus(DecoderHead):
         """DeepLabv3+'s, enlarging by what lies between the trunk's strides: it need not be dilated."""
         from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
 
-        decoder = DeepLabV3PlusDecoder(channels, 5, options.width, options.rates, 16, True, options.dropout)
+        decoder = DeepLabV3PlusDecoder(
+            channels, 5, options.decoder_channels, options.atrous_rates, 16, True, options.dropout
+        )
         decoder.up = nn.Upsample(scale_factor=self.strides["c5"] // self.strides["c2"], mode="bilinear")
-        return decoder, options.width
+        return decoder, options.decoder_channels
 
 
 class UPerNetOptions(SemanticOptions):
     """Options of UPerNet.
 
     Attributes:
-        width: channels of the decoder.
+        decoder_channels: channels of the decoder.
         norm: in the decoder.
     """
 
-    width: Count = 256
+    decoder_channels: Count = 256
     norm: Norm = "batchnorm"
 
 
@@ -135,17 +137,17 @@ class UPerNet(DecoderHead):
         """UPerNet's."""
         from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 
-        return UPerNetDecoder(channels, 5, options.width, use_norm=options.norm), options.width
+        return UPerNetDecoder(channels, 5, options.decoder_channels, use_norm=options.norm), options.decoder_channels
 
 
 class SegformerOptions(SemanticOptions):
     """Options of SegFormer's decoder.
 
     Attributes:
-        width: channels of the decoder.
+        decoder_channels: channels of the decoder.
     """
 
-    width: Count = 256
+    decoder_channels: Count = 256
 
 
 class Segformer(DecoderHead):
@@ -157,4 +159,4 @@ class Segformer(DecoderHead):
         """SegFormer's."""
         from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
 
-        return SegformerDecoder(channels, 5, options.width), options.width
+        return SegformerDecoder(channels, 5, options.decoder_channels), options.decoder_channels

@@ -17,11 +17,11 @@ class SemanticFPNOptions(SemanticOptions):
 
     Attributes:
         from_levels: pyramid levels that are brought together, the finest first.
-        width: channels while they are.
+        decoder_channels: channels while they are.
     """
 
     from_levels: Annotated[tuple[str, ...], Field(min_length=1)] = ("p2", "p3", "p4", "p5")
-    width: Annotated[int, Field(gt=0)] = 128
+    decoder_channels: Annotated[int, Field(gt=0)] = 128
 
 
 class SemanticFPN(SemanticHead):
@@ -46,9 +46,12 @@ class SemanticFPN(SemanticHead):
         self.from_levels = options.from_levels
         finest = min(strides[level] for level in self.from_levels)
         self.branches = nn.ModuleDict(
-            {level: _branch(channels[level], options.width, strides[level] // finest) for level in self.from_levels}
+            {
+                level: _branch(channels[level], options.decoder_channels, strides[level] // finest)
+                for level in self.from_levels
+            }
         )
-        self.predictor = nn.Conv2d(options.width, len(labels), 1)
+        self.predictor = nn.Conv2d(options.decoder_channels, len(labels), 1)
         nn.init.normal_(self.predictor.weight, std=0.01)
         assert self.predictor.bias is not None
         nn.init.zeros_(self.predictor.bias)

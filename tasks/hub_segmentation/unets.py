@@ -141,11 +141,11 @@ class LinknetOptions(SemanticOptions):
     """Options of LinkNet.
 
     Attributes:
-        width: channels that the decoder gives.
+        decoder_channels: channels that the decoder gives.
         norm: in the decoder.
     """
 
-    width: Count = 32
+    decoder_channels: Count = 32
     norm: Norm = "batchnorm"
 
 
@@ -158,4 +158,4 @@ class Linknet(DecoderHead):
         """LinkNet's."""
         from segmentation_models_pytorch.decoders.linknet.decoder import LinknetDecoder
 
-        return LinknetDecoder(channels, options.width, use_norm=options.norm), options.width
+        return LinknetDecoder(channels, options.decoder_channels, use_norm=options.norm), options.decoder_channels

@@ -39,7 +39,9 @@ def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (root / folder).mkdir(exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(root / folder / f"{i}.png")
     torch.manual_seed(0)
-    model = hub.create("semantic-fpn/resnet18-fpn", labels=["a", "b"], channels=8, width=8, resize=ResizeRule(32, 32))
+    model = hub.create(
+        "semantic-fpn/resnet18-fpn", labels=["a", "b"], channels=8, decoder_channels=8, resize=ResizeRule(32, 32)
+    )
     save(model, root / "model.safetensors")
     (root / "config.yaml").write_text(
         "model: {name: semantic-fpn/resnet18-fpn}\ntrain: {steps: 1, schedule: constant}\n"

@@ -16,7 +16,7 @@ from hub.engine.trainer import Trainer
 from hub.errors import ConfigError
 
 ALONE = World(0, 1, torch.device("cpu"))
-TWO = ("model.name=faster-rcnn+semantic-fpn/resnet18-fpn", "model.heads.semantic-fpn.width=16")
+TWO = ("model.name=faster-rcnn+semantic-fpn/resnet18-fpn", "model.heads.semantic-fpn.decoder_channels=16")
 
 
 def fit(config: Config, folder: Path) -> Trainer:

@@ -7,7 +7,7 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub_detection.boxes import at_least, box_iou, clip_boxes, pick
+from hub_detection.boxes import box_iou, clip_boxes, pick, sides_at_least
 
 coordinates = st.lists(st.floats(0, 100, width=32), min_size=4, max_size=4)
 
@@ -54,7 +54,7 @@ def test_each_image_clips_to_its_own_size() -> None:
 
 
 def test_a_box_needs_both_sides() -> None:
-    assert at_least(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 0.5]]), 1.0).tolist() == [True, False]
+    assert sides_at_least(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 0.5]]), 1.0).tolist() == [True, False]
 
 
 def test_pick_takes_rows_of_each_image() -> None:

@@ -14,7 +14,13 @@ from hub.contract import Batch, InstanceTargets
 
 IMAGE = (64, 96)
 ANCHORS = {"anchor_sizes": (8, 16, 32, 64, 128)}
-ONE_STAGE = {"tower_convs": 1, "tower_norm": "group", "candidates": 40, "detections_per_img": 20, "score_thresh": 0.001}
+ONE_STAGE = {
+    "num_convs": 1,
+    "tower_norm": "group",
+    "topk_candidates": 40,
+    "detections_per_img": 20,
+    "score_thresh": 0.001,
+}
 TWO_STAGE = {
     "rpn_pre_nms_topk_train": 50,
     "rpn_post_nms_topk_train": 40,

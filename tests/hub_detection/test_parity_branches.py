@@ -48,7 +48,13 @@ THEIRS: dict[str, Any] = {
     "num_classes": len(LABELS) + 1,
 }
 SIZES = [(96, 160), (80, 128)]
-V2 = {"rpn_convs": 2, "box_head_convs": 4, "box_head_fcs": 1, "box_head_norm": "batch", "mask_head_norm": "batch"}
+V2 = {
+    "rpn_num_convs": 2,
+    "box_head_num_convs": 4,
+    "box_head_num_fcs": 1,
+    "box_head_norm": "batch",
+    "mask_head_norm": "batch",
+}
 
 
 def _theirs(kind: str) -> Any:
@@ -85,7 +91,7 @@ def _theirs(kind: str) -> Any:
 def _pair(kind: str) -> tuple[Any, Any]:
     theirs = _theirs(kind)
     task, _, version = kind.partition(" ")
-    options = {**OURS, **(V2 if version else {}), **({"keypoints": 4} if task == "keypoint-rcnn" else {})}
+    options = {**OURS, **(V2 if version else {}), **({"num_keypoints": 4} if task == "keypoint-rcnn" else {})}
     neck = {"norm": "batch"} if version else {}
     norm = "batch" if version else "frozen"
     ours = hub.create(f"{task}/resnet18-fpn", labels=LABELS, norm=norm, neck=neck, **options)

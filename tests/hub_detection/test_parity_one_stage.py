@@ -22,7 +22,7 @@ from hub_detection.weights.torchvision_one_stage import load_one_stage
 
 LABELS = ["one", "two", "three", "four"]
 SIZES = [(80, 160), (96, 140)]  # padded to 96 × 160: p6 and p7 are rounded up
-LIMITS = {"candidates": 60, "detections_per_img": 40}
+LIMITS = {"topk_candidates": 60, "detections_per_img": 40}
 V2: dict[str, Any] = {"extra_from": "c5", "tower_norm": "group", "box_loss": "giou"}
 KINDS = ["retinanet", "retinanet v2", "fcos"]
 LOSSES = {"loss_classifier": "classification", "loss_box": "bbox_regression", "loss_centerness": "bbox_ctrness"}

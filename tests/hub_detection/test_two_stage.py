@@ -34,9 +34,9 @@ HEADS: dict[str, dict[str, Any]] = {
     "cascade-mask-rcnn": {"mask_head_channels": 8},
 }
 V2: dict[str, Any] = {
-    "rpn_convs": 2,
-    "box_head_convs": 1,
-    "box_head_fcs": 1,
+    "rpn_num_convs": 2,
+    "box_head_num_convs": 1,
+    "box_head_num_fcs": 1,
     "box_head_conv_channels": 16,
     "box_head_norm": "group",
     "box_loss": "giou",
@@ -49,7 +49,7 @@ def test_the_contract(task: str) -> None:
 
 
 def test_the_contract_with_the_parts_of_the_second_versions() -> None:
-    check_task("mask-rcnn", **SMALL, **V2, mask_head_channels=8, mask_head_convs=1, mask_head_norm="group")
+    check_task("mask-rcnn", **SMALL, **V2, mask_head_channels=8, mask_head_num_convs=1, mask_head_norm="group")
 
 
 def _model(task: str, **options: Any) -> Any:
@@ -96,7 +96,7 @@ def test_places_go_back_where_they_came_from() -> None:
 
 
 def test_data_with_another_number_of_keypoints_are_refused() -> None:
-    head = _model("keypoint-rcnn", keypoints=5).heads["keypoint-rcnn"]
+    head = _model("keypoint-rcnn", num_keypoints=5).heads["keypoint-rcnn"]
 
     class Data:
         name = "people.json"
@@ -110,7 +110,7 @@ def test_data_with_another_number_of_keypoints_are_refused() -> None:
 
 def test_options_of_other_lengths_are_refused() -> None:
     with pytest.raises(OptionError, match="keypoints"):
-        _model("keypoint-rcnn", keypoints=5, sigmas=(0.1, 0.1))
+        _model("keypoint-rcnn", num_keypoints=5, keypoint_sigmas=(0.1, 0.1))
     with pytest.raises(OptionError, match="box_fg_iou_thresh"):  # each stage has its own overlaps
         _model("cascade-rcnn", box_fg_iou_thresh=0.6)
     with pytest.raises(OptionError, match="stage_ious"):

@@ -14,7 +14,7 @@ from torch import Tensor
 import hub
 from hub.contract import Batch, WindowLayout, Windows
 from hub_detection.results import detections
-from hub_detection.windows import BoxWindows, best_seen
+from hub_detection.windows import DetectionMerger, best_seen
 
 LABELS = hub.LabelSpace.of([f"class {i}" for i in range(8)])
 
@@ -28,8 +28,8 @@ def whole_batch(size: tuple[int, int], *, original: tuple[int, int] | None = Non
     )
 
 
-def merger(whole: Batch, layout: WindowLayout) -> BoxWindows:
-    return BoxWindows(lambda raw, batch: detections(raw, batch, LABELS), whole, layout, nms_thresh=0.5)
+def merger(whole: Batch, layout: WindowLayout) -> DetectionMerger:
+    return DetectionMerger(lambda raw, batch: detections(raw, batch, LABELS), whole, layout, nms_thresh=0.5)
 
 
 def look(objects: Tensor, labels: Tensor, layout: WindowLayout, place: tuple[int, ...]) -> dict[str, Tensor]:
@@ -148,7 +148,7 @@ def test_keypoints_move_with_their_window_and_masks_stay_on_their_box() -> None:
     layout = WindowLayout((64, 128), (64, 64), 0.0)
     whole = whole_batch((64, 128))
     raw: dict[str, Any] = {}
-    windows = BoxWindows(lambda found, _: [raw.update(found)], whole, layout, nms_thresh=0.5)  # type: ignore[list-item]
+    windows = DetectionMerger(lambda found, _: [raw.update(found)], whole, layout, nms_thresh=0.5)  # type: ignore[list-item]
     for number, place in enumerate(layout):
         windows.add(
             {
@@ -172,9 +172,9 @@ def test_a_head_finds_in_its_one_window_what_it_finds_without(task: str) -> None
     torch.manual_seed(0)
     own: dict[str, dict[str, Any]] = {
         "mask-rcnn": {"mask_head_channels": 16},
-        "keypoint-rcnn": {"keypoints": 3, "keypoint_head_channels": 16, "keypoint_head_convs": 1},
-        "retinanet": {"candidates": 20, "tower_convs": 1},
-        "fcos": {"candidates": 20, "tower_convs": 1, "tower_norm": "none"},
+        "keypoint-rcnn": {"num_keypoints": 3, "keypoint_head_channels": 16, "keypoint_head_num_convs": 1},
+        "retinanet": {"topk_candidates": 20, "num_convs": 1},
+        "fcos": {"topk_candidates": 20, "num_convs": 1, "tower_norm": "none"},
     }
     options = {"score_thresh": 0.0, "detections_per_img": 6, **own.get(task, {})}
     model = hub.create(f"{task}/resnet18-fpn", labels=["a", "b"], channels=16, **options)

@@ -25,11 +25,11 @@ RCNN: dict[str, Any] = {
     "box_batch_size_per_image": 16,
     "rpn_pre_nms_topk_train": 60,
     "rpn_post_nms_topk_train": 20,
-    "mask_head_convs": 1,
+    "mask_head_num_convs": 1,
     "mask_head_channels": 8,
     "box_head_fc_channels": 32,
 }
-HEADS = {"mask-rcnn": RCNN, "semantic-fpn": {"width": 16}}
+HEADS = {"mask-rcnn": RCNN, "semantic-fpn": {"decoder_channels": 16}}
 THINGS, STUFF = ["cat", "dog"], ["sky", "cat", "grass", "things"]
 
 
@@ -42,7 +42,7 @@ def create(name: str = "mask-rcnn+semantic-fpn+panoptic", **labels: Any) -> hub.
 
 def test_the_contract() -> None:
     semantic = np.random.default_rng(0).integers(0, 2, (2, 128, 128)).astype(np.uint8)
-    check_task("panoptic", beside=HEADS, targets={"semantic": semantic}, score_thresh=0.1, stuff_area=1)
+    check_task("panoptic", beside=HEADS, targets={"semantic": semantic}, score_thresh=0.1, stuff_area_limit=1)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def joined(model: hub.Model, **options: Any) -> PanopticMap:
     masks[0, 0, :2] = True
     masks[1, :, 0] = True
     head = dict(model.items())["panoptic"]
-    head.options = Panoptic.Options(stuff_area=1, **options)
+    head.options = Panoptic.Options(stuff_area_limit=1, **options)
     batch = model.prepare([np.zeros((2, 6, 3), np.uint8)], first=4)
     (result,) = head.join(head.results({}, batch), answers(model, masks), dict(model.items()))
     assert isinstance(result, PanopticMap)
@@ -119,7 +119,7 @@ def test_things_lie_on_stuff_and_what_is_neither_is_void() -> None:
 
 
 def test_a_class_that_is_no_panoptic_label_is_no_segment() -> None:
-    result = joined(create(panoptic=["dog", "sky"]), overlap_threshold=0.0)
+    result = joined(create(panoptic=["dog", "sky"]), overlap_thresh=0.0)
     assert [s["label"] for s in result.to_records()[0]["segments_info"]] == ["dog", "sky"]
 
 
@@ -142,7 +142,7 @@ def test_it_adds_nothing_to_train_and_leaves_the_others_alone() -> None:
     assert torch.equal(mine["mask-rcnn"].boxes, theirs["mask-rcnn"].boxes)
     assert torch.equal(mine["semantic-fpn"].classes, theirs["semantic-fpn"].classes)
     assert isinstance(mine["panoptic"], PanopticMap)
-    alone.add_head("panoptic", labels=["cat", "sky"], stuff_area=1)
+    alone.add_head("panoptic", labels=["cat", "sky"], stuff_area_limit=1)
     assert isinstance(alone.predict(image)["panoptic"], PanopticMap)
 
 
@@ -153,7 +153,7 @@ def test_the_map_is_written_beside_the_drawing(tmp_path: Path) -> None:
 
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "street.png")
     model = create()
-    dict(model.items())["panoptic"].options = Panoptic.Options(stuff_area=1)
+    dict(model.items())["panoptic"].options = Panoptic.Options(stuff_area_limit=1)
     predict_files(model, [tmp_path / "street.png"], out=tmp_path / "out")
     written = np.array(Image.open(tmp_path / "out/panoptic/street.png.panoptic.png"))
     assert written.shape == (40, 60, 3)

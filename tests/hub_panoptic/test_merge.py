@@ -22,7 +22,7 @@ def by_pixel(
         own = {(y, x) for y, x in np.ndindex(SHAPE) if masks[i][y, x]}
         if scores[i] < options["score_thresh"] or labels[i] < 0 or not own - taken:
             continue
-        if len(own & taken) / len(own) > options["overlap_threshold"]:
+        if len(own & taken) / len(own) > options["overlap_thresh"]:
             continue
         names.append(labels[i])
         kept.append(scores[i])
@@ -31,7 +31,7 @@ def by_pixel(
         taken |= own
     for k in range(int(classes.max()) + 1):
         left = [(y, x) for y, x in np.ndindex(SHAPE) if classes[y, x] == k and not out[y, x]]
-        if left and len(left) >= options["stuff_area"]:
+        if left and len(left) >= options["stuff_area_limit"]:
             names.append(k)
             for y, x in left:
                 out[y, x] = len(names)
@@ -45,8 +45,8 @@ def by_pixel(
     st.fixed_dictionaries(
         {
             "score_thresh": st.sampled_from([0.0, 0.25, 0.5]),
-            "overlap_threshold": st.sampled_from([0.0, 0.25, 0.5, 1.0]),
-            "stuff_area": st.integers(0, 8),
+            "overlap_thresh": st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+            "stuff_area_limit": st.integers(0, 8),
         }
     ),
 )

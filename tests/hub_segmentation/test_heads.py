@@ -17,12 +17,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet": {"decoder_channels": (16, 8, 8, 8, 8)},
     "unetplusplus": {"decoder_channels": (16, 8, 8, 8, 8)},
     "manet": {"decoder_channels": (32, 32, 16, 16, 16), "pab_channels": 8},
-    "linknet": {"width": 8},
-    "pspnet": {"width": 16, "dropout": 0.0},
-    "deeplabv3": {"width": 16, "dropout": 0.0},
-    "deeplabv3plus": {"width": 16, "dropout": 0.0},
-    "upernet": {"width": 16},
-    "segformer": {"width": 16},
+    "linknet": {"decoder_channels": 8},
+    "pspnet": {"decoder_channels": 16, "dropout": 0.0},
+    "deeplabv3": {"decoder_channels": 16, "dropout": 0.0},
+    "deeplabv3plus": {"decoder_channels": 16, "dropout": 0.0},
+    "upernet": {"decoder_channels": 16},
+    "segformer": {"decoder_channels": 16},
 }
 MAP = {"semantic": np.random.default_rng(0).integers(0, 2, (2, 128, 128)).astype(np.uint8)}
 
@@ -34,11 +34,11 @@ def test_the_contract_on_raw_features(task: str) -> None:
 
 def test_the_contract_on_a_pyramid_with_every_loss() -> None:
     loss = dict.fromkeys(("cross_entropy", "dice", "focal", "jaccard", "lovasz", "tversky"), 1.0)
-    check_task("semantic-fpn", targets=MAP, width=16, loss=loss)
+    check_task("semantic-fpn", targets=MAP, decoder_channels=16, loss=loss)
 
 
 def test_pan_takes_images_of_256_pixels_and_refuses_smaller_ones() -> None:
-    model = hub.create("pan/resnet18", labels=["a", "b"], width=8).train()
+    model = hub.create("pan/resnet18", labels=["a", "b"], decoder_channels=8).train()
     for size in (256, 128):
         images = torch.zeros(2, 3, size, size, dtype=torch.uint8)
         sizes = torch.tensor([[size, size]] * 2)

@@ -20,7 +20,9 @@ LABELS = ["a", "b", "c"]
 @pytest.fixture(scope="module")
 def model() -> hub.Model:
     torch.manual_seed(0)
-    return hub.create("semantic-fpn/resnet18-fpn", labels=LABELS, channels=8, width=8, resize=ResizeRule(32, 32))
+    return hub.create(
+        "semantic-fpn/resnet18-fpn", labels=LABELS, channels=8, decoder_channels=8, resize=ResizeRule(32, 32)
+    )
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ THINGS = ["a", "b"]
 SMALL: dict[str, dict[str, Any]] = {
     "faster-rcnn": {"box_head_fc_channels": 16, "rpn_post_nms_topk_train": 20, "rpn_post_nms_topk_test": 20},
     "retinanet": {},
-    "semantic-fpn": {"width": 16},
+    "semantic-fpn": {"decoder_channels": 16},
     "unet": {},
     "classification": {},
 }
@@ -97,7 +97,7 @@ class TestAddHead:
     def test_the_others_answer_as_before_and_only_the_new_one_learns(self) -> None:
         model = make("faster-rcnn")
         before = copy.deepcopy(dict(answers(model, "faster-rcnn")))
-        model.add_head("semantic-fpn", labels=["sky"], width=16)
+        model.add_head("semantic-fpn", labels=["sky"], decoder_channels=16)
         assert model.recipe.name == "faster-rcnn+semantic-fpn/resnet18-fpn"
         assert same(before, answers(model, "faster-rcnn"))
         learning = {name.split(".")[1] for name, p in model.named_parameters() if p.requires_grad}
@@ -127,7 +127,7 @@ class TestAddHead:
         from hub.weights import load, save
 
         model = make("faster-rcnn")
-        model.add_head("semantic-fpn", labels=["sky"], width=16)
+        model.add_head("semantic-fpn", labels=["sky"], decoder_channels=16)
         again = load(save(model, tmp_path / "model.safetensors"))
         for head in ("faster-rcnn", "semantic-fpn"):
             assert same(answers(model, head), answers(again, head))

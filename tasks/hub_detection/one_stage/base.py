@@ -21,7 +21,7 @@ from hub_detection.detection_head import DetectionHead, padded_size
 from hub_detection.focal import focal_loss
 from hub_detection.layers import conv_tower
 from hub_detection.nms import nms
-from hub_detection.one_stage.distances import DistanceCoder
+from hub_detection.one_stage.distances import BoxLinearCoder
 from hub_detection.one_stage.options import OneStageOptions
 
 
@@ -62,7 +62,7 @@ class OneStageHead(DetectionHead):
     Options: ClassVar[type[OneStageOptions]]
     tower_bias: ClassVar[bool | None] = None  # of convolutions before a norm: torchvision's FCOS has one
     options: OneStageOptions
-    coder: BoxCoder | DistanceCoder
+    coder: BoxCoder | BoxLinearCoder
 
     def __init__(
         self,
@@ -89,19 +89,19 @@ class OneStageHead(DetectionHead):
             )
         self.level_strides = (*own, *(own[-1] * 2 ** (i + 1) for i in range(o.extra_levels)))
         self.anchors = self.make_anchors()
-        self.per_cell = self.anchors.per_cell[0]
+        self.num_anchors = self.anchors.num_anchors[0]
         self.extra = nn.ModuleList(
             nn.Conv2d(width if i else channels[self.extra_from], width, 3, 2, 1) for i in range(o.extra_levels)
         )
-        self.class_tower, self.box_tower = (
-            conv_tower(width, width, o.tower_convs, norm=o.tower_norm, bias=self.tower_bias) for _ in range(2)
+        self.cls_tower, self.bbox_tower = (
+            conv_tower(width, width, o.num_convs, norm=o.tower_norm, bias=self.tower_bias) for _ in range(2)
         )
-        self.cls_logits = nn.Conv2d(width, len(labels) * self.per_cell, 3, padding=1)
-        self.offsets = nn.Conv2d(width, 4 * self.per_cell, 3, padding=1)
+        self.cls_logits = nn.Conv2d(width, len(labels) * self.num_anchors, 3, padding=1)
+        self.offsets = nn.Conv2d(width, 4 * self.num_anchors, 3, padding=1)
         for conv in self.extra:
             nn.init.kaiming_uniform_(conv.weight, a=1)  # type: ignore[arg-type]
             nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-        start_small(self.class_tower, self.box_tower, self.cls_logits, self.offsets)
+        init_conv_weights(self.cls_tower, self.bbox_tower, self.cls_logits, self.offsets)
         nn.init.constant_(self.cls_logits.bias, -math.log((1 - o.prior_prob) / o.prior_prob))  # type: ignore[arg-type]
 
     @classmethod
@@ -132,9 +132,9 @@ class OneStageHead(DetectionHead):
         logits, offsets, quality = [], [], []
         maps = self._all_levels(features)
         for level in maps:
-            classes = self.cls_logits(self.class_tower(level)).permute(0, 2, 3, 1)
-            boxes, how_good = self.box_answers(self.box_tower(level))
-            logits.append(classes.reshape(len(level), -1, len(self.labels), self.per_cell))
+            classes = self.cls_logits(self.cls_tower(level)).permute(0, 2, 3, 1)
+            boxes, how_good = self.box_answers(self.bbox_tower(level))
+            logits.append(classes.reshape(len(level), -1, len(self.labels), self.num_anchors))
             offsets.append(boxes.permute(0, 2, 3, 1).reshape(len(level), -1, 4))
             quality.append(None if how_good is None else how_good.permute(0, 2, 3, 1).flatten(1))
         return DenseAnswers(logits, offsets, quality, self.anchors([(m.shape[2], m.shape[3]) for m in maps], image))
@@ -151,7 +151,12 @@ class OneStageHead(DetectionHead):
         of_levels = zip(dense.logits, *(t.split(sizes, dim=1) for t in (labels, positive, counted)), strict=True)
         alpha, gamma = self.options.focal_alpha, self.options.focal_gamma
         sums = [
-            focal_loss(logits, *(t.unflatten(1, (-1, self.per_cell)) for t in targets), alpha=alpha, gamma=gamma)
+            focal_loss(
+                logits,
+                *(t.unflatten(1, (-1, self.num_anchors)) for t in targets),
+                alpha=alpha,
+                gamma=gamma,
+            )
             for logits, *targets in of_levels
         ]
         return torch.stack(sums).sum(0)
@@ -177,7 +182,7 @@ class OneStageHead(DetectionHead):
 
     def class_rows(self) -> dict[str, ClassRows]:
         """The rows of the one predictor that has classes."""
-        return {f"cls_logits.{part}": ClassRows(width=self.per_cell) for part in ("weight", "bias")}
+        return {f"cls_logits.{part}": ClassRows(width=self.num_anchors) for part in ("weight", "bias")}
 
     def _best_of_level(
         self, logits: Tensor, offsets: Tensor, quality: Tensor | None, anchors: Tensor
@@ -186,14 +191,14 @@ class OneStageHead(DetectionHead):
 
         The best K answers are about the best K anchors, so most are never sorted.
         """
-        _, _, classes, per_cell = logits.shape
+        _, _, classes, num_anchors = logits.shape
         of_anchors = self.score(logits.amax(2).flatten(1), quality)
-        anchor = of_anchors.topk(min(self.options.candidates, of_anchors.shape[1])).indices
-        first = anchor // per_cell * (classes * per_cell) + anchor % per_cell
-        rows = first[..., None] + torch.arange(classes, device=first.device) * per_cell
+        anchor = of_anchors.topk(min(self.options.topk_candidates, of_anchors.shape[1])).indices
+        first = anchor // num_anchors * (classes * num_anchors) + anchor % num_anchors
+        rows = first[..., None] + torch.arange(classes, device=first.device) * num_anchors
         own = logits.flatten(1).gather(1, rows.flatten(1)).view(rows.shape)
         scores = self.score(own, None if quality is None else pick(quality, anchor)[..., None]).flatten(1)
-        best, place = scores.topk(min(self.options.candidates, scores.shape[1]))
+        best, place = scores.topk(min(self.options.topk_candidates, scores.shape[1]))
         anchor = pick(anchor, place // classes)
         return self.coder.decode(pick(offsets, anchor), anchors[anchor]), best, place % classes
 
@@ -215,7 +220,7 @@ class OneStageHead(DetectionHead):
         return widths.pop()
 
 
-def start_small(*parts: nn.Module) -> None:
+def init_conv_weights(*parts: nn.Module) -> None:
     """Start all convolutions in these parts with small weights and no bias (Lin et al. 2017b, section 4.1)."""
     for part in parts:
         for layer in part.modules():

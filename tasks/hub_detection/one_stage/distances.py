@@ -8,12 +8,12 @@ from torch import Tensor
 _MIN_DISTANCE = 1e-6  # strides; keeps the quotients of what is no object finite
 
 
-class DistanceCoder:
+class BoxLinearCoder:
     """Turns boxes into distances (left, top, right, bottom) from the centres of anchors, and back.
 
     The unit is an anchor's side, which is a level's stride.
 
-    >>> coder = DistanceCoder()
+    >>> coder = BoxLinearCoder()
     >>> anchor = torch.tensor([0.0, 0.0, 8.0, 8.0])
     >>> coder.encode(torch.tensor([0.0, -4.0, 12.0, 20.0]), anchor)
     tensor([0.5000, 1.0000, 1.0000, 2.0000])

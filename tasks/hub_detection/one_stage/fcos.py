@@ -18,8 +18,8 @@ from hub_detection.anchors import AnchorGenerator
 from hub_detection.boxes import pick
 from hub_detection.detection_head import padded_size
 from hub_detection.giou import giou_loss
-from hub_detection.one_stage.base import OneStageHead, start_small
-from hub_detection.one_stage.distances import DistanceCoder, centerness
+from hub_detection.one_stage.base import OneStageHead, init_conv_weights
+from hub_detection.one_stage.distances import BoxLinearCoder, centerness
 from hub_detection.one_stage.options import FCOSOptions
 from hub_detection.one_stage.point_matcher import PointMatcher
 from hub_detection.targets import instance_targets
@@ -45,10 +45,10 @@ class FCOS(OneStageHead):
         options: FCOSOptions,
     ) -> None:
         super().__init__(channels, strides, labels, options)
-        self.coder = DistanceCoder()
-        self.matcher = PointMatcher(self.level_strides, options.center_radius)
+        self.coder = BoxLinearCoder()
+        self.matcher = PointMatcher(self.level_strides, options.center_sampling_radius)
         self.centerness = nn.Conv2d(self.offsets.in_channels, 1, 3, padding=1)
-        start_small(self.centerness)
+        init_conv_weights(self.centerness)
 
     def make_anchors(self) -> AnchorGenerator:
         """A square of one stride around each cell's point, which is all that is used of it."""

@@ -24,12 +24,12 @@ class OneStageOptions(Options):
         extra_from: what the first of them is computed from: by default the last of ``pyramid_levels``, or the raw
             level of the same stride, ``c5`` in torchvision's second version.
         anchor_strides: ``"image"`` as torchvision or ``"level"`` as detectron2; see `AnchorGenerator`.
-        tower_convs: layers of 3 × 3 before the predictions, as many for classes as for boxes.
+        num_convs: layers of 3 × 3 before the predictions, as many for classes as for boxes.
         tower_norm: after each of them: none, batch, group, sync or frozen.
         prior_prob: of every class at the start, so that the many negatives do not drown the few positives
             (Lin et al. 2017b, section 3.3).
         focal_alpha, focal_gamma: of the focal loss; see `focal_loss`.
-        candidates: best answers of each level that enter NMS.
+        topk_candidates: best answers of each level that enter NMS.
         score_thresh: detections need more than this score.
         nms_thresh: overlap above which only the better of two detections of one class stays.
         detections_per_img: of each image.
@@ -39,12 +39,12 @@ class OneStageOptions(Options):
     extra_levels: Annotated[int, Field(ge=0)] = 2
     extra_from: str | None = None
     anchor_strides: AnchorStrides = "level"
-    tower_convs: Annotated[int, Field(ge=0)] = 4
+    num_convs: Annotated[int, Field(ge=0)] = 4
     tower_norm: Norm = "none"
     prior_prob: Annotated[float, Field(gt=0, lt=1)] = 0.01
     focal_alpha: Fraction = 0.25
     focal_gamma: NotNegative = 2.0
-    candidates: Count = 1000
+    topk_candidates: Count = 1000
     score_thresh: Fraction = 0.05
     nms_thresh: Fraction = 0.5
     detections_per_img: Count = 100
@@ -62,16 +62,16 @@ class RetinaNetOptions(OneStageOptions):
 
     Attributes:
         anchor_sizes: for each level, the extra ones too, the square root of its smallest anchors' areas, in pixels.
-        anchors_per_octave: sizes of each level, evenly spaced up to twice that and rounded down to whole pixels.
-        anchor_ratios: height / width of the anchors.
+        scales_per_octave: sizes of each level, evenly spaced up to twice that and rounded down to whole pixels.
+        aspect_ratios: height / width of the anchors.
         fg_iou_thresh, bg_iou_thresh: overlap from which an anchor is positive, and below which it is negative.
         box_loss: smooth_l1 of the offsets or giou of the boxes (torchvision's v2).
         smooth_l1_beta: where that loss turns from square to linear; 0 is plain L1.
     """
 
     anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
-    anchors_per_octave: Count = 3
-    anchor_ratios: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.5, 1.0, 2.0)
+    scales_per_octave: Count = 3
+    aspect_ratios: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.5, 1.0, 2.0)
     fg_iou_thresh: Fraction = 0.5
     bg_iou_thresh: Fraction = 0.4
     box_loss: BoxLoss = "smooth_l1"
@@ -99,10 +99,10 @@ class FCOSOptions(OneStageOptions):
     """Options of FCOS: these, and those of `OneStageOptions`; the defaults are torchvision's.
 
     Attributes:
-        center_radius: points within so many strides of an object's centre learn it ("center sampling").
+        center_sampling_radius: points within so many strides of an object's centre learn it ("center sampling").
     """
 
     tower_norm: Norm = "group"
-    center_radius: Positive = 1.5
+    center_sampling_radius: Positive = 1.5
     score_thresh: Fraction = 0.2
     nms_thresh: Fraction = 0.6

@@ -43,11 +43,11 @@ class RetinaNet(OneStageHead):
         self.matcher = Matcher(options.fg_iou_thresh, options.bg_iou_thresh, allow_low_quality_matches=True)
 
     def make_anchors(self) -> AnchorGenerator:
-        """``anchors_per_octave`` sizes of each ratio (ibid., section 4)."""
+        """``scales_per_octave`` sizes of each ratio (ibid., section 4)."""
         o = self.options
-        steps = [2 ** (i / o.anchors_per_octave) for i in range(o.anchors_per_octave)]
+        steps = [2 ** (i / o.scales_per_octave) for i in range(o.scales_per_octave)]
         sizes = [[int(size * step) if step > 1 else size for step in steps] for size in o.anchor_sizes]
-        return AnchorGenerator(sizes, o.anchor_ratios, self.level_strides, spacing=o.anchor_strides)
+        return AnchorGenerator(sizes, o.aspect_ratios, self.level_strides, spacing=o.anchor_strides)
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """The losses of a batch: each image's sum divided by its positive anchors, and of that the mean.

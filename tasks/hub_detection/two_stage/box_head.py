@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hub import ClassRows, InstanceTargets
 from hub_detection.box_coder import BoxCoder
-from hub_detection.boxes import at_least, clip_boxes, pick
+from hub_detection.boxes import clip_boxes, pick, sides_at_least
 from hub_detection.layers import Norm, conv_tower
 from hub_detection.losses import box_loss, class_loss, giou_box_loss
 from hub_detection.nms import nms
@@ -30,11 +30,11 @@ class BoxHead(nn.Module):
         channels: of the pooled features.
         classes: without background, which is class 0 inside this module.
         coder: of the boxes.
-        roi_pool_size: side of the pooled grid.
+        box_pooler_resolution: side of the pooled grid.
         convs: 3 × 3 convolutions first.
         norm: after each of them.
         fcs: fully connected layers after them, at least 1.
-        conv_width, width: of the convolutions and of the fully connected layers.
+        conv_channels, width: of the convolutions and of the fully connected layers.
         agnostic: one box for all classes, as in a cascade.
         loss: of the boxes: smooth L1 of the offsets, or GIoU of the boxes.
         beta: of the smooth L1 loss.
@@ -46,11 +46,11 @@ class BoxHead(nn.Module):
         classes: int,
         *,
         coder: BoxCoder,
-        roi_pool_size: int = 7,
+        box_pooler_resolution: int = 7,
         convs: int = 0,
         norm: Norm = "none",
         fcs: int = 2,
-        conv_width: int = 256,
+        conv_channels: int = 256,
         width: int = 1024,
         agnostic: bool = False,
         loss: BoxLoss = "smooth_l1",
@@ -62,8 +62,8 @@ class BoxHead(nn.Module):
         self.agnostic = agnostic
         self.loss = loss
         self.beta = beta
-        self.convs = conv_tower(channels, conv_width, convs, norm=norm)
-        flat = roi_pool_size**2 * (conv_width if convs else channels)
+        self.convs = conv_tower(channels, conv_channels, convs, norm=norm)
+        flat = box_pooler_resolution**2 * (conv_channels if convs else channels)
         # fc6, fc7: the names of VGG's layers, which the first detectors took over with their weights.
         self.fcs = [f"fc{6 + i}" for i in range(fcs)]
         for i, name in enumerate(self.fcs):
@@ -139,7 +139,7 @@ class BoxHead(nn.Module):
         own = offsets if self.agnostic else offsets[..., 1:, :]
         boxes = clip_boxes(self.coder.decode(own, proposals.boxes[..., None, :]), sizes)
         boxes = boxes.expand(-1, -1, self.classes, -1)
-        valid = (scores > score_thresh) & at_least(boxes, _MIN_SIDE) & proposals.valid[..., None]
+        valid = (scores > score_thresh) & sides_at_least(boxes, _MIN_SIDE) & proposals.valid[..., None]
         labels = torch.arange(self.classes, device=scores.device).repeat(scores.shape[1])
         boxes, scores = boxes.flatten(1, 2), scores.flatten(1)
         index, found = nms(boxes, scores, labels, valid.flatten(1), nms_thresh, keep)

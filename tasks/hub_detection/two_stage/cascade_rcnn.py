@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hub import InstanceTargets
-from hub_detection.boxes import at_least, clip_boxes
+from hub_detection.boxes import clip_boxes, sides_at_least
 from hub_detection.matcher import Matcher
 from hub_detection.two_stage.box_head import BoxHead
 from hub_detection.two_stage.faster_rcnn import FasterRCNN
@@ -39,7 +39,7 @@ class CascadeRCNN(FasterRCNN):
     options: CascadeRCNNOptions
     box_heads: Sequence[BoxHead]
 
-    def make_second_stage(self, width: int) -> None:
+    def build_box_heads(self, width: int) -> None:
         """A sampler and a class-agnostic box head for each stage."""
         o = self.options
         self.roi_samplers = [
@@ -49,7 +49,7 @@ class CascadeRCNN(FasterRCNN):
         self.box_heads = nn.ModuleList(heads)  # type: ignore[assignment]
 
     @property
-    def most_positives(self) -> int:
+    def max_positives(self) -> int:
         """Of the first stage, from which masks learn."""
         return self.roi_samplers[0].positives
 
@@ -67,7 +67,7 @@ class CascadeRCNN(FasterRCNN):
                 losses[f"{name}_{stage + 1}"] = weight * loss
             if stage < len(later):
                 boxes = _refined(head, offsets, rois.boxes, sizes)
-                rois = later[stage].rematch(boxes, rois.valid & at_least(boxes, _MIN_SIDE), targets)
+                rois = later[stage].rematch(boxes, rois.valid & sides_at_least(boxes, _MIN_SIDE), targets)
         return drawn, losses
 
     def box_detections(self, features: Sequence[Tensor], proposals: Proposals, sizes: Tensor) -> dict[str, Tensor]:

@@ -59,7 +59,7 @@ class FasterRCNN(DetectionHead):
         o = options
         anchors = AnchorGenerator(
             [(size,) for size in o.anchor_sizes],
-            o.anchor_ratios,
+            o.aspect_ratios,
             [strides[level] for level in o.anchor_levels],
             spacing=o.anchor_strides,
         )
@@ -67,14 +67,14 @@ class FasterRCNN(DetectionHead):
             width,
             anchors,
             Matcher(o.rpn_fg_iou_thresh, o.rpn_bg_iou_thresh, allow_low_quality_matches=True),
-            convs=o.rpn_convs,
+            convs=o.rpn_num_convs,
             samples=o.rpn_batch_size_per_image,
             positive_fraction=o.rpn_positive_fraction,
             nms_thresh=o.rpn_nms_thresh,
             beta=o.smooth_l1_beta,
         )
-        self.box_pool = self.make_pool(o.roi_pool_size)
-        self.make_second_stage(width)
+        self.box_pool = self.make_pool(o.box_pooler_resolution)
+        self.build_box_heads(width)
         self.anchor_levels, self.pool_levels = o.anchor_levels, o.pool_levels
         self.training_limits = {"candidates": o.rpn_pre_nms_topk_train, "keep": o.rpn_post_nms_topk_train}
         self.test_limits = {"candidates": o.rpn_pre_nms_topk_test, "keep": o.rpn_post_nms_topk_test}
@@ -89,7 +89,7 @@ class FasterRCNN(DetectionHead):
         """The levels that anchors live on."""
         return options.anchor_levels
 
-    def make_second_stage(self, width: int) -> None:
+    def build_box_heads(self, width: int) -> None:
         """Build what learns from proposals, for levels of this width."""
         o = self.options
         assert isinstance(o, FasterRCNNOptions)
@@ -99,7 +99,7 @@ class FasterRCNN(DetectionHead):
         self.box_head = self.make_box_head(width, o.bbox_reg_weights)
 
     @property
-    def most_positives(self) -> int:
+    def max_positives(self) -> int:
         """Of the boxes of one image that the branches learn from."""
         return self.roi_sampler.positives
 
@@ -118,11 +118,11 @@ class FasterRCNN(DetectionHead):
             width,
             len(self.labels),
             coder=BoxCoder(weights),
-            roi_pool_size=o.roi_pool_size,
-            convs=o.box_head_convs,
+            box_pooler_resolution=o.box_pooler_resolution,
+            convs=o.box_head_num_convs,
             norm=o.box_head_norm,
-            fcs=o.box_head_fcs,
-            conv_width=o.box_head_conv_channels,
+            fcs=o.box_head_num_fcs,
+            conv_channels=o.box_head_conv_channels,
             width=o.box_head_fc_channels,
             agnostic=agnostic,
             loss=o.box_loss,

@@ -35,15 +35,15 @@ class KeypointRCNN(FasterRCNN):
     ) -> None:
         super().__init__(channels, strides, labels, options)
         o = options
-        self.sigmas = o.sigmas
-        self.keypoints = o.keypoints
+        self.sigmas = o.keypoint_sigmas
+        self.keypoints = o.num_keypoints
         self.keypoint_head = KeypointHead(
             channels[o.pool_levels[0]],
-            o.keypoints,
-            self.make_pool(o.keypoint_pool_size),
-            self.most_positives,
+            o.num_keypoints,
+            self.make_pool(o.keypoint_pooler_resolution),
+            self.max_positives,
             width=o.keypoint_head_channels,
-            depth=o.keypoint_head_convs,
+            depth=o.keypoint_head_num_convs,
         )
 
     def roi_branches(self) -> tuple[KeypointHead]:
@@ -60,7 +60,7 @@ class KeypointRCNN(FasterRCNN):
         if points is not None and points.shape[1] != self.keypoints:
             raise DataError(
                 f"the objects of {dataset.name} have {points.shape[1]} keypoints, but the head has {self.keypoints}",
-                fix=f"give keypoint-rcnn the option keypoints: {points.shape[1]}",
+                fix=f"give keypoint-rcnn the option num_keypoints: {points.shape[1]}",
             )
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]

@@ -37,10 +37,10 @@ class MaskRCNN(FasterRCNN):
         self.mask_head = MaskHead(
             channels[o.pool_levels[0]],
             len(labels),
-            self.make_pool(o.mask_pool_size),
-            self.most_positives,
+            self.make_pool(o.mask_pooler_resolution),
+            self.max_positives,
             width=o.mask_head_channels,
-            depth=o.mask_head_convs,
+            depth=o.mask_head_num_convs,
             norm=o.mask_head_norm,
         )
         self.mask_thresh = o.mask_thresh

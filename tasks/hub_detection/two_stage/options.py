@@ -23,9 +23,9 @@ class TwoStageOptions(Options):
         anchor_levels: that anchors live on.
         pool_levels: of those the ones that boxes are pooled from, each of twice the stride of the one before.
         anchor_sizes: for each level the square root of its anchors' areas, in pixels.
-        anchor_ratios: height / width of the anchors.
+        aspect_ratios: height / width of the anchors.
         anchor_strides: ``"image"`` as torchvision or ``"level"`` as detectron2; see `AnchorGenerator`.
-        rpn_convs: layers of 3 × 3 in the RPN; 2 in torchvision's v2.
+        rpn_num_convs: layers of 3 × 3 in the RPN; 2 in torchvision's v2.
         rpn_pre_nms_topk_train, rpn_pre_nms_topk_test: anchors of each level that enter NMS ("pre NMS top n").
         rpn_post_nms_topk_train, rpn_post_nms_topk_test: boxes of each image that come out of it ("post NMS top n").
         rpn_nms_thresh: overlap above which only the better of two proposals stays.
@@ -34,12 +34,12 @@ class TwoStageOptions(Options):
         rpn_positive_fraction: the most of them that may be positive.
         box_batch_size_per_image: proposals of each image that it learns from.
         box_positive_fraction: the most of them that may be positive.
-        roi_pool_size: side of the grid that a box is pooled into.
+        box_pooler_resolution: side of the grid that a box is pooled into.
         sampling_ratio: samples along each side of a bin.
         aligned: pool with half a pixel's shift, as detectron2.
-        box_head_convs: convolutions in the second stage; 4 in v2.
+        box_head_num_convs: convolutions in the second stage; 4 in v2.
         box_head_norm: after each of them: none, batch (v2), group, sync or frozen.
-        box_head_fcs: fully connected layers after them; 1 in v2.
+        box_head_num_fcs: fully connected layers after them; 1 in v2.
         box_head_conv_channels, box_head_fc_channels: of the convolutions and of the fully connected layers.
         box_loss: of the second stage: smooth_l1 of the offsets or giou of the boxes.
         smooth_l1_beta: where both box losses turn from square to linear.
@@ -51,9 +51,9 @@ class TwoStageOptions(Options):
     anchor_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5", "p6")
     pool_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5")
     anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
-    anchor_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
+    aspect_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
     anchor_strides: AnchorStrides = "level"
-    rpn_convs: Count = 1
+    rpn_num_convs: Count = 1
     rpn_pre_nms_topk_train: Count = 2000
     rpn_pre_nms_topk_test: Count = 1000
     rpn_post_nms_topk_train: Count = 2000
@@ -65,12 +65,12 @@ class TwoStageOptions(Options):
     rpn_positive_fraction: Fraction = 0.5
     box_batch_size_per_image: Count = 512
     box_positive_fraction: Fraction = 0.25
-    roi_pool_size: Count = 7
+    box_pooler_resolution: Count = 7
     sampling_ratio: Count = 2
     aligned: bool = False
-    box_head_convs: Annotated[int, Field(ge=0)] = 0
+    box_head_num_convs: Annotated[int, Field(ge=0)] = 0
     box_head_norm: Norm = "none"
-    box_head_fcs: Count = 2
+    box_head_num_fcs: Count = 2
     box_head_conv_channels: Count = 256
     box_head_fc_channels: Count = 1024
     box_loss: BoxLoss = "smooth_l1"
@@ -119,14 +119,14 @@ class MaskOptions(Options):
     """Options of the mask branch; the defaults are those of He et al. 2017.
 
     Attributes:
-        mask_pool_size: side of the grid that a box is pooled into; masks have twice that.
-        mask_head_convs, mask_head_channels: layers before the doubling, and their channels.
+        mask_pooler_resolution: side of the grid that a box is pooled into; masks have twice that.
+        mask_head_num_convs, mask_head_channels: layers before the doubling, and their channels.
         mask_head_norm: after each of them: none, batch (torchvision's v2), group, sync or frozen.
         mask_thresh: pixels with at least this value belong to the object.
     """
 
-    mask_pool_size: Count = 14
-    mask_head_convs: Annotated[int, Field(ge=0)] = 4
+    mask_pooler_resolution: Count = 14
+    mask_head_num_convs: Annotated[int, Field(ge=0)] = 4
     mask_head_channels: Count = 256
     mask_head_norm: Norm = "none"
     mask_thresh: Fraction = 0.5
@@ -140,24 +140,24 @@ class KeypointRCNNOptions(FasterRCNNOptions):
     """Options of Keypoint R-CNN: these, and those of `FasterRCNNOptions`.
 
     Attributes:
-        keypoints: how many an object has.
-        sigmas: for COCO's OKS the standard deviation of each as a fraction of the object's scale; by default COCO's
-            where there are 17, and 0.05 for each otherwise.
-        keypoint_pool_size: side of the grid that a box is pooled into; the maps have four times that.
-        keypoint_head_convs, keypoint_head_channels: layers before the maps, and their channels.
+        num_keypoints: how many an object has.
+        keypoint_sigmas: standard deviation of each keypoint for COCO's OKS, relative to the object's scale; by default
+            COCO's where there are 17, and 0.05 for each otherwise.
+        keypoint_pooler_resolution: side of the grid that a box is pooled into; the maps have four times that.
+        keypoint_head_num_convs, keypoint_head_channels: layers before the maps, and their channels.
     """
 
-    keypoints: Count = 17
-    sigmas: tuple[Positive, ...] | None = None
-    keypoint_pool_size: Count = 14
-    keypoint_head_convs: Annotated[int, Field(ge=0)] = 8
+    num_keypoints: Count = 17
+    keypoint_sigmas: tuple[Positive, ...] | None = None
+    keypoint_pooler_resolution: Count = 14
+    keypoint_head_num_convs: Annotated[int, Field(ge=0)] = 8
     keypoint_head_channels: Count = 512
 
-    @field_validator("sigmas")
+    @field_validator("keypoint_sigmas")
     @classmethod
     def _one_sigma_a_keypoint(cls, value: tuple[float, ...] | None, info: ValidationInfo) -> tuple[float, ...] | None:
-        if value is not None and len(value) != info.data.get("keypoints", len(value)):
-            raise ValueError("must be one for each of 'keypoints'")
+        if value is not None and len(value) != info.data.get("num_keypoints", len(value)):
+            raise ValueError("must be one for each of 'num_keypoints'")
         return value
 
 

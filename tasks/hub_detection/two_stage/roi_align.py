@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from hub.errors import OptionError
-from hub_detection.pyramid import by_level, first_rows, pixel_table
+from hub_detection.pyramid import flatten_levels, level_starts, per_level
 
 _CANONICAL_SIZE, _CANONICAL_LEVEL = (
     224,
@@ -67,7 +67,7 @@ class RoIAlign(nn.Module):
         Returns:
             (B · R, C, size, size) of the features' dtype, in channels_last layout.
         """
-        table = pixel_table(features)
+        table = flatten_levels(features)
         index, weight = self._bins(features, boxes.detach(), image)
         pooled = _WeightedRows.apply(table, index, weight.to(table.dtype))
         return pooled.view(-1, self.size, self.size, table.shape[1]).permute(0, 3, 1, 2)
@@ -86,12 +86,12 @@ class RoIAlign(nn.Module):
     def _bins(self, features: Sequence[Tensor], boxes: Tensor, image: Tensor | None) -> tuple[Tensor, Tensor]:
         """For each bin the rows it takes, (B·R·size², (2·sampling_ratio)²) int32, and their weights."""
         level = self.level_of(boxes)
-        height = by_level(level, [f.shape[2] for f in features])
-        width = by_level(level, [f.shape[3] for f in features])
-        scaled = boxes / by_level(level, self.strides)[..., None] - (0.5 if self.aligned else 0.0)
+        height = per_level(level, [f.shape[2] for f in features])
+        width = per_level(level, [f.shape[3] for f in features])
+        scaled = boxes / per_level(level, self.strides)[..., None] - (0.5 if self.aligned else 0.0)
         rows, row_weight = self._axis(scaled[..., 1], scaled[..., 3], height)
         columns, column_weight = self._axis(scaled[..., 0], scaled[..., 2], width)
-        rows = (first_rows(features, level, image)[..., None, None] + rows * width[..., None, None]).int()
+        rows = (level_starts(features, level, image)[..., None, None] + rows * width[..., None, None]).int()
         index = rows[..., :, None, :, None] + columns.int()[..., None, :, None, :]
         weight = row_weight[..., :, None, :, None] * column_weight[..., None, :, None, :]
         bins = level.numel() * self.size**2

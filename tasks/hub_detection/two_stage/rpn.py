@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from hub import InstanceTargets
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
-from hub_detection.boxes import at_least, box_iou, clip_boxes, pick
+from hub_detection.boxes import box_iou, clip_boxes, pick, sides_at_least
 from hub_detection.losses import box_loss, objectness_loss
 from hub_detection.matcher import Matcher, matched_object
 from hub_detection.nms import nms
-from hub_detection.pyramid import neighbourhoods
+from hub_detection.pyramid import neighborhoods
 from hub_detection.sampling import sample
 
 _MIN_SIDE = 1e-3  # pixels; smaller proposals hold nothing
@@ -86,8 +86,8 @@ class RPN(nn.Module):
         self.coder = BoxCoder()
         self.early = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(convs - 1))
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-        self.objectness = nn.Conv2d(channels, anchors.per_cell[0], 1)
-        self.offsets = nn.Conv2d(channels, anchors.per_cell[0] * 4, 1)
+        self.objectness = nn.Conv2d(channels, anchors.num_anchors[0], 1)
+        self.offsets = nn.Conv2d(channels, anchors.num_anchors[0] * 4, 1)
         for layer in (*self.early, self.conv, self.objectness, self.offsets):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
@@ -132,12 +132,12 @@ class RPN(nn.Module):
         Returns:
             Logits (B, S) and offsets (B, S, 4).
         """
-        per_cell = self.anchors.per_cell[0]
-        seen = neighbourhoods(features, anchors // per_cell)
+        num_anchors = self.anchors.num_anchors[0]
+        seen = neighborhoods(features, anchors // num_anchors)
         hidden = F.relu(F.linear(seen, self.conv.weight.permute(0, 2, 3, 1).flatten(1), self.conv.bias))
         logits = F.linear(hidden, self.objectness.weight.flatten(1), self.objectness.bias)
-        offsets = F.linear(hidden, self.offsets.weight.flatten(1), self.offsets.bias).unflatten(2, (per_cell, 4))
-        which = (anchors % per_cell)[..., None]
+        offsets = F.linear(hidden, self.offsets.weight.flatten(1), self.offsets.bias).unflatten(2, (num_anchors, 4))
+        which = (anchors % num_anchors)[..., None]
         return logits.gather(2, which).squeeze(2), torch.take_along_dim(offsets, which[..., None], 2).squeeze(2)
 
     @torch.no_grad()
@@ -161,7 +161,7 @@ class RPN(nn.Module):
             levels.append(torch.full(best.shape[1:], level, device=best.device))
         found = clip_boxes(torch.cat(boxes, dim=1), sizes)
         scores = torch.cat(logits, dim=1).float().sigmoid()
-        index, valid = nms(found, scores, torch.cat(levels), at_least(found, _MIN_SIDE), self.nms_thresh, keep)
+        index, valid = nms(found, scores, torch.cat(levels), sides_at_least(found, _MIN_SIDE), self.nms_thresh, keep)
         return Proposals(pick(found, index) * valid[..., None], pick(scores, index) * valid, valid)
 
     def losses(

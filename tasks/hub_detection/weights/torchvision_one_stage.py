@@ -20,7 +20,7 @@ from hub_detection.weights.torchvision_trunk import (
 )
 
 _LEVELS = ("p3", "p4", "p5")
-_TOWERS = (("classification_head", "class_tower"), ("regression_head", "box_tower"))
+_TOWERS = (("classification_head", "cls_tower"), ("regression_head", "bbox_tower"))
 _SHARED: Patterns = [
     *trunk_patterns(_LEVELS),
     (rf"backbone\.fpn\.extra_blocks\.p6\.{PART}", r"extra.0.\1"),
@@ -76,8 +76,8 @@ def convert_one_stage(
     patterns, family = (_FCOS, "FCOS") if fcos else (_RETINANET, "RetinaNet or FCOS")
     found = renamed(state_dict, patterns, needed=_NEEDED, family=family)
     settle_norms(found, bn_eps=bn_eps)
-    per_cell = len(found["offsets.bias"]) // 4
-    theirs = len(found["cls_logits.bias"]) // per_cell
+    num_anchors = len(found["offsets.bias"]) // 4
+    theirs = len(found["cls_logits.bias"]) // num_anchors
     chosen = list(range(1, theirs)) if classes is None else list(classes)
     if wrong := [number for number in chosen if not 0 <= number < theirs]:
         raise CheckpointMismatchError(
@@ -85,7 +85,7 @@ def convert_one_stage(
         )
     for part in ("weight", "bias"):
         # torchvision has the classes of an anchor together, we the anchors of a class; its class 0 stays unused.
-        rows = found[f"cls_logits.{part}"].unflatten(0, (per_cell, theirs))
+        rows = found[f"cls_logits.{part}"].unflatten(0, (num_anchors, theirs))
         found[f"cls_logits.{part}"] = rows[:, chosen].transpose(0, 1).flatten(0, 1).contiguous()
     return under_head(found, task or ("fcos" if fcos else "retinanet"))
 

@@ -98,8 +98,8 @@ def load_rcnn(
 ) -> None:
     """Convert torchvision's weights and load them into a model with one two-stage head.
 
-    The second versions' parts are options: ``neck={"norm": "batch"}, rpn_convs=2, box_head_convs=4, box_head_fcs=1,
-    box_head_norm="batch"``, and ``mask_head_norm="batch"``.
+    The second versions' parts are options: ``neck={"norm": "batch"}, rpn_num_convs=2, box_head_num_convs=4,
+    box_head_num_fcs=1, box_head_norm="batch"``, and ``mask_head_norm="batch"``.
 
     Args:
         model: changed in place. Created with ``anchor_strides="image"`` it gives torchvision's boxes for images of

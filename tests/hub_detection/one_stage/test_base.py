@@ -25,7 +25,7 @@ LOSSES = {
     "retinanet": {"loss_classifier", "loss_box"},
     "fcos": {"loss_classifier", "loss_box", "loss_centerness"},
 }
-SMALL: dict[str, Any] = {"tower_convs": 1, "tower_norm": "group", "candidates": 50, "detections_per_img": 20}
+SMALL: dict[str, Any] = {"num_convs": 1, "tower_norm": "group", "topk_candidates": 50, "detections_per_img": 20}
 SIZES: dict[str, dict[str, Any]] = {"retinanet": {"anchor_sizes": (16, 32, 64, 128, 256)}, "fcos": {}}
 
 
@@ -182,7 +182,7 @@ def test_extra_levels_leave_the_pyramid_alone(task: str) -> None:
 
 
 def test_levels_and_sizes_are_options() -> None:
-    options: dict[str, Any] = {"pyramid_levels": ("p2", "p3"), "extra_levels": 1, "anchors_per_octave": 2}
+    options: dict[str, Any] = {"pyramid_levels": ("p2", "p3"), "extra_levels": 1, "scales_per_octave": 2}
     model = _model("retinanet", **options, anchor_sizes=(8, 16, 32))
     head = model.heads["retinanet"]
     assert head.level_strides == (4, 8, 16)
@@ -207,7 +207,7 @@ def test_levels_and_sizes_are_options() -> None:
         ("retinanet", {"pyramid_levels": ("p3", "p5"), "anchor_sizes": (32, 64, 128, 256)}, "twice"),
         ("retinanet", {"extra_from": "c4"}, "stride 16"),
         ("fcos", {"extra_levels": 0, "extra_from": "c5"}, "extra_levels"),
-        ("fcos", {"center_radios": 3}, "Did you mean center_radius"),
+        ("fcos", {"center_radios": 3}, "Did you mean center_sampling_radius"),
         ("fcos", {"pyramid_levels": ()}, "pyramid_levels"),
         ("fcos", {"prior_prob": 0.0}, "prior_prob"),
         ("fcos", {"tower_norm": "layer"}, "tower_norm"),

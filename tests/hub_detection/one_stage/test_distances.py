@@ -6,21 +6,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub_detection.one_stage.distances import DistanceCoder, centerness
+from hub_detection.one_stage.distances import BoxLinearCoder, centerness
 
 SIDE = st.floats(0, 1000, width=32)
 
 
 @given(st.tuples(SIDE, SIDE, SIDE, SIDE), st.sampled_from([4.0, 8.0, 128.0]))
 def test_decoding_undoes_encoding(box: tuple[float, ...], stride: float) -> None:
-    coder, boxes = DistanceCoder(), torch.tensor([box])
+    coder, boxes = BoxLinearCoder(), torch.tensor([box])
     anchor = torch.tensor([[-stride / 2, -stride / 2, stride / 2, stride / 2]]) + 40
     torch.testing.assert_close(coder.decode(coder.encode(boxes, anchor), anchor), boxes, atol=1e-3, rtol=1e-4)
 
 
 def test_distances_of_any_dtype_give_float32_pixels() -> None:
     anchors = torch.tensor([[0.0, 0, 8, 8], [0, 0, 16, 16]])
-    boxes = DistanceCoder().decode(torch.ones(3, 2, 4, dtype=torch.bfloat16), anchors)
+    boxes = BoxLinearCoder().decode(torch.ones(3, 2, 4, dtype=torch.bfloat16), anchors)
     assert boxes.dtype == torch.float32
     assert boxes[2].tolist() == [[-4, -4, 12, 12], [-8, -8, 24, 24]]
 

@@ -71,11 +71,11 @@ def test_the_unused_class_goes_and_chosen_ones_stay(task: str, request: pytest.F
     model = _model(task, ["a", "b", "c", "d"])
     load_one_stage(model, weights)
     bias = weights["head.classification_head.cls_logits.bias"].clone()
-    per_cell = len(bias) // 5
-    assert len(model.heads[task].cls_logits.bias) == 4 * per_cell
+    num_anchors = len(bias) // 5
+    assert len(model.heads[task].cls_logits.bias) == 4 * num_anchors
     bias.copy_(torch.arange(len(bias)))
     found = convert_one_stage({**weights, "head.classification_head.cls_logits.bias": bias}, classes=[4, 2])
-    assert found[f"heads.{task}.cls_logits.bias"].tolist() == [5 * a + k for k in (4, 2) for a in range(per_cell)]
+    assert found[f"heads.{task}.cls_logits.bias"].tolist() == [5 * a + k for k in (4, 2) for a in range(num_anchors)]
 
 
 def test_the_norms_epsilon_moves_into_the_variance(retinanet: dict[str, Tensor]) -> None:
