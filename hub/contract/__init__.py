@@ -1,9 +1,11 @@
 """What plugin authors implement and receive: heads, datasets, samples, batches, results, metrics and options."""
 
 from hub.contract.batch import Batch, InstanceTargets, pad_images
+from hub.contract.class_rows import ClassRows
 from hub.contract.classifier import PretrainedClassifier
 from hub.contract.dataset import Dataset
-from hub.contract.head import ClassRows, Evaluation, Features, Head, Metric
+from hub.contract.head import Features, Head
+from hub.contract.metric import Evaluation, Metric
 from hub.contract.options import Options, parse_options
 from hub.contract.packed import PackedBytes, PackedInstances
 from hub.contract.recipe import Recipe

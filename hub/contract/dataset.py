@@ -5,18 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from hub.contract.metric import Metric
 from hub.contract.options import Options
 from hub.contract.packed import PackedInstances
 from hub.contract.sample import Sample
 from hub.labels import LabelSpace
 from hub.pixel_format import PixelFormat
-
-if TYPE_CHECKING:
-    from hub.contract.head import Head, Metric
 
 
 class Dataset(ABC):
@@ -47,7 +45,7 @@ class Dataset(ABC):
     ids: list[int | str]
     sizes: np.ndarray
     instances: PackedInstances | None = None
-    reader: Mapping[str, Any] | None = None
+    reader: Mapping[str, object] | None = None
     pixels: PixelFormat = PixelFormat()
 
     def __len__(self) -> int:
@@ -80,9 +78,13 @@ class Dataset(ABC):
         """
         return self.load(index, frozenset()).path
 
-    def metric(self, head: Head) -> Metric:
-        """What scores a head on this dataset: the head's own metric.
+    def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
+        """Return a metric that takes the place of a head's own on this dataset; None leaves scoring to the head.
 
-        A format whose images belong together, as the slices of a volume, overrides this to score them together.
+        A format whose images belong together, such as the slices of a volume, overrides this to score them together.
+
+        Args:
+            labels_from: of the head: which of the label spaces it predicts; see `hub.Head`.
+            labels: of the head.
         """
-        return head.metric(self)
+        return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.progress import track
 
-from hub.contract import Evaluation, Head, Windows
+from hub.contract import Evaluation, Head, Metric, Windows
 from hub.contract.dataset import Dataset
 from hub.data.loading.loader import eval_loader
 from hub.data.loading.pipeline import Pipeline
@@ -100,7 +100,7 @@ def _evaluate(
     for name, head in chosen.items():
         check_labels(name, head, dataset)
     _check_reader(model, dataset)
-    metrics = {name: dataset.metric(head) for name, head in chosen.items()}
+    metrics = {name: _metric(head, dataset) for name, head in chosen.items()}
     as_seen = Transform.resize(model.preprocessing.resize) if windows is None else Transform()
     pipeline = Pipeline(dataset, as_seen, in_chans=model.preprocessing.in_chans, pixels=model.preprocessing.pixels)
     loader = eval_loader(
@@ -123,6 +123,12 @@ def _evaluate(
             metric.merge(gathered[1:])
             evaluations[name] = metric.compute()
     return evaluations
+
+
+def _metric(head: Head, dataset: Dataset) -> Metric:
+    """The dataset's own metric for the head's labels, or the head's."""
+    own = dataset.metric(head.labels_from, head.labels)
+    return head.metric(dataset) if own is None else own
 
 
 def _check_reader(model: Model, dataset: Dataset) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hub.contract.head import Evaluation
+from hub.contract.metric import Evaluation
 from hub.contract.results import Classification, Result
 from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
 from hub.labels import LabelSpace
@@ -60,7 +60,7 @@ class _ScoreMetric:
         """What another process needs to merge: the scores."""
         return {"found": self.found}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of the same dataset gathered in other processes."""
         for other in others:
             self.found = {**other.found, **self.found}

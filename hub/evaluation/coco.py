@@ -6,11 +6,11 @@ import gc
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from hub.contract.head import Evaluation
+from hub.contract.metric import Evaluation
 from hub.contract.results import Detections, Result
 from hub.errors import ContractError, DataError, LabelMismatchError, OptionError, did_you_mean
 from hub.evaluation.checks import index_of
@@ -116,7 +116,7 @@ class CocoMetric:
         """What another process needs to merge: the detections, not the annotations that it has itself."""
         return {"found": self.found}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of the same dataset and ``iou_type`` gathered in other processes."""
         for other in others:
             self.found = {**other.found, **self.found}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Self
 
-from hub.contract.head import Evaluation, Metric
+from hub.contract.metric import Evaluation, Metric
 from hub.contract.results import Result
 
 
@@ -26,7 +26,7 @@ class JointMetric:
         for metric in self.metrics.values():
             metric.update(results)
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of the same kind gathered in other processes."""
         for name, metric in self.metrics.items():
             metric.merge([other.metrics[name] for other in others])

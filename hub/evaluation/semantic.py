@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from hub.contract.head import Evaluation
+from hub.contract.metric import Evaluation
 from hub.contract.results import Result, SemanticMap
 from hub.contract.targets import IGNORE
 from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
@@ -68,7 +68,7 @@ class SemanticMetric:
         """What another process needs to merge: the counts."""
         return {"confusion": self.confusion, "edges": self.edges, "seen": self.seen}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of other images of the same dataset gathered in other processes."""
         for other in others:
             self.confusion += other.confusion

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from hub.contract.batch import Batch
-from hub.contract.head import Evaluation, Head
+from hub.contract.head import Head
+from hub.contract.metric import Evaluation
 from hub.contract.results import Detections, Result
 from hub.errors import OptionError
 from hub.labels import LabelSpace

@@ -9,7 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from hub.contract.head import Evaluation
+from hub.contract.metric import Evaluation
 
 COCO_COLUMNS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 MANY = 8  # columns that a terminal holds

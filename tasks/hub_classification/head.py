@@ -74,7 +74,7 @@ class ClassificationHead(Head):
         """``scores`` (B, classes) float32 from 0 to 1."""
         return {"scores": self.scores(self.logits(features))}
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Classification]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Classification]:
         """One `hub.Classification` an image, on the CPU."""
         return [
             Classification(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from hub import Batch, Features, LabelSpace, Metric
+from hub.data import Dataset
 from hub.errors import DataError, OptionError, did_you_mean
 from hub_classification.head import ClassificationHead, ClassificationOptions
 from hub_classification.targets import targets
@@ -84,7 +85,7 @@ class MultiLabel(ClassificationHead):
         """Sigmoids."""
         return logits.sigmoid()
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """Mean average precision, AUROC and F1; see `hub.evaluation.LabelsMetric`."""
         from hub.evaluation import LabelsMetric
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hub import Batch, Features, LabelSpace, Metric
 from hub.contract.classifier import PretrainedClassifier
+from hub.data import Dataset
 from hub.errors import LabelMismatchError
 from hub_classification.head import ClassificationHead, ClassificationOptions
 from hub_classification.targets import class_targets, targets
@@ -84,7 +85,7 @@ class Classification(ClassificationHead):
         """Softmax or sigmoids, as the loss."""
         return logits.softmax(-1) if self.options.loss == "softmax" else logits.sigmoid()
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """Top-1 and top-5, average precision, AUROC and calibration; see `hub.evaluation.ClassMetric`."""
         from hub.evaluation import ClassMetric
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
 from hub import Batch, Detections, Head, Metric
 from hub.contract.window_layout import WindowLayout
 from hub.contract.windows import Weights, WindowMerger
+from hub.data import Dataset
 from hub_detection.results import detections
 from hub_detection.windows import DetectionMerger
 
@@ -29,9 +30,9 @@ class DetectionHead(Head):
     """Base of the detectors: from ``boxes``, ``scores``, ``labels`` and ``valid`` to results, metrics and drawings."""
 
     needs = frozenset({"boxes"})
-    options: BoxOptions  # type: ignore[assignment]
+    options: BoxOptions
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:
         """One `hub.Detections` an image, on the CPU, boxes in pixels of the original files."""
         return detections(predictions, batch, self.labels)
 
@@ -39,7 +40,7 @@ class DetectionHead(Head):
         """The objects of all windows, each once; see `DetectionMerger`."""
         return DetectionMerger(self.results, whole, layout, nms_thresh=self.options.nms_thresh)
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """COCO's twelve metrics over boxes."""
         from hub.evaluation import CocoMetric
 

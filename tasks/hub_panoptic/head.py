@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -12,6 +12,7 @@ from torch import Tensor
 from hub import Batch, Detections, Features, Head, LabelSpace, Metric, Options, Result, SemanticMap
 from hub.contract.window_layout import Place, WindowLayout
 from hub.contract.windows import Weights
+from hub.data import Dataset
 from hub.errors import ContractError, LabelMismatchError, OptionError
 from hub_panoptic.merge import merge
 from hub_panoptic.results import PanopticMap, Segment
@@ -129,13 +130,13 @@ class Panoptic(Head):
             for own, things, stuff in zip(results, others[self.things], others[self.stuff], strict=True)
         ]
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """Panoptic quality; see `hub_panoptic.metric.PanopticMetric`."""
         from hub_panoptic.metric import PanopticMetric
 
         return PanopticMetric(dataset, self.labels)
 
-    def check_dataset(self, dataset: Any) -> None:
+    def check_dataset(self, dataset: Dataset) -> None:
         """Refuse data without panoptic segments or what they can be made of."""
         from hub_panoptic.truth import check_truth
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class PanopticMetric:
         """What another process needs to merge: the counts."""
         return {"counts": self.counts, "seen": self.seen, "strange": self.strange}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of other images of the same dataset gathered in other processes."""
         for other in others:
             self.counts += other.counts

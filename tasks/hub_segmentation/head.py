@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from hub import Batch, ClassRows, Features, Head, Metric, Options, SemanticMap
+from hub.data import Dataset
 from hub.errors import DataError, did_you_mean
 from hub_segmentation.losses import LOSSES, semantic_losses
 from hub_segmentation.windows import SemanticWindows
@@ -73,7 +74,7 @@ class SemanticHead(Head):
         """``logits`` (B, classes, h, w) float32 that cover the padded images, at the architecture's resolution."""
         return {"logits": self.logits(features).float()}
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[SemanticMap]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[SemanticMap]:
         """One `hub.SemanticMap` an image, at the size of its file."""
         originals = batch.original_sizes.tolist()
         dtype = torch.uint8 if len(self.labels) <= 255 else torch.int64
@@ -101,7 +102,7 @@ class SemanticHead(Head):
         """The weighted mean of the windows' logits; see `SemanticWindows`."""
         return SemanticWindows(self.labels, whole, layout, weights)
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """Mean IoU and its companions; see `hub.evaluation.SemanticMetric`."""
         from hub.evaluation import SemanticMetric
 

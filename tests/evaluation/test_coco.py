@@ -21,7 +21,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from hub.contract.dataset import Dataset
-from hub.contract.head import Evaluation
+from hub.contract.metric import Evaluation
 from hub.contract.packed import PackedBytes, PackedInstances
 from hub.contract.results import Detections
 from hub.contract.sample import Sample

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from hub.contract.head import Evaluation
+from hub.contract.metric import Evaluation
 from hub.visual import evaluation_table, per_class_table
 
 NAN = float("nan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from hub import Batch, Features, Head, LabelSpace, Metric
+from hub.data import Dataset
 from hub.errors import DataError
 from hub_depth.losses import depth_losses
 from hub_depth.options import DepthOptions
@@ -101,7 +102,7 @@ class Depth(Head):
             )
         return found
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """See `hub_depth.metric.DepthMetric`."""
         from hub_depth.metric import DepthMetric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class DepthMetric:
         """What another process needs to merge: the sums."""
         return {"count": self.count, "sums": self.sums, "seen": self.seen}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of other images of the same dataset gathered in other processes."""
         for other in others:
             self.count += other.count

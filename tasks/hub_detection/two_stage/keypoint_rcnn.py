@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor
 
 from hub import Batch, Detections, LabelSpace, Metric
+from hub.data import Dataset
 from hub.errors import DataError
 from hub_detection.results import detections, with_keypoints
 from hub_detection.two_stage.faster_rcnn import FasterRCNN
@@ -50,7 +50,7 @@ class KeypointRCNN(FasterRCNN):
         """The keypoints."""
         return (self.keypoint_head,)
 
-    def check_dataset(self, dataset: Any) -> None:
+    def check_dataset(self, dataset: Dataset) -> None:
         """Refuse data whose objects have another number of keypoints.
 
         Raises:
@@ -63,11 +63,11 @@ class KeypointRCNN(FasterRCNN):
                 fix=f"give keypoint-rcnn the option num_keypoints: {points.shape[1]}",
             )
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:
         """One `hub.Detections` an image, on the CPU, boxes and keypoints in pixels of the original files."""
         return with_keypoints(detections(predictions, batch, self.labels), predictions, batch)
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """COCO's metrics over boxes and over keypoints; the keypoints' AP is the main one."""
         from hub.evaluation import CocoMetric, JointMetric
 

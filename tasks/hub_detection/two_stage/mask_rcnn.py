@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from hub import Batch, Detections, LabelSpace, Metric
+from hub.data import Dataset
 from hub_detection.results import detections, with_masks
 from hub_detection.two_stage.faster_rcnn import FasterRCNN
 from hub_detection.two_stage.mask_head import MaskHead
@@ -49,12 +50,12 @@ class MaskRCNN(FasterRCNN):
         """The masks."""
         return (self.mask_head,)
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Detections]:
         """One `hub.Detections` an image, on the CPU, boxes and masks in pixels of the original files."""
         found = detections(predictions, batch, self.labels)
         return with_masks(found, predictions, threshold=self.mask_thresh)
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """COCO's twelve metrics over boxes and over masks; the masks' AP is the main one."""
         from hub.evaluation import CocoMetric, JointMetric
 

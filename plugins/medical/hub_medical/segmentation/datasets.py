@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from hub import Head, Metric, Options
+from hub import LabelSpace, Metric, Options
 from hub.contract import IGNORE
 from hub.data import Dataset, Sample
 from hub.errors import AnnotationError, DataError
@@ -158,9 +158,9 @@ class VolumeDataset(Dataset):
         """The first file of the case that the slice is of."""
         return self.cases[int(self.slices[index, 0])].images[0]
 
-    def metric(self, head: Head) -> Metric:
+    def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
         """Score volumes, not slices, for heads of this map; see `VolumeMetric`."""
-        return VolumeMetric(self, head.labels) if head.labels_from == MAP else super().metric(head)
+        return VolumeMetric(self, labels) if labels_from == MAP else None
 
     def picture(self, number: int, found: np.ndarray) -> np.ndarray:
         """The slice of case ``number`` in which an answer and the labels differ most, with both drawn on it.

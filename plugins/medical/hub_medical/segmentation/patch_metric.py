@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -100,7 +100,7 @@ class PatchVolumeMetric(VolumeMetric):
         """What another process needs to merge."""
         return {**super().__getstate__(), "open": self.open}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in the patches that metrics of the same dataset gathered in other processes, each of them once."""
         super().merge(others)
         for other in others:
@@ -187,7 +187,7 @@ class PatchMetric:
         """What another process needs to merge."""
         return {"counts": self.counts, "seen": self.seen}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of other patches of the same dataset gathered in other processes."""
         for other in others:
             self.counts += other.counts

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from hub import Head, Metric
+from hub import LabelSpace, Metric
 from hub.data import Sample
 from hub.errors import OptionError
 from hub_medical.io.nifti import read_grid
@@ -80,11 +80,9 @@ class PatchDataset(VolumeDataset):
             maps=maps,
         )
 
-    def metric(self, head: Head) -> Metric:
-        """For heads of this map: patches are put together, and volumes are scored."""
-        if head.labels_from == MAP:
-            return PatchVolumeMetric(self, head.labels)
-        return super().metric(head)
+    def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
+        """For heads of this map: put the patches together and score volumes."""
+        return PatchVolumeMetric(self, labels) if labels_from == MAP else None
 
     def slices_of(self, number: int) -> int:
         """How many slices case ``number`` has."""

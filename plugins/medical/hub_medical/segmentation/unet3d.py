@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from hub import Batch, ClassRows, Features, Head, LabelSpace, Metric, Model, Options, ResizeRule
+from hub.data import Dataset
 from hub.errors import ContractError, DataError, OptionError, did_you_mean
 from hub_medical.segmentation.losses import VOXEL_LOSSES, voxel_losses
 from hub_medical.segmentation.patch_metric import PatchMetric
@@ -166,7 +167,7 @@ class UNet3d(Head):
 
         return WindowPredictor(model, self, settings)
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """Dice of the patches as they are; data of whole volumes bring their own."""
         return PatchMetric(dataset, self.labels)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class VolumeMetric:
         """What another process needs to merge."""
         return {"planes": self.planes}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in the slices that metrics of the same dataset gathered in other processes."""
         for other in others:
             for case, planes in other.planes.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class FindingMetric:
         """What another process needs to merge."""
         return {"scores": self.scores, "attention": self.attention}
 
-    def merge(self, others: Sequence[Any]) -> None:
+    def merge(self, others: Sequence[Self]) -> None:
         """Take in what metrics of the same dataset gathered in other processes."""
         for other in others:
             self.scores.update(other.scores)

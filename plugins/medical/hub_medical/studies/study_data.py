@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from hub import Head, LabelSpace, Metric, Options
+from hub import LabelSpace, Metric, Options
 from hub.data import Dataset, Sample
 from hub_medical.errors import StudyTableError
 from hub_medical.io.folders import patient_key
@@ -154,9 +154,9 @@ class StudyImages(Dataset):
             tags=self.tags(index, needs),
         )
 
-    def metric(self, head: Head) -> Metric:
+    def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
         """For heads of the findings: metrics with intervals over patients; see `FindingMetric`."""
-        return FindingMetric(self, head.labels) if head.labels_from == TAG else super().metric(head)
+        return FindingMetric(self, labels) if labels_from == TAG else None
 
     def _case(self) -> CaseRule:
         return CaseRule(kind="image", intensity=self.options.intensity)

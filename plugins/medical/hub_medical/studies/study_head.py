@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from hub import Batch, ClassRows, Features, Head, LabelSpace, Metric, Options, ResizeRule
+from hub.data import Dataset
 from hub.errors import ContractError, DataError, OptionError, did_you_mean
 from hub_medical.studies.attention import GatedAttention
 from hub_medical.studies.study_result import StudyScores
@@ -127,7 +128,7 @@ class StudyHead(Head):
             for i, size in enumerate(batch.original_sizes.tolist())
         ]
 
-    def metric(self, dataset: Any) -> Metric:
+    def metric(self, dataset: Dataset) -> Metric:
         """Average precision, AUROC and F1; data with patients bring their own."""
         from hub.evaluation import LabelsMetric
 
