@@ -1,6 +1,6 @@
-"""One class for each way to fail. Each message names the thing, the file where there is one, and the fix.
+"""One error class for each kind of failure. A message names what failed, the file if there is one, and a fix.
 
-Everything derives from `HubError`, which the command line prints as one readable message without a traceback.
+Every class derives from `HubError`. The command line prints these errors as one message, without a traceback.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 
 class HubError(Exception):
-    """Base of every error that a user can cause and a user can mend.
+    """Base of every error that a user can cause and fix.
 
     >>> raise HubError("the data root does not exist", fix="set data.root=…")
     Traceback (most recent call last):
@@ -33,45 +33,45 @@ class BadNameError(HubError):
 
 
 class UnknownNameError(HubError):
-    """A name that nothing is registered under; the message suggests the nearest ones."""
+    """Nothing is registered under this name; the message suggests the nearest names."""
 
 
 class AmbiguousNameError(HubError):
-    """A bare name that two distributions claim; the message gives both canonical ids."""
+    """Two distributions register the same bare name; the message gives both canonical ids."""
 
 
 class BrokenPluginError(HubError):
-    """A plugin that is installed but cannot be used; ``__cause__`` is what its import raised."""
+    """A plugin is installed but cannot be imported; ``__cause__`` is the error that its import raised."""
 
 
 class MissingRequirementError(HubError):
-    """A plugin's optional dependency is not installed; the message has the pip line."""
+    """An optional dependency of a plugin is not installed; the message has the pip command."""
 
 
 class OptionError(HubError):
-    """An option that the thing does not have, or a value that it does not take."""
+    """An unknown option, or a value that the option does not accept."""
 
 
 class ContractError(HubError):
-    """A plugin does not keep the contract that `hub.spec` and `hub.Head` describe."""
+    """A plugin violates the contract that `hub.spec` and `hub.Head` describe."""
 
 
 # Configuration ---------------------------------------------------------------------------------------------------
 
 
 class ConfigError(HubError):
-    """A config file with an unknown key or a wrong value; the message names the file and the nearest key."""
+    """A config has an unknown key or an invalid value; the message names the file and the nearest known key."""
 
 
 # Data ------------------------------------------------------------------------------------------------------------
 
 
 class DataError(HubError):
-    """Base of everything that can be wrong with a dataset on disk."""
+    """Base of the errors in a dataset's files."""
 
 
 class ImageError(DataError):
-    """An image file that is missing, corrupt, or of a kind that the model does not take."""
+    """An image file is missing or corrupt, or the model does not support its kind."""
 
 
 class PixelFormatError(ImageError):
@@ -79,7 +79,7 @@ class PixelFormatError(ImageError):
 
 
 class AnnotationError(DataError):
-    """An annotation file that is missing or not in the format that it was announced as."""
+    """An annotation file is missing, or is not in the declared format."""
 
 
 class UnknownCategoryError(AnnotationError):
@@ -87,30 +87,30 @@ class UnknownCategoryError(AnnotationError):
 
 
 class BadBoxesError(AnnotationError):
-    """More boxes of zero area or outside their image than the config allows."""
+    """More boxes have no area or lie outside their image than the config allows."""
 
 
 class LabelMismatchError(DataError):
-    """The data have labels that the model does not know, or the other way round."""
+    """The labels of the data and of the model do not match."""
 
 
 # Weights and training --------------------------------------------------------------------------------------------
 
 
 class CheckpointError(HubError):
-    """A checkpoint that cannot be read: missing, truncated, or not one of ours."""
+    """A checkpoint cannot be read: it is missing, truncated, or was not written by backbone-hub."""
 
 
 class CheckpointMismatchError(CheckpointError):
-    """A sound checkpoint, but of another model than the one it is loaded into."""
+    """A checkpoint is intact, but belongs to a different model."""
 
 
 class DownloadError(HubError):
-    """Pretrained weights could not be fetched; the message says where to put a local file instead."""
+    """Pretrained weights could not be downloaded; the message says how to use a local file instead."""
 
 
 class SaveError(HubError):
-    """A file could not be written (disk full, no permission); nothing half-written is left behind."""
+    """A file could not be written (disk full, no permission); no partial file is left behind."""
 
 
 class NonFiniteLossError(HubError):
@@ -126,7 +126,7 @@ class StoppedError(HubError):
 
 
 def did_you_mean(word: str, known: Iterable[str], *, n: int = 3) -> str:
-    """A sentence that suggests the nearest known words, or an empty string.
+    """Return a sentence that suggests the nearest known words, or an empty string if none is near.
 
     >>> did_you_mean("resnet5", ["resnet18", "resnet50", "vgg16"], n=1)
     ' Did you mean resnet50?'

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a kill never leaves half of one."""
+"""Atomic writes: a crash, a full disk or a kill never leaves a partial file."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from hub.errors import SaveError
 
 
 def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+    """Call ``write`` with a temporary path beside ``path``, then rename the result to ``path``.
 
     Args:
-        path: the file; its folder is made where it is missing.
+        path: the file; missing parent folders are created.
         write: called with the temporary path.
 
     Returns:
         The path.
 
     Raises:
-        SaveError: the disk is full or the folder cannot be written; what stood at ``path`` before is untouched.
+        SaveError: the disk is full or the folder is not writable; an existing file at ``path`` is unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_atomic(Path(folder) / "note.txt", lambda p: p.write_text("whole")).read_text()
-    'whole'
+    ...     write_atomic(Path(folder) / "note.txt", lambda p: p.write_text("complete")).read_text()
+    'complete'
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -38,8 +37,8 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) 
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # without it a power cut may leave an empty file under the new name
-        temporary.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner may read
+            os.fsync(file.fileno())  # otherwise a power cut may leave an empty file under the new name
+        temporary.chmod(0o666 & ~_umask())  # safetensors creates files that only their owner can read
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
         _remove(temporary)
@@ -51,20 +50,20 @@ def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) 
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """`write_atomic` for UTF-8 text."""
+    """Write UTF-8 text with `write_atomic`."""
     return write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
-    """`write_atomic` for bytes."""
+    """Write bytes with `write_atomic`."""
     return write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -75,17 +74,17 @@ def _umask() -> int:
 
 
 def _remove(temporary: Path) -> None:
-    with suppress(OSError):  # the first problem is the one to report
+    with suppress(OSError):  # the original error is the one to report
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> Path:
-    """`write_atomic` for plain values; NaN and infinities, which JSON does not have, become null."""
+def write_json(path: str | os.PathLike[str], value: object) -> Path:
+    """Write plain values as JSON with `write_atomic`; NaN and infinities, which JSON lacks, become null."""
     return write_text(path, to_json(value, indent=2))
 
 
-def to_json(value: Any, *, indent: int | None = None) -> str:
-    """Plain values as JSON, with null where a number is not finite.
+def to_json(value: object, *, indent: int | None = None) -> str:
+    """Return plain values as JSON text; numbers that are not finite become null.
 
     >>> to_json({"APl": float("nan")})
     '{"APl": null}'
@@ -94,13 +93,13 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 
 def save_error(path: Path, error: OSError | RuntimeError) -> SaveError:
-    """The error to raise where ``path`` could not be written."""
+    """Return the `SaveError` for a failed write to ``path``."""
     full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or any(
         phrase in str(error) for phrase in ("No space left", "file write failed", "unexpected pos")
     )
     if full:
         return SaveError(
-            f"no space left on the disk while writing {path}; the previous version is untouched",
+            f"no space left on the disk while writing {path}; the previous version is unchanged",
             fix="free some space, then continue with --resume",
         )
-    return SaveError(f"cannot write {path}: {error}", fix="check that the folder exists and may be written")
+    return SaveError(f"cannot write {path}: {error}", fix="check that the folder exists and is writable")

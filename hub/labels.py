@@ -1,20 +1,27 @@
-"""Labels are names first: one object ties a dataset's id, a class's name and the contiguous index of the model."""
+"""Label spaces: the name, the dataset's id and the model's contiguous index of every class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from hub.errors import LabelMismatchError, did_you_mean
 
 
+class LabelData(TypedDict):
+    """A `LabelSpace` as plain values."""
+
+    names: list[str]
+    ids: list[int]
+
+
 @dataclass(frozen=True)
 class LabelSpace:
-    """Classes of a dataset, a model or a checkpoint. Background is never one of them.
+    """The classes of a dataset, a model or a checkpoint, without the background.
 
     Args:
-        names: class names; a name's position is its index, from 0.
+        names: class names; the position of a name is its index, from 0.
         ids: the dataset's own ids in the same order, by default 1, 2, ….
 
     >>> labels = LabelSpace(("cat", "dog"), ids=(17, 18))
@@ -22,7 +29,7 @@ class LabelSpace:
     (1, 18, 2)
 
     Raises:
-        LabelMismatchError: a name or an id occurs twice, or there are not as many ids as names.
+        LabelMismatchError: a name or an id occurs twice, or the numbers of names and ids differ.
     """
 
     names: tuple[str, ...]
@@ -36,11 +43,13 @@ class LabelSpace:
             if twice:
                 raise LabelMismatchError(f"label {what} {', '.join(twice)} occurs twice", fix="make them unique")
         if len(self.ids) != len(self.names):
-            raise LabelMismatchError(f"{len(self.names)} label names but {len(self.ids)} ids", fix="give one id a name")
+            raise LabelMismatchError(
+                f"{len(self.names)} label names but {len(self.ids)} ids", fix="give one id per name"
+            )
 
     @classmethod
     def of(cls, labels: LabelSpace | Iterable[str]) -> LabelSpace:
-        """A label space from names, or the one given.
+        """Return a label space of these names; a `LabelSpace` is returned as it is.
 
         >>> LabelSpace.of(["cat", "dog"]).ids
         (1, 2)
@@ -55,32 +64,32 @@ class LabelSpace:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """The index of a name.
+        """Return the index of a name.
 
         Raises:
-            LabelMismatchError: there is no such label.
+            LabelMismatchError: no label has this name.
         """
         try:
             return self.names.index(name)
         except ValueError:
             raise LabelMismatchError(
-                f"no label {name!r}.{did_you_mean(name, self.names)}", fix=f"known: {', '.join(self.names)}"
+                f"no label {name!r}.{did_you_mean(name, self.names)}", fix=f"the labels are {', '.join(self.names)}"
             ) from None
 
     def map_to(self, other: LabelSpace) -> list[int]:
-        """For each label here its index in ``other``, or −1 where ``other`` lacks it.
+        """Return for each label its index in ``other``, or −1 if ``other`` does not have it.
 
         >>> LabelSpace.of(["dog", "cow"]).map_to(LabelSpace.of(["cat", "dog"]))
         [1, -1]
         """
-        where = {name: i for i, name in enumerate(other.names)}
-        return [where.get(name, -1) for name in self.names]
+        index = {name: i for i, name in enumerate(other.names)}
+        return [index.get(name, -1) for name in self.names]
 
-    def to_dict(self) -> dict[str, Sequence[Any]]:
-        """As plain lists, for a checkpoint's header."""
+    def to_dict(self) -> LabelData:
+        """Return plain lists, for the header of a checkpoint."""
         return {"names": list(self.names), "ids": list(self.ids)}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> LabelSpace:
-        """The inverse of `to_dict`."""
+    def from_dict(cls, data: LabelData) -> LabelSpace:
+        """Return the label space that `to_dict` described."""
         return cls(tuple(data["names"]), tuple(data["ids"]))

@@ -1,4 +1,4 @@
-"""Hold back what a logger would repeat."""
+"""Suppress the warnings of a logger for a while."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet(name: str) -> Iterator[None]:
-    """Only errors of this logger pass while it lasts.
+    """Let a logger emit only errors inside the ``with`` block.
 
     >>> with quiet("hub"):
     ...     logging.getLogger("hub").isEnabledFor(logging.WARNING)

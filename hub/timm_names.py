@@ -1,4 +1,4 @@
-"""Which models timm has, read from its source files: importing timm imports torch, which takes seconds."""
+"""The model names of timm, read from its source files: importing timm imports torch, which takes seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REGISTERED = re.compile(r"@register_model\s+def (\w+)\(")
 
 @lru_cache(maxsize=1)
 def timm_names() -> tuple[str, ...]:
-    """Every model name that timm registers, sorted; imports neither timm nor torch.
+    """Return every model name that timm registers, sorted, without importing timm or torch.
 
     >>> "resnet50" in timm_names()
     True

@@ -12,7 +12,7 @@ from hub.errors import HubError, did_you_mean
 CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if c.__module__ == "hub.errors"]
 
 
-def test_every_error_is_a_hub_error_with_its_own_words() -> None:
+def test_every_error_is_a_hub_error_with_its_own_docstring() -> None:
     assert len(CLASSES) > 15
     for cls in CLASSES:
         assert issubclass(cls, HubError)
@@ -29,7 +29,7 @@ def test_the_fix_is_on_its_own_line() -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_errors_travel_between_processes(cls: type[HubError]) -> None:
+def test_errors_can_be_pickled(cls: type[HubError]) -> None:
     """The loader's workers raise them in one process and the trainer catches them in another."""
     error = pickle.loads(pickle.dumps(cls("a", fix="b")))
     assert type(error) is cls

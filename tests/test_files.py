@@ -15,7 +15,7 @@ def full_disk(path: Path) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_only_the_old_file(tmp_path: Path) -> None:
     target = write_text(tmp_path / "last.pt", "the old one")
     with pytest.raises(SaveError, match=r"no space left.*last\.pt.*\n.*--resume"):
         write_atomic(target, full_disk)
@@ -54,7 +54,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SaveError, match="file/below"):
         write_text(tmp_path / "file" / "below", "x")

@@ -32,7 +32,7 @@ def test_survives_a_checkpoint_header() -> None:
     assert LabelSpace.from_dict(json.loads(json.dumps(labels.to_dict()))) == labels
 
 
-def test_of_gives_a_label_space_back() -> None:
+def test_of_returns_a_label_space_unchanged() -> None:
     labels = LabelSpace(("cat",), ids=(7,))
     assert LabelSpace.of(labels) is labels
 

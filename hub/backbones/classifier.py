@@ -1,4 +1,4 @@
-"""Copy the classifier of a timm model with its ImageNet class names."""
+"""The classifier of a pretrained timm model, with its ImageNet class names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from hub.contract.classifier import PretrainedClassifier
 
 
 def take_classifier(net: nn.Module, layer: str | None) -> PretrainedClassifier | None:
-    """Copy the classifier of a timm model, if it is one linear layer and its classes are ImageNet's.
+    """Copy the classifier of a timm model, if it is a single linear layer over ImageNet classes.
 
-    Classes go by WordNet's number (``n02123045``), by their description and by each word of it (``tabby``).
+    Each class has several names: its WordNet id (``n02123045``), its description and each part of it (``tabby``).
 
     Args:
         net: with pretrained weights.
-        layer: the name of its classifier.
+        layer: name of the classifier layer.
+
+    Returns:
+        The classifier, or None if it is something else.
     """
     from timm.data import ImageNetInfo, infer_imagenet_subset
 

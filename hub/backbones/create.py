@@ -1,11 +1,11 @@
-"""Building a trunk from its name."""
+"""Create a trunk from its name."""
 
 from __future__ import annotations
 
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -30,21 +30,21 @@ def create_trunk(
     freeze: int = 0,
     channels: int | None = None,
     levels: tuple[str, ...] | None = None,
-    backbone: Mapping[str, Any] | None = None,
-    neck: Mapping[str, Any] | None = None,
+    backbone: Mapping[str, object] | None = None,
+    neck: Mapping[str, object] | None = None,
 ) -> Trunk:
     """Create a trunk.
 
     Args:
         name: ``backbone[.tag][-neck]``.
-        pretrained: True downloads weights, a path reads them, False starts at random.
+        pretrained: True downloads weights, a path reads them from a file, False initializes at random.
         in_chans: channels of the image.
-        norm: of the backbone: batch, frozen, group or sync.
-        freeze: stages that do not train: 0 none, 1 the stem, 2 the stem and the first stage, ….
-        channels: width of the pyramid, the neck's default if None.
-        levels: to return; by default the neck's, or every raw one where there is no neck. ``"pooled"`` is the
-            vector (B, C) that the backbone's own classifier reads, with whatever layers come before that.
-        backbone: further options of the backbone, for timm's those of ``timm.create_model``.
+        norm: normalization of the backbone: batch, frozen, group or sync.
+        freeze: number of frozen stages: 0 none, 1 the stem, 2 the stem and the first stage, ….
+        channels: channels of every pyramid level; None takes the default of the neck.
+        levels: levels to return; by default those of the neck, or all of the backbone if there is no neck.
+            ``"pooled"`` is the vector (B, C) that the classifier of the backbone reads, with the layers before it.
+        backbone: further options of the backbone; for timm models, arguments of ``timm.create_model``.
         neck: further options of the neck.
 
     Raises:
@@ -62,7 +62,7 @@ def create_trunk(
     if found.pooled is not None:
         all_channels[POOLED] = found.pooled
 
-    built: Any = None
+    built: nn.Module | None = None
     if parsed.neck is not None:
         entry = find("necks", parsed.neck)
         spec = entry.spec()
@@ -71,13 +71,13 @@ def create_trunk(
         options = {**(neck or {}), **({} if channels is None else {"out_channels": channels})}
         if asked:
             built = _neck(entry, found.channels, found.strides, asked, options)
-            all_channels |= built.channels
-            all_strides |= built.strides
+            all_channels |= cast("Mapping[str, int]", built.channels)
+            all_strides |= cast("Mapping[str, int]", built.strides)
         default = spec.levels
     else:
         if channels is not None or neck:
             raise OptionError(
-                f"{parsed} has no neck, so it takes no pyramid options", fix=f"name one, as in {parsed}-fpn"
+                f"{parsed} has no neck, so it accepts no neck options", fix=f"add a neck, as in {parsed}-fpn"
             )
         default = tuple(found.channels)
 
@@ -102,10 +102,10 @@ def _load(
     *,
     pretrained: bool | str | os.PathLike[str],
     in_chans: int,
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
     pooled: bool,
 ) -> LoadedBackbone:
-    """timm's backbone where it has that name, else a plugin's: no plugin takes over a name of timm's."""
+    """Load the timm backbone of this name, or else the plugin's: timm's names have priority."""
     plugins = entries("backbones")
     if name.backbone in timm_names() or not any(name.backbone in (e.name, e.id) for e in plugins):
         known = [*timm_names(), *(e.name for e in plugins)]
@@ -121,14 +121,14 @@ def _load(
     entry = find("backbones", name.backbone)
     if name.tag is not None:
         raise UnknownNameError(
-            f"{entry.id} comes from a plugin and has no tag {name.tag!r}",
-            fix=f"write {name.backbone} without it",
+            f"{entry.id} is a plugin and has no pretrained tag {name.tag!r}",
+            fix=f"write {name.backbone} without the tag",
         )
     target = entry.target()
     _check_options(f"backbone {entry.name}", target, options, given=("pretrained", "in_chans"))
     net = target(pretrained=pretrained, in_chans=in_chans, **options)
     if not isinstance(net, nn.Module):
-        raise ContractError(f"backbone {entry.id} made a {type(net).__name__}", fix="return a torch.nn.Module")
+        raise ContractError(f"backbone {entry.id} returned a {type(net).__name__}", fix="return a torch.nn.Module")
     preprocessing = getattr(net, "preprocessing", None) or preprocessing_for(IMAGENET_MEAN, IMAGENET_STD, in_chans)
     source = f"plugin {entry.id}" if pretrained else "random"
     provenance = getattr(net, "provenance", None) or Provenance(name.backbone, None, source)
@@ -141,21 +141,25 @@ def _neck(
     channels: Mapping[str, int],
     strides: Mapping[str, int],
     levels: tuple[str, ...],
-    options: Mapping[str, Any],
-) -> Any:
+    options: Mapping[str, object],
+) -> nn.Module:
     target = entry.target()
     _check_options(f"neck {entry.name}", target, options, given=("channels", "strides", "levels"))
     built = target(channels, strides, levels=levels, **options)
+    if not isinstance(built, nn.Module):
+        raise ContractError(f"neck {entry.id} returned a {type(built).__name__}", fix="return a torch.nn.Module")
     for attribute in ("channels", "strides"):
         if not isinstance(getattr(built, attribute, None), Mapping):
-            raise ContractError(f"neck {entry.id} has no {attribute} by level", fix="set it in __init__")
+            raise ContractError(
+                f"neck {entry.id} has no mapping {attribute!r}", fix=f"set {attribute} (level → number) in __init__"
+            )
     return built
 
 
 def _check_options(
-    owner: str, target: Callable[..., Any], options: Mapping[str, Any], *, given: tuple[str, ...]
+    owner: str, target: Callable[..., Any], options: Mapping[str, object], *, given: tuple[str, ...]
 ) -> None:
-    """Refuse options that the signature of ``target`` does not have; ``given`` are those that the hub sets."""
+    """Reject options that the signature of ``target`` does not have; ``given`` are set by the hub itself."""
     parameters = inspect.signature(target).parameters
     known = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD and n not in given]
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())

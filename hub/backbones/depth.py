@@ -1,4 +1,4 @@
-"""How deep in the backbone each parameter lies: what layer-wise learning rates go by."""
+"""The depth of each parameter in the backbone, for layer-wise learning rate decay."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hub.backbones.trunk import Trunk
 
 
 def layer_depths(trunk: Trunk) -> dict[nn.Parameter, int]:
-    """The layer of each parameter of the backbone, from 0 for the stem.
+    """Return the layer index of each backbone parameter, from 0 for the stem.
 
-    Layers are the blocks that timm's model names, where it does so (all whole models, and vision transformers);
-    elsewhere the stages, found by following the gradient of each level back.
+    Layers are the blocks of timm's parameter groups where the model defines them (complete models and vision
+    transformers). Otherwise they are the stages, found by tracing the gradient of each level.
 
     >>> from hub.backbones.create import create_trunk
     >>> sorted(set(layer_depths(create_trunk("resnet18")).values()))  # the stem and four stages
@@ -32,7 +32,7 @@ def layer_depths(trunk: Trunk) -> dict[nn.Parameter, int]:
 
 
 def _stages(trunk: Trunk) -> dict[nn.Parameter, int]:
-    """For each parameter the place of the first level that depends on it; the last place where none does."""
+    """Return for each parameter the index of the first level that depends on it; the last index if none does."""
     was_training = trunk.training
     trunk.eval()
     parameters = [p for p in trunk.body.parameters() if p.requires_grad]

@@ -1,4 +1,4 @@
-"""Changing the normalisation of a network that somebody else defined: frozen, group, or synchronised."""
+"""Replace the batch normalization of an existing network: frozen, group, or synchronized."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ NORMS = ("batch", "frozen", "group", "sync")
 
 
 def set_norm(module: nn.Module, norm: str) -> nn.Module:
-    """Give every batch normalisation in ``module`` another form.
+    """Replace every batch normalization in ``module``.
 
     Args:
         module: changed in place.
-        norm: ``"batch"`` leaves it; ``"frozen"`` fixes statistics and affine parameters (the layer stays a
-            batch norm in eval mode, one fused pass, the same state dict); ``"group"`` makes it `nn.GroupNorm`
-            of up to 32 groups (Wu and He 2018); ``"sync"`` shares statistics between processes.
+        norm: ``"batch"`` changes nothing; ``"frozen"`` fixes statistics and affine parameters (the layer stays a
+            batch norm in eval mode, with one fused pass and the same state dict); ``"group"`` is `nn.GroupNorm`
+            with at most 32 groups (Wu and He 2018, https://arxiv.org/abs/1803.08494); ``"sync"`` shares statistics
+            between processes.
 
     Returns:
-        The module, or its replacement where it was itself a normalisation layer.
+        The module, or its replacement if it is a normalization layer itself.
 
     Raises:
-        OptionError: an unknown kind of norm.
+        OptionError: unknown norm.
 
     >>> set_norm(nn.Sequential(nn.Conv2d(3, 48, 1), nn.BatchNorm2d(48)), "group")[1].num_groups
     24
     """
     if norm not in NORMS:
-        raise OptionError(f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"one of {', '.join(NORMS)}")
+        raise OptionError(f"unknown norm {norm!r}.{did_you_mean(norm, NORMS)}", fix=f"choose {', '.join(NORMS)}")
     if norm == "frozen":
         for layer in module.modules():
             if isinstance(layer, _BatchNorm):
@@ -42,17 +43,18 @@ def set_norm(module: nn.Module, norm: str) -> nn.Module:
     elif norm == "sync":
         from timm.layers import convert_sync_batchnorm
 
-        return convert_sync_batchnorm(module)
+        converted: nn.Module = convert_sync_batchnorm(module)
+        return converted
     return module
 
 
 def make_norm(norm: str, channels: int) -> nn.Module:
-    """A new normalisation layer of the kind that `set_norm` describes."""
+    """Return a new normalization layer; see `set_norm` for the kinds."""
     return set_norm(nn.BatchNorm2d(channels), norm)
 
 
 def frozen_norms(module: nn.Module) -> Iterator[nn.Module]:
-    """The batch norms whose parameters are all frozen: they must stay in eval mode."""
+    """Yield the batch norms whose parameters are all frozen: they must stay in eval mode."""
     for layer in module.modules():
         if isinstance(layer, _BatchNorm):
             parameters = list(layer.parameters(recurse=False))
@@ -62,7 +64,8 @@ def frozen_norms(module: nn.Module) -> Iterator[nn.Module]:
 
 def _group_norm(layer: _BatchNorm) -> nn.Module:
     groups = max(g for g in range(1, 33) if layer.num_features % g == 0)
-    if hasattr(layer, "act"):  # timm's norm and activation in one
+    new: nn.Module
+    if hasattr(layer, "act"):  # timm's norm and activation in one layer
         from timm.layers import GroupNormAct
 
         new = GroupNormAct(layer.num_features, num_groups=groups, eps=layer.eps, apply_act=False)

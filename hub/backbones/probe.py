@@ -1,11 +1,11 @@
-"""What a backbone gives is found by running it once, not by trusting its metadata."""
+"""Find the levels of a backbone with a dry run, instead of trusting its metadata."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,15 @@ from hub.errors import ContractError
 
 @dataclass(frozen=True)
 class Probe:
-    """What a dry run found: for each level kept its place in the body's list, its channels and its stride.
+    """The result of a dry run.
 
-    ``pooled`` is the width of the vector that the network's own classifier reads, where that was asked for.
+    Attributes:
+        levels: level → index in the output list of the network, for the levels that are kept.
+        channels: level → channels.
+        strides: level → stride in pixels.
+        channels_last: whether the feature maps are (B, H, W, C).
+        size: (height, width) in pixels of the input that worked.
+        pooled: channels of the vector that the network's classifier reads, if it was requested.
     """
 
     levels: dict[str, int]
@@ -28,11 +34,21 @@ class Probe:
     pooled: int | None = None
 
 
-class Body(nn.Module):
-    """A backbone that gives one feature map of layout (B, C, H, W) for each level, or (B, C, D, H, W) for volumes.
+class PoolingNetwork(Protocol):
+    """The two methods of timm's classifiers that give feature maps and the pooled vector in one pass."""
 
-    Backbones with several maps of one stride (vision transformers) give the last, and those that compute in
-    (B, H, W, C) (Swin) are brought into torch's layout.
+    def forward_intermediates(self, x: Tensor, *, output_fmt: str) -> tuple[Tensor, Sequence[Tensor]]:
+        """Return the last features and all feature maps."""
+
+    def forward_head(self, x: Tensor, *, pre_logits: bool) -> Tensor:
+        """Return the vector that the classifier reads."""
+
+
+class Body(nn.Module):
+    """A backbone with one feature map (B, C, H, W) per level, or (B, C, D, H, W) for volumes.
+
+    If a backbone has several maps of one stride (vision transformers), the last one is taken. Maps of layout
+    (B, H, W, C) (Swin) are permuted.
     """
 
     def __init__(self, net: nn.Module, probe: Probe) -> None:
@@ -43,20 +59,24 @@ class Body(nn.Module):
         self.pools = probe.pooled is not None
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, in_chans, H, W) to one map a level, finest first, and last the pooled vector where it is wanted."""
+        """Return one feature map per level, finest first, and the pooled vector last if it was requested.
+
+        Args:
+            x: (B, in_chans, H, W).
+        """
         if self.pools:
-            features, pooled = maps_and_pooled(self.net, x)
+            features, pooled = maps_and_pooled(cast("PoolingNetwork", self.net), x)
             return [*(features[i] for i in self.keep), pooled]
         features = self.net(x)
         kept = [features[i] for i in self.keep]
         return [f.permute(0, 3, 1, 2).contiguous() for f in kept] if self.permute else kept
 
 
-def maps_and_pooled(net: Any, x: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-    """The feature maps, (B, C, H, W), and what the network's own classifier reads, (B, C), in one pass.
+def maps_and_pooled(net: PoolingNetwork, x: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+    """Return the feature maps, each (B, C, H, W), and the input of the network's classifier, (B, C), in one pass.
 
     Args:
-        net: with the two methods of timm's classifiers, ``forward_intermediates`` and ``forward_head``.
+        net: a classification network.
         x: (B, in_chans, H, W).
     """
     last, maps = net.forward_intermediates(x, output_fmt="NCHW")
@@ -64,25 +84,25 @@ def maps_and_pooled(net: Any, x: Tensor) -> tuple[Sequence[Tensor], Tensor]:
 
 
 def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], name: str, pooled: bool = False) -> Probe:
-    """Run ``net`` once on zeros and read the levels off its outputs.
+    """Run ``net`` once on zeros and derive the levels from its outputs.
 
-    A level is named after its stride along height and width: ``c{log2(stride)}``. Maps may have further spatial axes
-    before these two, of whatever stride.
+    A level is named after its stride along height and width: ``c{log2(stride)}``. Feature maps may have further
+    spatial axes before these two, of any stride.
 
     Args:
         net: maps (1, in_chans, H, W) to a list of feature maps.
         in_chans: channels of the image.
-        sizes: (height, width) in pixels to try, in this order, for networks that take only some.
+        sizes: input sizes, (height, width) in pixels, tried in this order, for networks that accept only some.
         name: for messages.
-        pooled: also find the vector that its classifier reads; see `maps_and_pooled`.
+        pooled: also request the vector that its classifier reads; see `maps_and_pooled`.
 
     Raises:
-        ContractError: the network gives no feature maps, or of other strides than powers of two, or no such vector.
+        ContractError: the network returns no feature maps, a stride is not a power of two, or it has no pooled vector.
     """
     if pooled and not all(hasattr(net, method) for method in ("forward_intermediates", "forward_head")):
         raise ContractError(
-            f"{name} does not give the vector that its own classifier reads",
-            fix="average a level of it instead: from_level: c5",
+            f"{name} does not give the pooled vector that its classifier reads",
+            fix="use the average of a feature map instead: from_level: c5",
         )
     was_training = net.training
     net.eval()
@@ -93,22 +113,22 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
         try:
             with torch.no_grad():
                 x = torch.zeros(1, in_chans, *size)
-                features, vector = maps_and_pooled(net, x) if pooled else (net(x), None)
+                features, vector = maps_and_pooled(cast("PoolingNetwork", net), x) if pooled else (net(x), None)
             break
         except (RuntimeError, AssertionError, ValueError, IndexError) as error:
             problem = error
     net.train(was_training)
     if features is None or not all(isinstance(f, Tensor) and f.ndim >= 4 for f in features):
-        why = problem if features is None else "its outputs are not maps, (B, C, H, W)"
+        why = problem if features is None else "its outputs are not feature maps (B, C, H, W)"
         raise ContractError(
             f"{name} gives no feature maps ({why})",
-            fix="choose a backbone with feature maps: `hub list --backbones`",
+            fix="choose another backbone: `hub list --backbones`",
         ) from problem
 
     if vector is not None and vector.ndim != 2:
         raise ContractError(
-            f"{name} gives its classifier something of shape {tuple(vector.shape)}, not one vector an image",
-            fix="average a level of it instead: from_level: c5",
+            f"the classifier of {name} reads a tensor of shape {tuple(vector.shape)}, not one vector per image",
+            fix="use the average of a feature map instead: from_level: c5",
         )
     last = _is_channels_last(features, size)
     levels, channels, strides = {}, {}, {}
@@ -118,8 +138,8 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
         exponent = round(math.log2(stride))
         if 2**exponent != round(stride, 1):
             raise ContractError(
-                f"{name} has features of stride {stride:.4g}, which is no power of two",
-                fix="choose a variant with a power of two, for example one with patches of 16",
+                f"{name} has features of stride {stride:.4g}, which is not a power of two",
+                fix="choose a variant whose strides are powers of two, for example with patches of 16",
             )
         level = f"c{exponent}"
         levels[level], channels[level], strides[level] = i, f.shape[3 if last else 1], 2**exponent
@@ -135,7 +155,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
 
 
 def _is_channels_last(features: Sequence[Tensor], size: tuple[int, int]) -> bool:
-    """Whether the maps are (B, H, W, C): the middle dimensions alone have the image's aspect ratio."""
+    """Return whether the maps are (B, H, W, C): only the two middle dimensions have the image's aspect ratio."""
     if any(f.ndim != 4 for f in features):
         return False
     aspect = size[0] / size[1]

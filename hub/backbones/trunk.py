@@ -1,10 +1,9 @@
-"""A trunk: a backbone and perhaps a neck, giving features by level name."""
+"""A trunk: a backbone with an optional neck, which returns features by level name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +13,18 @@ from hub.contract.classifier import PretrainedClassifier
 from hub.errors import OptionError, did_you_mean
 from hub.preprocessing import Preprocessing
 
-POOLED = "pooled"  # the level that is a vector
+POOLED = "pooled"  # the one level that is a vector per image, not a feature map
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a trunk's weights come from: nothing about them is silent.
+    """Where the weights of a trunk come from.
 
     Attributes:
-        backbone: the model's name.
-        tag: the pretrained tag, resolved even where the name did not give one; None for random weights.
-        source: URL or hub id of the weights, or "random".
-        license: of the weights, where known.
+        backbone: name of the model.
+        tag: the pretrained tag, also if the name did not give one; None for random weights.
+        source: URL or Hugging Face id of the weights, or "random".
+        license: license of the weights, if known.
     """
 
     backbone: str
@@ -37,32 +36,35 @@ class Provenance:
         if self.tag is None and self.source == "random":
             return f"{self.backbone}, random weights"
         tag = f".{self.tag}" if self.tag else ""
-        return f"{self.backbone}{tag} from {self.source} ({self.license or 'licence unknown'})"
+        return f"{self.backbone}{tag} from {self.source} ({self.license or 'license unknown'})"
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for a checkpoint's header."""
+    def to_dict(self) -> dict[str, str | None]:
+        """Return plain values, for the header of a checkpoint."""
         return asdict(self)
 
 
 class Trunk(nn.Module):
-    """Maps normalised images to an ordered ``{level: features}``.
+    """Maps normalized images to ``{level: features}``, in the order of `levels`.
 
     Args:
         body: maps (B, C, H, W) to a list of features, finest first.
-        body_levels: names of that list, ``("c1", …)``. Where ``channels`` has ``"pooled"``, the list has that
-            vector as one more item at its end.
-        neck: maps raw features to pyramid features, or None.
-        channels, strides: of every level, raw and neck's.
-        levels: those to return, in this order.
-        probe_size: (height, width) in pixels that the body was tried with and takes.
+        body_levels: names of that list, ``("c1", …)``. If ``channels`` has ``"pooled"``, the list ends with that
+            vector.
+        neck: maps backbone features to pyramid features, or None.
+        channels, strides: level → number, for the levels of the backbone and the neck.
+        levels: the levels to return, in this order.
+        probe_size: (height, width) in pixels of an input that the body accepts.
         preprocessing: what the weights expect.
-        provenance: where they come from.
-        classifier: the backbone's own, of pretrained weights whose classes are known; not a part of the trunk.
+        provenance: where the weights come from.
+        classifier: the classifier of pretrained weights, if its classes are known; not a part of the trunk.
 
     Attributes:
-        channels: level → channels, of the levels returned.
-        strides: level → stride in pixels, of the levels returned that are maps.
-        divisor: the backbone's largest stride; images whose sides are multiples of it have exact strides.
+        channels: level → channels, for the returned levels.
+        strides: level → stride in pixels, for the returned levels that are feature maps.
+        divisor: largest stride of the backbone; strides are exact for images whose sides are multiples of it.
+
+    Raises:
+        OptionError: neither the backbone nor the neck has one of the ``levels``.
     """
 
     def __init__(
@@ -87,8 +89,8 @@ class Trunk(nn.Module):
         if unknown:
             raise OptionError(
                 f"{provenance.backbone} has no level {unknown[0]!r}.{did_you_mean(unknown[0], channels)}",
-                fix=f"it gives {', '.join(channels)}"
-                + ("" if neck is not None else "; a pyramid needs a neck, as in 'resnet50-fpn'"),
+                fix=f"its levels are {', '.join(channels)}"
+                + ("" if neck is not None else "; pyramid levels need a neck, as in 'resnet50-fpn'"),
             )
         self.levels = levels
         self.divisor = max(strides[level] for level in self.body_levels)
@@ -101,10 +103,10 @@ class Trunk(nn.Module):
         self.provenance = provenance
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Features of every level in `levels`.
+        """Compute the features of every level in `levels`.
 
         Args:
-            x: (B, C, H, W) normalised; H and W multiples of the largest stride give exact strides.
+            x: (B, C, H, W), normalized; strides are exact if H and W are multiples of `divisor`.
 
         Returns:
             level → (B, channels, H / stride, W / stride); (B, channels) for ``"pooled"``.
@@ -115,25 +117,25 @@ class Trunk(nn.Module):
         return {level: features[level] for level in self.levels}
 
     def train(self, mode: bool = True) -> Trunk:
-        """As `nn.Module.train`, but frozen normalisation layers always stay in eval mode."""
+        """Set the mode as `nn.Module.train` does, but keep frozen normalization layers in eval mode."""
         super().train(mode)
         for module in frozen_norms(self):
             module.eval()
         return self
 
     def freeze(self, stages: int) -> None:
-        """Stop training all that computes the levels up to ``c{stages}``; 2 is the stem and the first stage.
+        """Freeze every parameter that the levels up to ``c{stages}`` depend on; 2 is the stem and the first stage.
 
-        What computes a level is found by following its gradient back, so this works for every backbone.
+        The parameters are found by tracing the gradient of these levels, so this works for every backbone.
 
         Raises:
-            OptionError: the backbone has no level that fine or that coarse.
+            OptionError: the backbone has no such level.
         """
         upto = [level for level in self.body_levels if int(level[1:]) <= stages]
         if stages < 0 or (stages and (not upto or stages > int(self.body_levels[-1][1:]))):
             raise OptionError(
                 f"{self.provenance.backbone} cannot freeze {stages} stages",
-                fix=f"its levels are {', '.join(self.body_levels)}; i freezes all up to c(i), 0 nothing",
+                fix=f"its levels are {', '.join(self.body_levels)}; freeze=i freezes up to c(i), 0 freezes nothing",
             )
         if not stages:
             return
@@ -152,9 +154,9 @@ class Trunk(nn.Module):
 
 
 def plain_key(name: str) -> str:
-    """A weight's name within a trunk, one for all ways in which timm wraps a backbone.
+    """Return the name of a weight, independent of how timm wraps the backbone.
 
-    A whole model has ``stages.0`` where the part that gives maps has ``stages_0`` or ``model.stages.0``.
+    A complete model has ``stages.0``, its feature extractor ``stages_0`` or ``model.stages.0``.
 
     >>> plain_key("body.net.model.stages_0.weight")
     'body.net.stages.0.weight'

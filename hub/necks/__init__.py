@@ -1,1 +1,1 @@
-"""Necks: modules from a backbone's features to a pyramid. Each is found through ``backbone_hub.necks.v1``."""
+"""Necks: modules that turn the features of a backbone into a pyramid (entry points ``backbone_hub.necks.v1``)."""

@@ -14,27 +14,27 @@ from hub.seeds import draw_seed, isolated_rng
 
 
 class FPN(nn.Module):
-    """Brings raw features of any strides to levels ``p2``…``p7`` of one width.
+    """Turns backbone features of any strides into the levels ``p2``…``p7`` with equal channels.
 
-    Levels that the backbone does not give are derived from its nearest one, by transposed convolutions and
-    pooling as in ViTDet (Li et al. 2022, https://arxiv.org/abs/2203.16527, section 3): a plain ViT works too.
+    Levels that the backbone lacks are derived from its nearest level, by transposed convolutions and pooling as in
+    ViTDet (Li et al. 2022, https://arxiv.org/abs/2203.16527, section 3), so a plain ViT works too.
 
     Args:
-        channels: raw level → channels.
-        strides: raw level → stride.
-        levels: to compute, a subset of p2…p7.
-        out_channels: width of every level.
-        norm: kind of normalisation after each convolution, or None; see `hub.backbones.norm.set_norm`.
-        top: how p6 comes from p5: ``"pool"`` (Faster R-CNN) or ``"conv"`` (RetinaNet, Lin et al. 2017b). p7
-            is always a convolution of p6.
+        channels: backbone level → channels.
+        strides: backbone level → stride.
+        levels: levels to compute, a subset of p2…p7.
+        out_channels: channels of every level.
+        norm: normalization after each convolution, or None; see `hub.backbones.norm.set_norm`.
+        top: how p6 is computed from p5: ``"pool"`` (Faster R-CNN) or ``"conv"`` (RetinaNet,
+            https://arxiv.org/abs/1708.02002). p7 is always a convolution of p6.
 
-    Which levels are asked for changes no number of the others, at initialisation neither.
+    The weights and outputs of a level do not depend on which other levels are requested.
 
     Attributes:
-        channels, strides: level → width and stride in pixels.
+        channels, strides: level → channels and stride in pixels.
 
     Raises:
-        OptionError: a level that is not one of p2…p7.
+        OptionError: a level is not one of p2…p7.
     """
 
     def __init__(
@@ -52,10 +52,10 @@ class FPN(nn.Module):
         if wrong or not levels:
             raise OptionError(f"an FPN has no level {wrong[0] if wrong else '(none)'}", fix="choose from p2 … p7")
         if top not in ("pool", "conv"):
-            raise OptionError(f"top={top!r} is not a way to make p6", fix="pool or conv")
+            raise OptionError(f"unknown top={top!r}, which computes p6", fix="choose pool or conv")
         numbers = sorted({int(level[1]) for level in levels})
         self.levels = tuple(f"p{i}" for i in numbers)
-        self.core = range(min(numbers[0], 5), 6)  # always from p5 down: context flows from the top
+        self.core = range(min(numbers[0], 5), 6)  # always from p5: the top-down pathway starts there
         self.extra = range(6, numbers[-1] + 1)
         self.top = top
         self.source = {i: min(channels, key=lambda n: (abs(int(n[1:]) - i), -int(n[1:]))) for i in self.core}
@@ -65,7 +65,7 @@ class FPN(nn.Module):
         def conv(part: str, i: int, inp: int, kernel: int, stride: int = 1) -> nn.Module:
             with isolated_rng(seed, part, i):
                 layer = nn.Conv2d(inp, out_channels, kernel, stride, kernel // 2, bias=norm is None)
-                nn.init.kaiming_uniform_(layer.weight, a=1)  # as the reference implementations of FPN start
+                nn.init.kaiming_uniform_(layer.weight, a=1)  # as in the reference implementations of FPN
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
             return layer if norm is None else nn.Sequential(layer, make_norm(norm, out_channels))
@@ -84,10 +84,10 @@ class FPN(nn.Module):
         self.strides = {level: 2 ** int(level[1]) for level in self.levels}
 
     def forward(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Raw features to pyramid features, finest first.
+        """Compute the pyramid levels, finest first.
 
         Args:
-            features: raw level → (B, C, H / stride, W / stride).
+            features: backbone level → (B, C, H / stride, W / stride).
 
         Returns:
             ``p*`` → (B, out_channels, H / 2**i, W / 2**i).
@@ -115,7 +115,7 @@ class FPN(nn.Module):
 
 
 def _resample(steps: int, channels: int) -> nn.Module:
-    """``steps`` doublings of the size (transposed convolutions), or halvings where negative (pooling)."""
+    """Double the size ``steps`` times with transposed convolutions; negative ``steps`` halve it by pooling."""
     if steps < 0:
         return nn.MaxPool2d(kernel_size=2**-steps, stride=2**-steps, ceil_mode=True)
     layers: list[nn.Module] = []

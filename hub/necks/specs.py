@@ -1,4 +1,4 @@
-"""What the first-party necks declare."""
+"""Specs of the first-party necks."""
 
 from hub.spec import NeckSpec
 

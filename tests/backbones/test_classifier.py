@@ -1,4 +1,4 @@
-"""The classifier of pretrained weights: which rows are kept, by name. No network is asked."""
+"""The classifier of pretrained weights: which rows are kept, by name. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_known_labels_score_as_in_timm(
     assert model.trunk.classifier is None
 
 
-def test_a_file_of_other_classes_gives_its_backbone_alone(weights: Callable[..., Path]) -> None:
+def test_a_file_with_other_classes_loads_only_its_backbone(weights: Callable[..., Path]) -> None:
     for options in ({"num_classes": 5}, {"num_classes": 0}):
         path = weights("resnet18", **options)
         model = hub.create("classification/resnet18", labels=["goldfish", "b"], pretrained=path)
@@ -57,7 +57,7 @@ def test_a_file_of_other_classes_gives_its_backbone_alone(weights: Callable[...,
         assert model.heads["classification"].predictor.weight.std() < 0.02
 
 
-def test_the_mean_of_a_map_keeps_no_classifier(weights: Callable[..., Path]) -> None:
+def test_averaging_a_feature_map_keeps_no_classifier(weights: Callable[..., Path]) -> None:
     model = hub.create(
         "classification/resnet18", labels=["goldfish", "b"], pretrained=weights("resnet18"), from_level="c4"
     )
@@ -65,7 +65,7 @@ def test_the_mean_of_a_map_keeps_no_classifier(weights: Callable[..., Path]) -> 
     assert model.heads["classification"].predictor.weight.std() < 0.02
 
 
-def test_other_heads_on_the_trunk_are_left_alone(weights: Callable[..., Path]) -> None:
+def test_other_heads_on_the_trunk_do_not_get_the_classifier(weights: Callable[..., Path]) -> None:
     torch.manual_seed(0)
     model = hub.create(
         "classification+multilabel/resnet18",

@@ -14,7 +14,7 @@ from hub.errors import BadNameError, ContractError, OptionError, UnknownNameErro
 
 
 @pytest.fixture(autouse=True)
-def _take_back() -> Iterator[None]:
+def _unregister() -> Iterator[None]:
     yield
     for name in ("my_net", "my-neck"):
         registry.unregister(name)
@@ -31,16 +31,16 @@ class MyNeck(nn.Module):
         return {level: self.conv(features["c3"]) for level in self.channels}
 
 
-class Mute(MyNeck):
-    """Does not say what it gives."""
+class NoChannels(MyNeck):
+    """Has no ``channels``."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         del self.channels
 
 
-class Odd(nn.Module):
-    """A stride of 3."""
+class StrideThree(nn.Module):
+    """Has a stride of 3."""
 
     def __init__(self, pretrained: bool, in_chans: int) -> None:
         super().__init__()
@@ -50,23 +50,23 @@ class Odd(nn.Module):
         return [self.conv(x)]
 
 
-class Flat(Odd):
+class Flat(StrideThree):
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         return [x.flatten(1)]
 
 
-def test_pyramid_width_and_levels() -> None:
+def test_pyramid_channels_and_levels() -> None:
     trunk = hub.create("resnet18-fpn", channels=24, levels=("p6", "p3"))
     features = trunk(torch.zeros(1, 3, 64, 64))
     assert [(n, tuple(f.shape)) for n, f in features.items()] == [("p6", (1, 24, 1, 1)), ("p3", (1, 24, 8, 8))]
 
 
-def test_raw_levels_beside_the_pyramid() -> None:
+def test_backbone_levels_beside_the_pyramid() -> None:
     trunk = hub.create("resnet18-fpn", channels=24, levels=("c2", "p3"))
     assert trunk.channels == {"c2": 64, "p3": 24}
 
 
-def test_raw_levels_alone_build_no_neck() -> None:
+def test_backbone_levels_alone_build_no_neck() -> None:
     trunk = hub.create("resnet18-fpn", levels=("c3",))
     assert trunk.neck is None
     assert trunk.strides == {"c3": 8}
@@ -75,7 +75,7 @@ def test_raw_levels_alone_build_no_neck() -> None:
 def test_unknown_levels() -> None:
     with pytest.raises(OptionError, match="resnet18 has no level 'p3'.*") as caught:
         hub.create("resnet18", levels=("p3",))
-    assert "resnet50-fpn" in str(caught.value), "it says how to get a pyramid"
+    assert "resnet50-fpn" in str(caught.value), "the fix names a pyramid"
     with pytest.raises(OptionError, match="no level p9"):
         hub.create("resnet18-fpn", levels=("p9",))
 
@@ -112,29 +112,33 @@ def test_a_neck_registered_here() -> None:
     assert hub.create("resnet18-local:my-neck", channels=6).channels == {"q3": 6}
 
 
-def test_a_neck_that_does_not_say_what_it_gives() -> None:
-    hub.register(NeckSpec(name="my-neck", summary="", target=f"{__name__}:Mute"))
-    with pytest.raises(ContractError, match="local:my-neck has no channels by level"):
+def test_a_neck_without_channels() -> None:
+    hub.register(NeckSpec(name="my-neck", summary="", target=f"{__name__}:NoChannels"))
+    with pytest.raises(ContractError, match="local:my-neck has no mapping 'channels'"):
         hub.create("resnet18-my-neck")
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("Odd", "stride 3.*no power of two"), ("Flat", "its outputs are not maps"), ("make_nothing", "made a NoneType")],
+    [
+        ("StrideThree", "stride 3.*not a power of two"),
+        ("Flat", "its outputs are not feature maps"),
+        ("return_nothing", "returned a NoneType"),
+    ],
 )
-def test_backbones_that_do_not_keep_the_contract(target: str, message: str) -> None:
+def test_backbones_that_violate_the_contract(target: str, message: str) -> None:
     hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:{target}"))
     with pytest.raises(ContractError, match=message):
         hub.create("my_net")
 
 
-def make_nothing(pretrained: bool, in_chans: int) -> None:
-    """A factory that forgot to return."""
+def return_nothing(pretrained: bool, in_chans: int) -> None:
+    """A factory that forgot to return the backbone."""
 
 
 @pytest.mark.parametrize("name", ["levit_128s", "eva02_tiny_patch14_224"])
-def test_strides_that_are_no_powers_of_two(name: str) -> None:
-    with pytest.raises(ContractError, match="no power of two"):
+def test_strides_that_are_not_powers_of_two(name: str) -> None:
+    with pytest.raises(ContractError, match="not a power of two"):
         hub.create(name)
 
 
@@ -143,12 +147,12 @@ def test_backbone_options_are_timms_own() -> None:
     last = "body.net.layer1.0.bn2.weight"
     assert not plain.state_dict()[last].any()
     assert other.state_dict()[last].all()
-    with pytest.raises(OptionError, match="resnet18 does not take the backbone option 'zero_init_lost'"):
+    with pytest.raises(OptionError, match="resnet18 does not accept the backbone option 'zero_init_lost'"):
         hub.create("resnet18", backbone={"zero_init_lost": True})
 
 
 class Volumes(nn.Module):
-    """Maps of volumes, whose slices are the channels of the image; depth has a stride of its own."""
+    """Feature maps of volumes, whose slices are the channels of the image; depth has a separate stride."""
 
     probe_sizes = ((32, 48),)
     provenance = Provenance("elsewhere", "v1", "a file", "MIT")
@@ -166,7 +170,7 @@ class Volumes(nn.Module):
 
 
 def test_a_backbone_of_volumes() -> None:
-    """Levels go by the strides of height and width, and freezing by what computes them."""
+    """Levels are named by the strides of height and width, and freezing follows the gradient."""
     hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:Volumes"))
     trunk = hub.create("my_net", in_chans=9, freeze=1)
     assert (trunk.channels, trunk.strides) == ({"c0": 1, "c1": 4, "c3": 6}, {"c0": 1, "c1": 2, "c3": 8})
@@ -178,7 +182,7 @@ def test_a_backbone_of_volumes() -> None:
     }
 
 
-def test_what_a_backbone_says_of_itself_is_kept() -> None:
+def test_provenance_and_probe_sizes_of_a_backbone_are_used() -> None:
     hub.register(BackboneSpec(name="my_net", summary="", target=f"{__name__}:Volumes"))
     trunk = hub.create("my_net", in_chans=9)
     assert str(trunk.provenance) == "elsewhere.v1 from a file (MIT)"

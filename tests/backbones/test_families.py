@@ -1,4 +1,4 @@
-"""One backbone of each family: what the trunk says of itself is what comes out."""
+"""One backbone of each family: the outputs match the channels and strides of the trunk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAMILIES = (
     "densenet121",
     "mobilenetv3_large_100",
     "vit_tiny_patch16_224",  # one stride only
-    "swin_tiny_patch4_window7_224",  # computes in (B, H, W, C)
+    "swin_tiny_patch4_window7_224",  # feature maps (B, H, W, C)
     "convnext_atto",  # no batch norm
 )
 SLOW = (
@@ -43,7 +43,7 @@ def check(trunk: Trunk, in_chans: int = 3) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_raw_levels_and_pyramid(name: str) -> None:
+def test_backbone_levels_and_pyramid(name: str) -> None:
     trunk = hub.create(f"{name}-fpn", channels=16, levels=None)
     check(trunk)
     assert trunk.strides == {"p2": 4, "p3": 8, "p4": 16, "p5": 32, "p6": 64}
@@ -64,7 +64,7 @@ def test_more_families(name: str) -> None:
     check(hub.create(f"{name}-fpn", channels=16))
 
 
-def test_raw_levels_of_a_resnet() -> None:
+def test_backbone_levels_of_a_resnet() -> None:
     trunk = hub.create("resnet18")
     check(trunk)
     assert trunk.channels == {"c1": 64, "c2": 64, "c3": 128, "c4": 256, "c5": 512}

@@ -22,7 +22,7 @@ def test_exactly_the_stages_of_a_resnet(name: str, stages: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["densenet121", "mobilenetv3_large_100", "convnext_atto", "skresnet18"])
-def test_frozen_stages_stay_and_the_others_learn(name: str) -> None:
+def test_frozen_stages_do_not_change_and_the_others_do(name: str) -> None:
     trunk = hub.create(name, freeze=2)
     before = {n: p.detach().clone() for n, p in trunk.named_parameters()}
     x = torch.randn(2, 3, 64, 64)
@@ -36,7 +36,7 @@ def test_frozen_stages_stay_and_the_others_learn(name: str) -> None:
     assert moved.isdisjoint(frozen(trunk))
     with torch.no_grad():
         after = trunk.eval()(x)
-    # Running statistics too: what the frozen stages compute is the same to the last bit.
+    # Running statistics included: the outputs of the frozen stages are bit-identical.
     assert torch.equal(after["c2"], reference["c2"])
     assert not torch.equal(after["c5"], reference["c5"])
 
@@ -48,7 +48,7 @@ def test_batch_norms_of_frozen_stages_stay_in_eval_mode() -> None:
     assert trunk.body.net.layer2[0].bn1.training
 
 
-def test_freezing_needs_nothing_but_the_trunk() -> None:
+def test_freezing_an_existing_trunk() -> None:
     trunk = hub.create("resnet18")
     trunk.freeze(1)
     assert {n.split(".")[2] for n in frozen(trunk)} == {"conv1", "bn1"}

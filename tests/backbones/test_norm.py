@@ -22,7 +22,7 @@ def test_state_dicts_fit_each_other(norm: str) -> None:
     other.load_state_dict(plain.state_dict())
 
 
-def test_frozen_never_trains_and_never_moves() -> None:
+def test_frozen_norms_never_change() -> None:
     trunk = hub.create("resnet18", norm="frozen")
     assert norms(trunk)
     before = {k: v.clone() for k, v in trunk.state_dict().items() if "bn" in k}
@@ -37,7 +37,7 @@ def test_frozen_never_trains_and_never_moves() -> None:
         assert torch.equal(trunk.state_dict()[key], value), key
 
 
-def test_frozen_stays_so_inside_a_model_that_trains() -> None:
+def test_frozen_norms_stay_in_eval_mode_inside_a_training_model() -> None:
     trunk = hub.create("resnet18-fpn", norm="frozen")
     nn.Sequential(trunk).train()
     assert not any(m.training for m in norms(trunk.body))
@@ -49,7 +49,7 @@ def test_batch_norm_trains() -> None:
     assert all(p.requires_grad for p in trunk.parameters())
 
 
-def test_group_norm_normalises_each_image_by_itself() -> None:
+def test_group_norm_normalizes_each_image_independently() -> None:
     trunk = hub.create("resnet18", norm="group").train()
     assert not norms(trunk)
     images = torch.randn(2, 3, 64, 64)
@@ -59,7 +59,7 @@ def test_group_norm_normalises_each_image_by_itself() -> None:
 
 @pytest.mark.parametrize("name", ["mobilenetv3_large_100", "densenet121", "resnetv2_50"])
 def test_group_norm_keeps_the_activation_of_fused_layers(name: str) -> None:
-    """timm's norm and activation in one: the activation must survive the change."""
+    """The activation of timm's fused norm and activation layers must be kept."""
     torch.manual_seed(0)
     plain = hub.create(name)
     group = hub.create(name, norm="group")
@@ -71,7 +71,7 @@ def test_group_norm_keeps_the_activation_of_fused_layers(name: str) -> None:
     assert activations(group) == activations(plain)
 
 
-def test_group_norm_takes_over_the_affine_parameters() -> None:
+def test_group_norm_copies_the_affine_parameters() -> None:
     layer = nn.BatchNorm2d(48)
     nn.init.normal_(layer.weight)
     nn.init.normal_(layer.bias)

@@ -1,4 +1,4 @@
-"""The level ``pooled``: what timm's own classifier reads, beside the maps and in one pass with them."""
+"""The level ``pooled``: the vector that timm's classifier reads, computed in one pass with the feature maps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ X = torch.randn(1, 3, 128, 160, generator=torch.Generator().manual_seed(0))
     "name",
     ["resnet18", "mobilenetv3_small_050", "convnext_atto", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"],
 )
-def test_it_is_what_timms_classifier_reads(name: str) -> None:
+def test_it_is_the_input_of_timms_classifier(name: str) -> None:
     maps = tuple(create_trunk(name).channels)
     trunk = create_trunk(name, levels=(*maps, "pooled")).eval()
     oracle = timm.create_model(name, num_classes=3).eval()
@@ -41,7 +41,7 @@ def test_it_is_what_timms_classifier_reads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_050"])
-def test_maps_are_the_same_with_and_without_it(name: str) -> None:
+def test_feature_maps_are_the_same_with_and_without_it(name: str) -> None:
     plain = create_trunk(name).eval()
     both = create_trunk(name, levels=(*plain.levels, "pooled")).eval()
     plain.load_state_dict({key: both.state_dict()[key] for key in plain.state_dict()})
@@ -51,7 +51,7 @@ def test_maps_are_the_same_with_and_without_it(name: str) -> None:
         assert torch.equal(mine[level], theirs[level])
 
 
-def test_trunks_that_nobody_asks_for_it_do_not_have_it() -> None:
+def test_trunks_do_not_have_it_unless_requested() -> None:
     trunk = create_trunk("mobilenetv3_small_050-fpn")
     assert "pooled" not in trunk.channels
     assert not [key for key in trunk.state_dict() if "conv_head" in key or "classifier" in key]
@@ -69,7 +69,7 @@ def test_a_neck_and_the_vector_share_a_pass() -> None:
 
 
 class Bare(nn.Module):
-    """A backbone of a plugin that gives maps alone."""
+    """A plugin's backbone that gives only feature maps."""
 
     def __init__(self, pretrained: bool = False, in_chans: int = 3) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Bare(nn.Module):
         return [self.conv(x)]
 
 
-def test_a_backbone_without_it_says_what_to_read_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_backbone_without_it_names_the_alternative(monkeypatch: pytest.MonkeyPatch) -> None:
     from hub.backbones import create as module
     from hub.backbones.timm_body import LoadedBackbone
     from hub.backbones.trunk import Provenance
@@ -92,7 +92,7 @@ def test_a_backbone_without_it_says_what_to_read_instead(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "mobilenetv3_small_050"])
-def test_the_whole_model_starts_from_the_weights_of_the_part_that_gives_maps(name: str) -> None:
+def test_the_complete_model_has_the_initial_weights_of_the_feature_extractor(name: str) -> None:
     states = []
     for levels in (None, ("c5", "pooled")):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Weights from a file, and what happens without a network. Nothing here touches one."""
+"""Weights from a file, and failed downloads. Nothing here uses the network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ X = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
 
 def randomized(name: str, **options: Any) -> nn.Module:
-    """A timm model whose every weight and statistic differs from a fresh one's."""
+    """Return a timm model with weights and statistics that differ from newly initialized ones."""
     torch.manual_seed(7)
     net = timm.create_model(name, **options).eval()
     for buffer in net.buffers():
@@ -53,7 +53,7 @@ def test_a_file_gives_timms_own_features(name: str, weights: Callable[[str], Pat
         for ours, theirs in zip(features, oracle(X), strict=True):
             assert torch.equal(ours, theirs)
         if name in ("resnet18", "convnext_atto"):
-            # In these nothing but a norm stands between the last feature and the model's own.
+            # In these models only a norm separates the last feature map from the model's own features.
             torch.testing.assert_close(features[-1].shape, full.forward_features(X).shape)
 
 
@@ -71,7 +71,7 @@ def test_a_torch_file_with_a_wrapped_state_dict(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("in_chans", [1, 4])
-def test_first_layers_are_adapted_as_timm_does(in_chans: int, weights: Callable[[str], Path]) -> None:
+def test_first_layers_are_adapted_as_in_timm(in_chans: int, weights: Callable[[str], Path]) -> None:
     path = weights("resnet18")
     trunk = hub.create("resnet18", pretrained=path, in_chans=in_chans)
     oracle = timm.create_model(
@@ -86,10 +86,10 @@ def test_provenance_of_a_file(weights: Callable[[str], Path]) -> None:
     assert (trunk.provenance.tag, trunk.provenance.source) == ("tv_in1k", str(path))
     assert str(path) in str(trunk.provenance)
     unnamed = hub.create("resnet18", pretrained=path).provenance
-    assert (unnamed.tag, unnamed.license) == (None, None), "of an unknown file nothing is claimed"
+    assert (unnamed.tag, unnamed.license) == (None, None), "the origin of a file without a tag is unknown"
 
 
-def test_random_weights_say_so() -> None:
+def test_provenance_of_random_weights() -> None:
     provenance = hub.create("resnet18").provenance
     assert provenance.source == "random"
     assert str(provenance) == "resnet18, random weights"
@@ -98,14 +98,16 @@ def test_random_weights_say_so() -> None:
 @pytest.mark.parametrize(
     ("name", "other"), [("resnet34", "resnet18"), ("resnet18", "convnext_atto"), ("resnet50", "resnet18")]
 )
-def test_another_models_weights_are_refused(name: str, other: str, weights: Callable[[str], Path]) -> None:
-    """timm itself loads what fits and says nothing."""
+def test_another_models_weights_are_rejected(name: str, other: str, weights: Callable[[str], Path]) -> None:
+    """timm itself loads the weights that fit, without a warning."""
     with pytest.raises(CheckpointMismatchError, match=f"{other}.* does not hold weights of {name}"):
         hub.create(name, pretrained=weights(other))
 
 
-def test_a_larger_models_weights_are_remarked(weights: Callable[[str], Path], caplog: pytest.LogCaptureFixture) -> None:
-    """All of ResNet-18 is in a ResNet-34's file, but hardly what was meant."""
+def test_a_larger_models_weights_give_a_warning(
+    weights: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A ResNet-34 file has all weights of a ResNet-18, but loading it is probably a mistake."""
     hub.create("resnet18", pretrained=weights("resnet34"))
     assert "17 of 37 layers of" in caplog.text
     caplog.clear()
@@ -141,28 +143,28 @@ def test_files_never_run_code(tmp_path: Path) -> None:
 
 def test_no_weights_in_it(tmp_path: Path) -> None:
     torch.save({"epoch": 1}, tmp_path / "odd.pth")
-    with pytest.raises(CheckpointError, match="holds no weights"):
+    with pytest.raises(CheckpointError, match="contains no tensors"):
         hub.create("resnet18", pretrained=tmp_path / "odd.pth")
 
 
 @pytest.fixture
 def download(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
-    """Stands in for timm's downloaders: give it a state dict to return or an error to raise."""
+    """Replace timm's downloaders by a function that returns a state dict or raises an error."""
 
-    def stand_in(answer: Any) -> None:
+    def replace(outcome: Any) -> None:
         def fetch(*_: Any, **__: Any) -> Any:
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
 
         monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", fetch)
         monkeypatch.setattr("timm.models._builder.load_state_dict_from_url", fetch)
 
-    return stand_in
+    return replace
 
 
 class LocalEntryNotFoundError(FileNotFoundError, ValueError):
-    """What the downloader raises offline; also a `FileNotFoundError`, which it is not."""
+    """The error of the downloader without a network; it derives from `FileNotFoundError`, but no path is missing."""
 
 
 ERRORS = (
@@ -175,16 +177,16 @@ ERRORS = (
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
-def test_without_a_network_the_error_says_what_to_do(error: Exception, download: Callable[[Any], None]) -> None:
+def test_the_error_of_a_failed_download_names_the_fix(error: Exception, download: Callable[[Any], None]) -> None:
     download(error)
-    with pytest.raises(DownloadError, match=r"cannot fetch the pretrained weights of resnet18\.a1_in1k") as caught:
+    with pytest.raises(DownloadError, match=r"cannot download the pretrained weights of resnet18\.a1_in1k") as caught:
         hub.create("resnet18-fpn", pretrained=True)
     assert str(error) in str(caught.value)
     assert "path/to/file.safetensors" in str(caught.value)
     assert caught.value.__cause__ is error
 
 
-def test_the_tag_chosen_is_recorded_and_logged(
+def test_the_default_tag_is_recorded_and_logged(
     download: Callable[[Any], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     download(randomized("resnet18").state_dict())
@@ -196,12 +198,12 @@ def test_the_tag_chosen_is_recorded_and_logged(
     assert "a1_in1k" in caplog.text
 
 
-def test_a_tag_brings_its_own_preprocessing(download: Callable[[Any], None], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_tag_has_its_own_preprocessing(download: Callable[[Any], None], caplog: pytest.LogCaptureFixture) -> None:
     download(randomized("resnet50").state_dict())
     with caplog.at_level(logging.INFO, logger="hub"):
         trunk = hub.create("resnet50.tv_in1k", pretrained=True)
     assert trunk.provenance.tag == "tv_in1k"
-    assert not caplog.records, "nothing was chosen for the user"
+    assert not caplog.records, "the tag was given"
     cfg = timm.get_pretrained_cfg("resnet50.tv_in1k")
     assert (trunk.preprocessing.mean, trunk.preprocessing.std) == (cfg.mean, cfg.std)
 

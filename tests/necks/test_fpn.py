@@ -1,4 +1,4 @@
-"""torchvision's pyramid is the oracle, with weights copied."""
+"""The FPN against torchvision's, with copied weights."""
 
 from __future__ import annotations
 
@@ -57,20 +57,18 @@ def test_equals_torchvision(top: str) -> None:
 @pytest.mark.parametrize(
     "levels", [("p2",), ("p3", "p5"), ("p4", "p5", "p6", "p7"), ("p6",), ("p2", "p3", "p4", "p5", "p6", "p7")]
 )
-def test_only_what_is_asked_for(levels: tuple[str, ...]) -> None:
+def test_only_the_requested_levels_are_built(levels: tuple[str, ...]) -> None:
     fpn = FPN(CHANNELS, STRIDES, levels=levels, out_channels=16, top="conv")
     out = fpn(features(side=256))
     assert tuple(out) == levels == tuple(fpn.channels) == tuple(fpn.strides)
     for level, feature in out.items():
         assert feature.shape == (2, 16, 256 // fpn.strides[level], 128 // fpn.strides[level])
     sum(f.sum() for f in out.values()).backward()
-    assert all(p.grad is not None for p in fpn.parameters()), (
-        "a layer that nobody needs would hang distributed training"
-    )
+    assert all(p.grad is not None for p in fpn.parameters()), "an unused layer would hang distributed training"
 
 
 def test_fewer_levels_have_the_same_values() -> None:
-    """Context flows from the top also when the top is not asked for."""
+    """The top-down pathway starts at the top also if that level is not requested."""
     whole, part = FPN(CHANNELS, STRIDES, out_channels=16), FPN(CHANNELS, STRIDES, levels=("p3", "p4"), out_channels=16)
     part.load_state_dict(whole.state_dict(), strict=False)
     torch.testing.assert_close(part(features())["p3"], whole(features())["p3"])
