@@ -12,7 +12,7 @@ from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
-from hub.contract import Batch, InstanceTargets, pad_images
+from hub.contract import Batch, BoxMasks, InstanceTargets, pad_images
 from hub.model import Model
 from hub.precision import autocast
 from hub_detection.weights.torchvision_weights import load_rcnn
@@ -32,7 +32,7 @@ def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batc
     labels = torch.randint(0, CLASSES, (count, objects), generator=rng)
     there = torch.ones(count, objects, dtype=torch.bool)
     stacked, sizes = pad_images([image.permute(1, 2, 0).numpy() for image in images])
-    masks = _ellipses(boxes, (stacked.shape[2], stacked.shape[3]))
+    masks = BoxMasks.from_planes(_ellipses(boxes, (height, width)))
     targets = InstanceTargets(boxes=boxes, labels=labels, valid=there, crowd=~there, masks=masks)
     return Batch(images=stacked, sizes=sizes, original_sizes=sizes, ids=range(count), instances=targets)
 
@@ -71,7 +71,8 @@ def their_inputs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
     assert found.masks is not None
     sizes = batch.sizes.tolist()
     images = [image[:, :h, :w].float() / 255 for image, (h, w) in zip(batch.images, sizes, strict=True)]
-    masks = [own[:, :h, :w].byte() for own, (h, w) in zip(found.masks, sizes, strict=True)]
+    planes = found.masks.planes((batch.images.shape[2], batch.images.shape[3]))
+    masks = [own[:, :h, :w].byte() for own, (h, w) in zip(planes, sizes, strict=True)]
     rows = zip(found.boxes, found.labels + 1, masks, strict=True)
     return images, [{"boxes": b, "labels": c, "masks": m} for b, c, m in rows]
 

@@ -1,10 +1,13 @@
 """What plugin authors implement and receive: heads, datasets, samples, batches, results, metrics and options."""
 
 from hub.contract.batch import Batch, InstanceTargets, pad_images
+from hub.contract.box_masks import BoxMasks
 from hub.contract.class_rows import ClassRows
 from hub.contract.classifier import PretrainedClassifier
 from hub.contract.dataset import Dataset
+from hub.contract.fields import FieldSpec, ObjectField
 from hub.contract.head import Features, Head
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.metric import Evaluation, Metric
 from hub.contract.options import Options, parse_options
 from hub.contract.packed import PackedBytes, PackedInstances
@@ -18,16 +21,20 @@ from hub.contract.windows import Weights, WindowMerger, Windows
 __all__ = [
     "IGNORE",
     "Batch",
+    "BoxMasks",
     "ClassRows",
     "Classification",
     "Dataset",
     "Detections",
     "Evaluation",
     "Features",
+    "FieldSpec",
     "Head",
+    "InstanceMasks",
     "InstanceTargets",
     "Instances",
     "Metric",
+    "ObjectField",
     "Options",
     "PackedBytes",
     "PackedInstances",

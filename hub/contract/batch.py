@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hub.contract.box_masks import BoxMasks
 from hub.errors import PixelFormatError
 from hub.pixel_format import ValueRange
 
@@ -23,16 +23,41 @@ class InstanceTargets:
         labels: (B, N) int64 indices into the head's `LabelSpace`; 0 where there is no object.
         valid: (B, N) bool, True for an object to learn from.
         crowd: (B, N) bool, True for a COCO crowd region; never valid, kept for heads that ignore such regions.
-        masks: (B, N, H, W) bool, or None when no head needs them.
+        masks: on grids of a fixed size around the objects, or None when no head needs them.
         keypoints: (B, N, K, 3) float32, x y in pixels and COCO's visibility 0/1/2, or None.
+        fields: further values of each object by name, each (B, N, …), such as an angle or a track id; where there is
+            no object they are the field's ``fill``: see `hub.FieldSpec`.
+        texts: the fields that are text, by name: for each image N strings, empty where there is no object.
     """
 
     boxes: Tensor
     labels: Tensor
     valid: Tensor
     crowd: Tensor
-    masks: Tensor | None = None
+    masks: BoxMasks | None = None
     keypoints: Tensor | None = None
+    fields: Mapping[str, Tensor] = field(default_factory=dict)
+    texts: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """The names of the annotations that there are."""
+        optional = {"masks": self.masks, "keypoints": self.keypoints}
+        there = {name for name, value in optional.items() if value is not None}
+        return frozenset({"boxes", *there, *self.fields, *self.texts})
+
+    def apply(self, function: Callable[[Tensor], Tensor]) -> InstanceTargets:
+        """Return the targets with a function applied to each tensor, such as one that moves it to a device."""
+        return InstanceTargets(
+            boxes=function(self.boxes),
+            labels=function(self.labels),
+            valid=function(self.valid),
+            crowd=function(self.crowd),
+            masks=None if self.masks is None else self.masks.apply(function),
+            keypoints=None if self.keypoints is None else function(self.keypoints),
+            fields={name: function(values) for name, values in self.fields.items()},
+            texts=self.texts,
+        )
 
 
 @dataclass
@@ -66,33 +91,35 @@ class Batch:
     def __len__(self) -> int:
         return self.images.shape[0]
 
+    def image_id(self, index: int) -> int | str:
+        """Return the id of an image in its dataset, or its position where the batch has no ids."""
+        return self.ids[index] if index < len(self.ids) else index
+
     @property
     def provides(self) -> frozenset[str]:
         """What heads can learn from it, in the words of `hub.Head.needs`."""
-        objects = {"boxes": self.instances}
-        if self.instances is not None:
-            objects |= {"masks": self.instances.masks, "keypoints": self.instances.keypoints}  # type: ignore[dict-item]
-        return frozenset({name for name, there in objects.items() if there is not None} | {*self.maps, *self.tags})
+        objects = frozenset[str]() if self.instances is None else self.instances.provides
+        return objects | {*self.maps, *self.tags}
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
         """The same batch with every tensor on ``device``."""
-        return self._each(lambda t: t.to(device, non_blocking=non_blocking))
+        return self.apply(lambda t: t.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """The same batch in pinned memory; `torch.utils.data.DataLoader` calls this."""
-        return self._each(lambda t: t.pin_memory())
+        return self.apply(lambda t: t.pin_memory())
 
-    def _each(self, do: Callable[[Tensor], Tensor]) -> Batch:
-        def walk(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                return do(value)
-            if isinstance(value, InstanceTargets):
-                return replace(value, **{f.name: walk(getattr(value, f.name)) for f in fields(value)})
-            if isinstance(value, Mapping):
-                return {k: walk(v) for k, v in value.items()}
-            return value
-
-        return replace(self, **{f.name: walk(getattr(self, f.name)) for f in fields(self)})
+    def apply(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with a function applied to each tensor."""
+        return replace(
+            self,
+            images=function(self.images),
+            sizes=function(self.sizes),
+            original_sizes=function(self.original_sizes),
+            instances=None if self.instances is None else self.instances.apply(function),
+            maps={name: function(values) for name, values in self.maps.items()},
+            tags={name: function(values) for name, values in self.tags.items()},
+        )
 
 
 def pad_images(images: Sequence[np.ndarray], *, divisor: int = 32) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from hub.contract.fields import ObjectField
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class PackedInstances:
         segments: each object's polygons or RLE as JSON, empty where it has none; or None.
         keypoints: (A, K, 3) float32, x y in pixels and visibility, or None.
         keypoint_names: the K names.
+        fields: further values of each object by name, each with A rows and its declaration.
     """
 
     offsets: np.ndarray
@@ -66,6 +69,7 @@ class PackedInstances:
     segments: PackedBytes | None = None
     keypoints: np.ndarray | None = None
     keypoint_names: tuple[str, ...] = ()
+    fields: Mapping[str, ObjectField] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from hub.contract.fields import ObjectField, join_fields
+from hub.contract.instance_masks import InstanceMasks
 from hub.pixel_format import PixelDtype, PixelFormat, ValueRange
 
 
@@ -20,18 +22,46 @@ class Instances:
         boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of ``Sample.image``.
         labels: (N,) int64 indices into the dataset's ``"instances"`` label space.
         crowd: (N,) bool, True for COCO's crowd regions.
-        masks: (N, H, W) uint8 of 0 and 1, or None when not asked for.
+        masks: N masks of the size of ``Sample.image``, or None when not asked for.
         keypoints: (N, K, 3) float32, x y in pixels and visibility 0/1/2, or None when not asked for.
+        fields: further values of each object by name, such as an angle or a track id, with the rule by which
+            geometric transforms change them.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     crowd: np.ndarray
-    masks: np.ndarray | None = None
+    masks: InstanceMasks | None = None
     keypoints: np.ndarray | None = None
+    fields: Mapping[str, ObjectField] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def select(self, which: np.ndarray) -> Instances:
+        """Return some of the objects, selected by an (N,) bool array or by indices."""
+        return Instances(
+            boxes=self.boxes[which],
+            labels=self.labels[which],
+            crowd=self.crowd[which],
+            masks=None if self.masks is None else self.masks[which],
+            keypoints=None if self.keypoints is None else self.keypoints[which],
+            fields={name: values[which] for name, values in self.fields.items()},
+        )
+
+    @classmethod
+    def join(cls, groups: Sequence[Instances]) -> Instances:
+        """Return the objects of several groups in one image, with the annotations that all groups have."""
+        masks = [group.masks for group in groups if group.masks is not None]
+        keypoints = [group.keypoints for group in groups if group.keypoints is not None]
+        return cls(
+            boxes=np.concatenate([group.boxes for group in groups]),
+            labels=np.concatenate([group.labels for group in groups]),
+            crowd=np.concatenate([group.crowd for group in groups]),
+            masks=InstanceMasks.concatenate(masks) if len(masks) == len(groups) else None,
+            keypoints=np.concatenate(keypoints) if len(keypoints) == len(groups) else None,
+            fields=join_fields([group.fields for group in groups]),
+        )
 
 
 @dataclass

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from hub.contract.batch import Batch
 from hub.contract.dataset import Dataset
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.options import Options
 from hub.contract.sample import Instances, Sample
 from hub.data.annotations.packing import pack_instances
@@ -99,7 +101,9 @@ class TinyDataset(Dataset):
                 boxes=boxes * scale,
                 labels=labels,
                 crowd=np.array([crowd for _, crowd in _BOXES[index]]),
-                masks=np.stack([_grow(m, scale) for m in masks]) if "masks" in needs else None,
+                masks=InstanceMasks.from_planes(np.stack([_grow(m, scale) for m in masks]))
+                if "masks" in needs
+                else None,
                 keypoints=keypoints if "keypoints" in needs else None,
             ),
             maps=maps,
@@ -116,8 +120,7 @@ def without_targets(batch: Batch) -> Batch:
     objects = batch.instances
     return replace(
         batch,
-        instances=objects
-        and replace(objects, **{k: v.clone().zero_() for k, v in vars(objects).items() if v is not None}),
+        instances=objects and objects.apply(torch.zeros_like),
         maps={n: m.clone().fill_(float("nan") if m.is_floating_point() else 255) for n, m in batch.maps.items()},
     )
 

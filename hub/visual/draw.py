@@ -70,7 +70,7 @@ def draw_detections(
         detections.boxes[order].numpy(),
         names,
         [f"{name} {s:.2f}" for name, s in zip(names, detections.scores[order].tolist(), strict=True)],
-        None if masks is None else masks[order].numpy(),
+        None if masks is None else list(masks[order].numpy()),
         None if keypoints is None else keypoints[order].numpy(),
     )
 
@@ -97,7 +97,7 @@ def draw_instances(
         instances.boxes[order],
         names,
         [f"{name} (crowd)" if crowd else name for name, crowd in zip(names, instances.crowd[order], strict=True)],
-        None if instances.masks is None else instances.masks[order],
+        None if instances.masks is None else [instances.masks.plane(i) for i in order.tolist()],
         None if instances.keypoints is None else instances.keypoints[order],
     )
 
@@ -107,7 +107,7 @@ def _draw(
     boxes: np.ndarray,
     names: Sequence[str],
     tags: Sequence[str],
-    masks: np.ndarray | None,
+    masks: Sequence[np.ndarray] | None,
     keypoints: np.ndarray | None,
 ) -> np.ndarray:
     """Draw N objects, the most important first: those are drawn last, over the others, but get their tag first."""

@@ -63,12 +63,14 @@ def magnified(sample: Sample, factor: int) -> Sample:
 
     objects = sample.instances
     if objects is not None:
+        pixels = [np.arange(side).repeat(factor) for side in sample.image.shape[:2]]
         keypoints = objects.keypoints
         objects = replace(
             objects,
             boxes=objects.boxes * factor,
-            masks=None if objects.masks is None else grow(objects.masks, 1),
+            masks=None if objects.masks is None else objects.masks.index_axes(*pixels),
             keypoints=None if keypoints is None else keypoints * np.array([factor, factor, 1], np.float32),
+            fields={name: values.moved(np.diag([factor, factor, 1.0])[:2]) for name, values in objects.fields.items()},
         )
     maps = {name: grow(values, -2) for name, values in sample.maps.items()}
     return replace(sample, image=grow(sample.image, 0), instances=objects, maps=maps)

@@ -78,7 +78,7 @@ class ClassificationHead(Head):
         """One `hub.Classification` an image, on the CPU."""
         return [
             Classification(
-                image_id=batch.ids[i] if i < len(batch.ids) else i,
+                image_id=batch.image_id(i),
                 size=(size[0], size[1]),
                 scores=scores.float(),
                 label_space=self.labels,

@@ -31,7 +31,7 @@ def detections(predictions: Mapping[str, Tensor], batch: Batch, labels: LabelSpa
     boxes = clip_boxes(boxes.float() * scale[:, None], originals)
     return [
         Detections(
-            image_id=batch.ids[i] if i < len(batch.ids) else i,
+            image_id=batch.image_id(i),
             size=(int(originals[i, 0]), int(originals[i, 1])),
             boxes=boxes[i, found],
             scores=scores[i, found].float(),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from hub import Batch, InstanceTargets
 from hub.errors import DataError
@@ -24,11 +22,6 @@ def instance_targets(batch: Batch) -> InstanceTargets:
     if found is None:
         raise DataError("the batch has no boxes to learn from", fix="train on a dataset that provides boxes")
     if not found.valid.shape[1]:
-        one: dict[str, Any] = {f.name: _one_place(getattr(found, f.name)) for f in fields(found)}
-        found = replace(found, **one)
+        found = found.apply(lambda values: torch.cat([values, values.new_zeros(len(values), 1, *values.shape[2:])], 1))
     boxes = found.boxes.float().masked_fill(~found.valid[..., None], 0.0)
     return replace(found, boxes=boxes, labels=found.labels.masked_fill(~found.valid, 0))
-
-
-def _one_place(value: Tensor | None) -> Tensor | None:
-    return None if value is None else torch.cat([value, value.new_zeros(len(value), 1, *value.shape[2:])], dim=1)

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from hub import LabelSpace
+from hub import InstanceMasks, LabelSpace
 from hub.contract import IGNORE
 from hub.data import InstanceDataset, InstanceOptions, PackedBytes, PackedInstances, Sample, pack_instances
 from hub.errors import AnnotationError, DataError
@@ -114,7 +114,7 @@ class CocoPanoptic(InstanceDataset):
             assert isinstance(self.instances.segments, PngSegments)
             span = self.instances.of_image(index)
             ids = self.instances.segments.ids[span][self.instances.usable[span]]
-            sample.instances.masks = (segments == ids[:, None, None]).astype(np.uint8)
+            sample.instances.masks = InstanceMasks.from_segments(segments, ids)
         if "semantic" in needs:
             rows = self.pngs.of_image(self._positions[index])
             classes = np.append(IGNORE, self._classes[self._labels[rows]]).astype(np.uint8)

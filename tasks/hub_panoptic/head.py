@@ -103,7 +103,7 @@ class Panoptic(Head):
         """One `PanopticMap` an image, without segments; see `join`."""
         return [
             PanopticMap(
-                image_id=batch.ids[i] if i < len(batch.ids) else i,
+                image_id=batch.image_id(i),
                 size=(height, width),
                 segments=torch.zeros(height, width, dtype=torch.int32),
                 segments_info=(),

@@ -106,8 +106,8 @@ def truth_of(dataset: Dataset, index: int) -> PanopticTruth:
 def _stacked(instances: Instances) -> np.ndarray:
     """(H, W) int64, the number from 1 of the object that each pixel belongs to, 0 where there is none."""
     assert instances.masks is not None
-    out = np.zeros(instances.masks.shape[1:], np.int64)
-    areas = instances.masks.sum((1, 2), dtype=np.int64)
-    for k in np.lexsort((-areas, ~instances.crowd)):  # crowds first, then from the largest to the smallest
-        out[instances.masks[k] > 0] = k + 1
+    masks = instances.masks
+    out = np.zeros(masks.size, np.int64)
+    for k in np.lexsort((-masks.areas, ~instances.crowd)):  # crowds first, then from the largest to the smallest
+        out[masks.window(k)][masks.crops[k] > 0] = k + 1
     return out

@@ -80,7 +80,7 @@ class SemanticHead(Head):
         dtype = torch.uint8 if len(self.labels) <= 255 else torch.int64
         return [
             SemanticMap(
-                image_id=batch.ids[i] if i < len(batch.ids) else i,
+                image_id=batch.image_id(i),
                 size=(originals[i][0], originals[i][1]),
                 classes=scores.argmax(0).to(dtype).cpu(),
                 label_space=self.labels,

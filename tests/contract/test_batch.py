@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.contract import Batch, InstanceTargets, pad_images
+from hub.contract.box_masks import BoxMasks
 
 sizes = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=4)
 
@@ -37,7 +38,8 @@ def test_padded_images_are_channels_last() -> None:
 def test_to_reaches_every_tensor(masks: bool) -> None:
     targets = InstanceTargets(
         boxes=torch.zeros(1, 2, 4), labels=torch.zeros(1, 2), valid=torch.zeros(1, 2), crowd=torch.zeros(1, 2),
-        masks=torch.zeros(1, 2, 8, 8) if masks else None,
+        masks=BoxMasks.from_planes(torch.zeros(1, 2, 8, 8)) if masks else None,
+        fields={"angle": torch.zeros(1, 2)}, texts={"name": [["a", ""]]},
     )  # fmt: skip
     batch = Batch(
         images=torch.zeros(1, 3, 8, 8), sizes=torch.zeros(1, 2), original_sizes=torch.zeros(1, 2), ids=["a"],
@@ -46,8 +48,11 @@ def test_to_reaches_every_tensor(masks: bool) -> None:
     moved = batch.to("meta")
     assert moved.instances is not None
     tensors = [moved.images, moved.sizes, moved.original_sizes, moved.maps["depth"], moved.tags["scene"]]
-    tensors += [t for t in vars(moved.instances).values() if t is not None]
-    assert len(tensors) == 9 + masks
+    found = moved.instances
+    tensors += [found.boxes, found.labels, found.valid, found.crowd, found.fields["angle"]]
+    tensors += [] if found.masks is None else [found.masks.values, found.masks.boxes]
+    assert (found.masks is not None) == masks
+    assert found.texts == targets.texts
     assert all(t.device.type == "meta" for t in tensors)
     assert moved.ids == ["a"]
     assert batch.images.device.type == "cpu", "the old batch is left alone"

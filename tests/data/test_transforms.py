@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 from hub.data.functional.geometry import crop, mirror, mirrored_order, pad, resize
 from hub.data.transforms import TRANSFORMS, Transform
@@ -48,7 +49,9 @@ def make_sample(seed: int = 0, height: int = 60, width: int = 80, count: int = 5
         id=seed,
         path=Path("made.png"),
         original_size=(height, width),
-        instances=Instances(boxes, np.arange(count), np.arange(count) % 2 == 1, masks, keypoints),
+        instances=Instances(
+            boxes, np.arange(count), np.arange(count) % 2 == 1, InstanceMasks.from_planes(masks), keypoints
+        ),
         maps={"semantic": classes, "depth": classes.astype(np.float32)},
     )
 
@@ -91,7 +94,7 @@ def test_mirror_twice_is_the_identity(seed: int, vertical: bool, height: int, wi
 @settings(max_examples=30, deadline=None)
 def test_a_mirrored_box_is_tight_around_its_mirrored_mask(seed: int, vertical: bool) -> None:
     new = instances_of(mirror(make_sample(seed), vertical=vertical))
-    assert [tight(mask) for mask in new.masks] == new.boxes.astype(int).tolist()
+    assert [tight(mask) for mask in new.masks.planes()] == new.boxes.astype(int).tolist()
 
 
 @pytest.mark.parametrize(("vertical", "code"), [(False, 1), (True, 0)])
@@ -120,15 +123,17 @@ def test_mirror_swaps_left_and_right_keypoints() -> None:
 def test_boxes_stay_tight_around_masks_that_grow_by_whole_factors(seed: int, factor: int) -> None:
     sample = make_sample(seed)
     new = instances_of(resize(sample, (60 * factor, 80 * factor)))
-    assert [tight(mask) for mask in new.masks] == new.boxes.astype(int).tolist()
-    np.testing.assert_array_equal(new.masks, instances_of(sample).masks.repeat(factor, 1).repeat(factor, 2))
+    assert [tight(mask) for mask in new.masks.planes()] == new.boxes.astype(int).tolist()
+    np.testing.assert_array_equal(
+        new.masks.planes(), instances_of(sample).masks.planes().repeat(factor, 1).repeat(factor, 2)
+    )
 
 
 @given(seed=st.integers(0, 99), height=st.integers(24, 150), width=st.integers(32, 200))
 @settings(max_examples=30, deadline=None)
 def test_boxes_stay_within_a_pixel_of_resized_masks(seed: int, height: int, width: int) -> None:
     new = instances_of(resize(make_sample(seed), (height, width)))
-    for mask, box in zip(new.masks, new.boxes, strict=True):
+    for mask, box in zip(new.masks.planes(), new.boxes, strict=True):
         np.testing.assert_allclose(tight(mask), box, atol=1)
 
 
@@ -161,12 +166,12 @@ def test_crop_keeps_what_remains_and_drops_what_vanishes(seed: int, top: int, le
     new = crop(sample, top, left, (25, 35))
     objects, old = instances_of(new), instances_of(sample)
     np.testing.assert_array_equal(new.image, sample.image[top : top + 25, left : left + 35])
-    pixels = old.masks[:, top : top + 25, left : left + 35]
+    pixels = old.masks.planes()[:, top : top + 25, left : left + 35]
     remaining = pixels.any((1, 2))
     assert objects.labels.tolist() == old.labels[remaining].tolist()
     assert objects.crowd.tolist() == old.crowd[remaining].tolist()
-    np.testing.assert_array_equal(objects.masks, pixels[remaining])
-    assert [tight(mask) for mask in objects.masks] == objects.boxes.astype(int).tolist()
+    np.testing.assert_array_equal(objects.masks.planes(), pixels[remaining])
+    assert [tight(mask) for mask in objects.masks.planes()] == objects.boxes.astype(int).tolist()
     np.testing.assert_array_equal(new.maps["semantic"], sample.maps["semantic"][top : top + 25, left : left + 35])
     moved = old.keypoints[remaining][..., :2] - [left, top]
     inside = ((moved >= 0) & (moved <= [35, 25])).all(-1)
@@ -180,7 +185,7 @@ def test_crop_tightens_the_box_around_what_is_left_of_a_mask() -> None:
     mask[0, 0:10, 8:10] = 1  # an L: its foot goes left
     mask[0, 8:10, 0:10] = 1
     objects = instances_of(sample)
-    objects.masks, objects.boxes = mask, np.array([[0, 0, 10, 10]], np.float32)
+    objects.masks, objects.boxes = InstanceMasks.from_planes(mask), np.array([[0, 0, 10, 10]], np.float32)
     assert instances_of(crop(sample, 0, 0, (8, 20))).boxes.tolist() == [[8, 0, 10, 8]]
     objects.masks = None  # without a mask nobody can know
     assert instances_of(crop(sample, 0, 0, (8, 20))).boxes.tolist() == [[0, 0, 10, 8]]
@@ -200,7 +205,7 @@ def test_padding_is_marked_in_every_map() -> None:
     assert (new.image[:, 80:] == 7).all()
     assert (new.maps["semantic"][60:] == 255).all()
     assert np.isnan(new.maps["depth"][:, 80:]).all()
-    assert not instances_of(new).masks[:, 60:].any()
+    assert not instances_of(new).masks.planes()[:, 60:].any()
     np.testing.assert_array_equal(instances_of(new).boxes, instances_of(make_sample()).boxes)
 
 
@@ -210,7 +215,7 @@ def test_scale_jitter_gives_its_size_whatever_the_scale(seed: int) -> None:
     new = jitter(make_sample(), seed)
     assert new.image.shape == (48, 64, 3)
     assert new.maps["semantic"].shape == (48, 64)
-    assert instances_of(new).masks.shape[1:] == (48, 64)
+    assert instances_of(new).masks.size == (48, 64)
 
 
 def test_scale_jitter_covers_its_range() -> None:
@@ -272,9 +277,9 @@ def test_all_transforms_together_keep_everything_together(seed: int) -> None:
     assert (objects.boxes[:, 2:] - objects.boxes[:, :2] >= 1).all()
     lengths = {len(v) for v in (objects.labels, objects.crowd, objects.masks, objects.keypoints)}
     assert lengths == {len(objects)}
-    assert objects.masks.shape[1:] == new.maps["semantic"].shape == new.maps["depth"].shape == (height, width)
+    assert objects.masks.size == new.maps["semantic"].shape == new.maps["depth"].shape == (height, width)
     assert set(np.unique(new.maps["semantic"])) <= {0, 1, 255}
-    for mask, box in zip(objects.masks, objects.boxes, strict=True):
+    for mask, box in zip(objects.masks.planes(), objects.boxes, strict=True):
         if mask.any():
             np.testing.assert_allclose(tight(mask), box, atol=1.5)
 

@@ -54,7 +54,7 @@ def test_samples_are_those_of_the_trainer(config: Config, tmp_path: Path) -> Non
             assert other.instances is not None
             np.testing.assert_array_equal(one.instances.boxes, other.instances.boxes)
             np.testing.assert_array_equal(one.instances.labels, other.instances.labels)
-            np.testing.assert_array_equal(one.instances.masks, other.instances.masks)
+            np.testing.assert_array_equal(one.instances.masks.planes(), other.instances.masks.planes())
 
 
 def test_samples_are_spread_over_the_data_and_labelled_by_the_models_names(

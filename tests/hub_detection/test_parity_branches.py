@@ -18,6 +18,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 import hub
 from hub.contract import Batch, InstanceTargets, pad_images
+from hub.contract.box_masks import BoxMasks
 from hub_detection.weights.torchvision_weights import load_rcnn
 
 LABELS = ["one", "two", "three"]
@@ -114,7 +115,12 @@ def _batch() -> Batch:
     points = torch.rand(2, 2, 4, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([120.0, 80, 3])
     points[..., 2].floor_()
     targets = InstanceTargets(
-        boxes, torch.tensor([[0, 2], [1, 0]]), valid, torch.zeros_like(valid), masks * valid[..., None, None], points
+        boxes,
+        torch.tensor([[0, 2], [1, 0]]),
+        valid,
+        torch.zeros_like(valid),
+        BoxMasks.from_planes(masks * valid[..., None, None]),
+        points,
     )
     return Batch(images=images, sizes=sizes, original_sizes=sizes, ids=[1, 2], instances=targets)
 
@@ -125,11 +131,12 @@ def _as_theirs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
     assert found is not None
     assert found.masks is not None
     assert found.keypoints is not None
+    planes = found.masks.planes((96, 160))
     targets = [
         {
             "boxes": found.boxes[i, valid],
             "labels": found.labels[i, valid] + 1,
-            "masks": found.masks[i, valid, :height, :width].to(torch.uint8),
+            "masks": planes[i, valid, :height, :width].to(torch.uint8),
             "keypoints": found.keypoints[i, valid],
         }
         for i, (valid, (height, width)) in enumerate(zip(found.valid, SIZES, strict=True))

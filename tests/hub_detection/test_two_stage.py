@@ -10,6 +10,7 @@ import torch
 
 import hub
 from hub.contract import Batch, InstanceTargets, pad_images
+from hub.contract.box_masks import BoxMasks
 from hub.errors import DataError, OptionError
 from hub.testing import check_task
 from hub_detection.matcher import Matcher
@@ -66,7 +67,7 @@ def _batch(objects: int, keypoints: int = 17) -> Batch:
     masks[..., 10:40, 10:50] = True
     valid = torch.ones(2, objects, dtype=torch.bool)
     points = torch.full((2, objects, keypoints, 3), 20.0)
-    targets = InstanceTargets(boxes, valid.long(), valid, ~valid, masks, points)
+    targets = InstanceTargets(boxes, valid.long(), valid, ~valid, BoxMasks.from_planes(masks), points)
     return Batch(images=images, sizes=sizes, original_sizes=sizes, ids=[0, 1], instances=targets)
 
 

@@ -44,7 +44,7 @@ def test_things_are_objects_and_ids_keep_their_gaps(write_panoptic: Write, scene
     assert found.labels.tolist() == [0, 1]
     assert found.crowd.tolist() == [False, True]
     ids, _ = scene
-    assert np.array_equal(found.masks, np.stack([ids == 70000, ids == 300]))
+    assert np.array_equal(found.masks.planes(), np.stack([ids == 70000, ids == 300]))
 
 
 def test_the_semantic_map_has_all_classes_or_one_of_all_things(write_panoptic: Write, scene: Any) -> None:
@@ -93,7 +93,7 @@ def test_mask_ap_and_copies_in_other_processes_see_the_same_masks(write_panoptic
                 scores=torch.ones(1),
                 labels=torch.from_numpy(found.labels[:1]),
                 label_space=data.label_spaces["instances"],
-                masks=torch.from_numpy(found.masks[:1] > 0),
+                masks=torch.from_numpy(found.masks.planes()[:1] > 0),
             )
         ]
     )

@@ -14,6 +14,7 @@ import torch
 
 import hub
 from hub import LabelSpace
+from hub.contract.instance_masks import InstanceMasks
 from hub.data import Instances, Sample
 from hub.errors import ContractError, DataError
 from hub_panoptic.metric import PanopticMetric
@@ -31,7 +32,7 @@ def data(masks: Any, labels: Any, semantic: Any, crowd: Any = None) -> Any:
             boxes=np.zeros((len(masks), 4), np.float32),
             labels=np.array(labels),
             crowd=np.zeros(len(masks), bool) if crowd is None else np.array(crowd),
-            masks=masks,
+            masks=InstanceMasks.from_planes(masks),
         )
         image = np.zeros((*semantic.shape, 3), np.uint8)
         return Sample(image, 3, Path("x.png"), image.shape[:2], instances=objects, maps={"semantic": semantic})

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.results import Detections
 from hub.contract.sample import Instances
 from hub.labels import LabelSpace
@@ -170,7 +171,9 @@ def test_annotated_masks_and_keypoints_are_drawn() -> None:
     masks[0, 100:140, 100:140] = 1
     points = np.array([[[180, 180, 2], [70, 180, 0]]], np.float32)
     boxes = np.array([[60, 60, 200, 200]], np.float32)
-    instances = Instances(boxes, np.array([0]), np.array([False]), masks=masks, keypoints=points)
+    instances = Instances(
+        boxes, np.array([0]), np.array([False]), masks=InstanceMasks.from_planes(masks), keypoints=points
+    )
     drawn = draw_instances(blank(), instances, LABELS)
     assert tuple(drawn[120, 120]) != (GREY, GREY, GREY)
     assert tuple(drawn[180, 180]) == class_color("cat")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 from hub.labels import LabelSpace
 from hub.visual import class_color
@@ -59,13 +60,19 @@ def test_magnified_annotations_stay_where_they_are() -> None:
     mask = np.zeros((1, 40, 60), np.uint8)
     mask[0, 12:36, 10:50] = 1
     points = np.array([[[10, 12, 2], [0, 0, 0]]], np.float32)
-    objects = Instances(np.array([[10, 12, 50, 36]], np.float32), np.array([1]), np.array([False]), mask, points)
+    objects = Instances(
+        np.array([[10, 12, 50, 36]], np.float32),
+        np.array([1]),
+        np.array([False]),
+        InstanceMasks.from_planes(mask),
+        points,
+    )
     grown = magnified(sample(instances=objects, maps={"semantic": mask[0]}), 3)
     assert grown.image.shape == (120, 180, 3)
     assert grown.instances is not None
     assert grown.instances.masks is not None
     assert grown.instances.keypoints is not None
-    rows, columns = np.nonzero(grown.instances.masks[0])
+    rows, columns = np.nonzero(grown.instances.masks.plane(0))
     assert [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] == grown.instances.boxes[0].tolist()
-    np.testing.assert_array_equal(grown.maps["semantic"], grown.instances.masks[0])
+    np.testing.assert_array_equal(grown.maps["semantic"], grown.instances.masks.plane(0))
     assert grown.instances.keypoints.tolist() == [[[30, 36, 2], [0, 0, 0]]]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.errors import AnnotationError
 
 
@@ -47,7 +48,7 @@ def to_rle(segment: bytes, height: int, width: int, *, where: str = "a segmentat
         ) from None
 
 
-def decode_masks(segments: Sequence[bytes], height: int, width: int, *, where: Sequence[str]) -> np.ndarray:
+def decode_masks(segments: Sequence[bytes], height: int, width: int, *, where: Sequence[str]) -> InstanceMasks:
     """Decode the segmentations of one image's objects.
 
     Args:
@@ -57,15 +58,19 @@ def decode_masks(segments: Sequence[bytes], height: int, width: int, *, where: S
         where: N names of the annotations, for the message.
 
     Returns:
-        (N, height, width) uint8 of 0 and 1; all 0 where an object has no segmentation.
+        N masks; empty where an object has no segmentation.
 
     Raises:
         AnnotationError: one is neither polygons nor an RLE of the image's size.
     """
-    masks = np.zeros((len(segments), height, width), np.uint8)
-    for mask, segment, name in zip(masks, segments, where, strict=True):
-        mask[...] = coco_mask.decode(to_rle(segment, height, width, where=name))
-    return masks
+    windows, crops = [], []
+    for segment, name in zip(segments, where, strict=True):
+        rle = to_rle(segment, height, width, where=name)
+        x, y, across, down = (int(v) for v in coco_mask.toBbox(rle))
+        window = slice(y, y + down), slice(x, x + across)
+        crops.append(coco_mask.decode(rle)[window] if across and down else np.zeros((0, 0), np.uint8))
+        windows.append(window)
+    return InstanceMasks.from_crops((height, width), windows, crops)
 
 
 def _from_polygons(polygons: list[list[float]], height: int, width: int) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from hub.contract.fields import ObjectField
 from hub.contract.packed import PackedBytes, PackedInstances
 
 
@@ -23,6 +23,7 @@ def pack_instances(
     segments: Sequence[bytes] | None = None,
     keypoints: np.ndarray | None = None,
     keypoint_names: tuple[str, ...] = (),
+    fields: Mapping[str, ObjectField] | None = None,
 ) -> PackedInstances:
     """Group objects by image; those of one image keep their order.
 
@@ -37,6 +38,7 @@ def pack_instances(
         segments: A polygons or RLEs as JSON; empty where an object has none.
         keypoints: (A, K, 3) x y in pixels and visibility.
         keypoint_names: the K names.
+        fields: further values of the objects by name, each with A rows.
 
     Returns:
         All of it as `PackedInstances`, every box usable until `check_boxes` says otherwise.
@@ -62,6 +64,7 @@ def pack_instances(
         segments=None if segments is None else PackedBytes.pack(segments[i] for i in order),
         keypoints=None if keypoints is None else np.asarray(keypoints, np.float32)[order],
         keypoint_names=keypoint_names,
+        fields={name: values[order] for name, values in (fields or {}).items()},
     )
 
 
@@ -76,11 +79,16 @@ def select_images(instances: PackedInstances, keep: np.ndarray) -> PackedInstanc
         return instances
     counts = np.diff(instances.offsets)
     rows = np.flatnonzero(np.repeat(keep, counts))
-    columns: dict[str, Any] = {}
-    for column in fields(instances):
-        value = getattr(instances, column.name)
-        if isinstance(value, np.ndarray) and column.name != "offsets":
-            columns[column.name] = value[rows]
-        elif isinstance(value, PackedBytes):
-            columns[column.name] = value.take(rows)
-    return replace(instances, offsets=np.concatenate([[0], np.cumsum(counts[keep])]), **columns)
+    return replace(
+        instances,
+        offsets=np.concatenate([[0], np.cumsum(counts[keep])]),
+        ids=instances.ids[rows],
+        boxes=instances.boxes[rows],
+        labels=instances.labels[rows],
+        crowd=instances.crowd[rows],
+        area=instances.area[rows],
+        usable=instances.usable[rows],
+        segments=None if instances.segments is None else instances.segments.take(rows),
+        keypoints=None if instances.keypoints is None else instances.keypoints[rows],
+        fields={name: values[rows] for name, values in instances.fields.items()},
+    )

@@ -51,9 +51,9 @@ def paint(objects: Instances, size: tuple[int, int]) -> np.ndarray:
     out = np.zeros(size, np.uint8)
     if objects.masks is None or not len(objects):
         return out
-    areas = objects.masks.reshape(len(objects), -1).sum(1)
+    areas = objects.masks.areas
     for x1, y1, x2, y2 in objects.boxes[areas == 0].tolist():
         out[int(y1) : int(np.ceil(y2)), int(x1) : int(np.ceil(x2))] = IGNORE
     for row in np.lexsort((-areas, ~objects.crowd)):
-        out[objects.masks[row].astype(bool)] = objects.labels[row] + 1
+        out[objects.masks.window(row)][objects.masks.crops[row] > 0] = objects.labels[row] + 1
     return out

@@ -195,7 +195,7 @@ class InstanceDataset(Dataset):
                 )  # fmt: skip
         if self.instances.keypoints is not None:
             found.add("keypoints")
-        return frozenset(found)
+        return frozenset(found | self.instances.fields.keys())
 
     def _read(self, path: Path, height: int, width: int, in_chans: int) -> np.ndarray:
         image = read_image(path, in_chans=in_chans)
@@ -219,12 +219,13 @@ class InstanceDataset(Dataset):
             boxes=clip_boxes(packed.boxes[rows], self.sizes[index]),
             labels=packed.labels[rows],
             crowd=packed.crowd[rows],
+            fields={name: values[rows] for name, values in packed.fields.items() if name in needs},
         )
         if "masks" in needs and packed.segments is not None:
             height, width = (int(side) for side in self.sizes[index])
             where = [f"{self.name}: annotation {packed.ids[row]} of image {self.ids[index]!r}" for row in rows]
             objects.masks = decode_masks([packed.segments[row] for row in rows], height, width, where=where)
-            objects.crowd = objects.crowd | ~objects.masks.any(axis=(1, 2))
+            objects.crowd = objects.crowd | (objects.masks.areas == 0)
         if "keypoints" in needs and packed.keypoints is not None:
             objects.keypoints = packed.keypoints[rows]
         return objects

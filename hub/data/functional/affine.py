@@ -68,7 +68,7 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility:
         centred = np.column_stack([linear, shift + linear @ (0.5, 0.5) - 0.5])
         return cv2.warpAffine(old, centred, (width, height), borderValue=(fill,) * 4).reshape(old.shape)
 
-    @cache  # for all planes, and not at all where there are none
+    @cache  # for all maps, and not at all where there are none
     def sources() -> tuple[np.ndarray, np.ndarray]:
         return _sources(matrix, (height, width))
 
@@ -77,7 +77,9 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility:
         moved = old.reshape(*old.shape[:-2], height * width).take(flat, -1)
         return np.where(inside, moved, np.array(value, old.dtype))
 
-    new = changed(sample, image=image, boxes=boxes, points=points, plane=plane)
+    new = changed(
+        sample, matrix, image=image, boxes=boxes, points=points, plane=plane, masks=lambda masks: masks.warp(matrix)
+    )
     if sample.instances is None or new.instances is None:
         return new
     whole = new.instances.boxes
@@ -86,7 +88,7 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility:
     if sample.instances.masks is None:
         moved = new.instances
     else:
-        moved = tighten(new.instances, np.asarray(sample.instances.masks.any((1, 2))))
+        moved = tighten(new.instances, sample.instances.masks.areas > 0)
     # What is visible is judged by the corners' boxes: around a turned mask the tight box is smaller anyhow.
     moved.boxes[left < min_visibility * area] = 0
     return replace(new, instances=clip(moved, (height, width)))

@@ -11,37 +11,10 @@ from hub.contract.sample import Instances, Sample
 from hub.data.functional.geometry import box_around, clip, crop, pad
 
 
-def join(groups: Sequence[Instances]) -> Instances:
-    """The objects of several samples, whose planes have one size; masks and keypoints where all have them."""
-
-    def all_of(name: str) -> np.ndarray | None:
-        values = [getattr(group, name) for group in groups]
-        return None if any(value is None for value in values) else np.concatenate(values)
-
-    return Instances(
-        boxes=np.concatenate([group.boxes for group in groups]),
-        labels=np.concatenate([group.labels for group in groups]),
-        crowd=np.concatenate([group.crowd for group in groups]),
-        masks=all_of("masks"),
-        keypoints=all_of("keypoints"),
-    )
-
-
-def select(instances: Instances, which: np.ndarray) -> Instances:
-    """Some of the objects, by an (N,) bool array."""
-    return Instances(
-        boxes=instances.boxes[which],
-        labels=instances.labels[which],
-        crowd=instances.crowd[which],
-        masks=None if instances.masks is None else instances.masks[which],
-        keypoints=None if instances.keypoints is None else instances.keypoints[which],
-    )
-
-
 def with_objects(sample: Sample, *others: Sample) -> Sample:
     """The sample with the objects of others of its size as well."""
     groups = [one.instances for one in (sample, *others) if one.instances is not None]
-    return replace(sample, instances=join(groups)) if groups else sample
+    return replace(sample, instances=Instances.join(groups)) if groups else sample
 
 
 def fit(sample: Sample, size: tuple[int, int]) -> Sample:
@@ -108,25 +81,26 @@ def cover(instances: Instances, region: np.ndarray, *, min_visibility: float = 0
     """
     height, width = region.shape
     boxes = instances.boxes.copy()
-    masks = None if instances.masks is None else instances.masks * ~region
-    for i, (x1, y1, x2, y2) in enumerate(instances.boxes):
-        has_mask = instances.masks is not None and instances.masks[i].any()
-        if has_mask:
-            before, after = instances.masks[i], masks[i]  # type: ignore[index]
-        else:
-            before = np.zeros((height, width), bool)
-            before[max(0, int(y1)) : int(np.ceil(y2)), max(0, int(x1)) : int(np.ceil(x2))] = True
-            after = before & ~region
-        pixels, visible = np.count_nonzero(before), np.count_nonzero(after)
-        if visible < pixels:
-            around = box_around(after)
-            boxes[i] = np.concatenate([np.maximum(boxes[i, :2], around[:2]), np.minimum(boxes[i, 2:], around[2:])])
-            if visible == 0 or visible < min_visibility * pixels:
-                boxes[i] = 0  # which clip removes
+    masks = None if instances.masks is None else instances.masks.without(region)
+    pixels, visible = np.zeros((2, len(instances)), np.int64)
+    around = np.zeros((len(instances), 4), np.float32)
+    if instances.masks is not None and masks is not None:
+        pixels, visible, around = instances.masks.areas, masks.areas, masks.boxes
+    for i in np.flatnonzero(pixels == 0):  # what has no mask is its box
+        x1, y1, x2, y2 = instances.boxes[i]
+        corner = max(0, int(x1)), max(0, int(y1))
+        seen = ~region[corner[1] : int(np.ceil(y2)), corner[0] : int(np.ceil(x2))]
+        pixels[i], visible[i] = seen.size, np.count_nonzero(seen)
+        if visible[i]:
+            around[i] = box_around(seen) + np.tile(corner, 2)
+    hidden = visible < pixels
+    tight = np.concatenate([np.maximum(boxes[:, :2], around[:, :2]), np.minimum(boxes[:, 2:], around[:, 2:])], axis=1)
+    boxes[hidden] = tight[hidden]
+    boxes[hidden & ((visible == 0) | (visible < min_visibility * pixels))] = 0  # which clip removes
     keypoints = instances.keypoints
     if keypoints is not None:
         x, y = (keypoints[..., axis].astype(np.int64).clip(0, side - 1) for axis, side in ((0, width), (1, height)))
-        hidden = region[y, x] & (keypoints[..., 2] == 2)
+        covered = region[y, x] & (keypoints[..., 2] == 2)
         keypoints = keypoints.copy()
-        keypoints[..., 2][hidden] = 1
+        keypoints[..., 2][covered] = 1
     return clip(replace(instances, boxes=boxes, masks=masks, keypoints=keypoints), (height, width))

@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 from hub.contract.targets import IGNORE
 from hub.images import resize_image
@@ -25,12 +26,15 @@ def resize(sample: Sample, size: tuple[int, int]) -> Sample:
     if sample.image.shape[:2] == (height, width):
         return sample
     scale = np.array([width / sample.image.shape[1], height / sample.image.shape[0]], np.float32)
+    rows, columns = (_nearest(old, new) for old, new in zip(sample.image.shape[:2], size, strict=True))
     return changed(
         sample,
+        np.array([[scale[0], 0, 0], [0, scale[1], 0]], np.float64),
         image=lambda image: resize_image(image, size),
         boxes=lambda boxes: boxes * np.tile(scale, 2),
         points=lambda points: points * scale,
-        plane=lambda plane, fill: _nearest(plane, size),
+        plane=lambda plane, fill: plane.take(rows, -2).take(columns, -1),
+        masks=lambda masks: masks.index_axes(rows, columns),
     )
 
 
@@ -55,12 +59,16 @@ def mirror(sample: Sample, *, vertical: bool = False, keypoint_order: np.ndarray
         new[..., axis] = side - old[..., axis]
         return new
 
+    height, width = sample.image.shape[:2]
+    rows, columns = np.arange(height), np.arange(width)
     new = changed(
         sample,
+        np.array([[1, 0, 0], [0, -1, height]] if vertical else [[-1, 0, width], [0, 1, 0]], np.float64),
         image=lambda image: cv2.flip(image, 1 - axis).reshape(image.shape),  # cv2 drops a channel axis of one
         boxes=boxes,
         points=points,
         plane=lambda plane, fill: np.ascontiguousarray(np.flip(plane, -1 - axis)),
+        masks=lambda masks: masks.index_axes(*((rows[::-1], columns) if vertical else (rows, columns[::-1]))),
     )
     if keypoint_order is not None and new.instances is not None and new.instances.keypoints is not None:
         reordered = np.ascontiguousarray(new.instances.keypoints[:, keypoint_order])
@@ -82,18 +90,20 @@ def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visi
 
     new = changed(
         sample,
+        np.array([[1, 0, -left], [0, 1, -top]], np.float64),
         image=lambda image: np.ascontiguousarray(image[top : top + height, left : left + width]),
         boxes=boxes,
         points=lambda points: points - corner,
         plane=lambda plane, fill: np.ascontiguousarray(plane[..., top : top + height, left : left + width]),
+        masks=lambda masks: masks.index_axes(np.arange(top, top + height), np.arange(left, left + width)),
     )
     if sample.instances is None or new.instances is None:
         return new
     uncut = new.instances.boxes
     tightened = new.instances
     if sample.instances.masks is not None and tightened.masks is not None:
-        pixels, left_over = (m.sum((1, 2), dtype=np.int64) for m in (sample.instances.masks, tightened.masks))
-        tightened = tighten(tightened, left_over < pixels)  # what is whole keeps its exact box
+        cut = tightened.masks.areas < sample.instances.masks.areas
+        tightened = tighten(tightened, cut)  # what is whole keeps its exact box
     return replace(new, instances=clip(tightened, size, min_visibility=min_visibility, uncut=uncut))
 
 
@@ -112,12 +122,15 @@ def pad(sample: Sample, size: tuple[int, int], *, top: int = 0, left: int = 0, f
     def planes(plane: np.ndarray, value: float) -> np.ndarray:
         return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + sides, constant_values=value)
 
+    height, width = sample.image.shape[:2]
     return changed(
         sample,
+        np.array([[1, 0, left], [0, 1, top]], np.float64),
         image=lambda image: np.pad(image, [*sides, (0, 0)], constant_values=fill),
         boxes=lambda boxes: boxes + np.tile(corner, 2),
         points=lambda points: points + corner,
         plane=planes,
+        masks=lambda masks: masks.index_axes(np.arange(-top, height + down), np.arange(-left, width + right)),
     )
 
 
@@ -150,14 +163,8 @@ def clip(
     if keypoints is not None:
         x, y = keypoints[..., 0], keypoints[..., 1]
         inside = (x >= 0) & (y >= 0) & (x <= width) & (y <= height) & (keypoints[..., 2] > 0)
-        keypoints = np.where(inside[..., None], keypoints, 0)[keep]
-    return Instances(
-        boxes=boxes[keep],
-        labels=instances.labels[keep],
-        crowd=instances.crowd[keep],
-        masks=None if instances.masks is None else instances.masks[keep],
-        keypoints=keypoints,
-    )
+        keypoints = np.where(inside[..., None], keypoints, 0)
+    return replace(instances, boxes=boxes, keypoints=keypoints).select(keep)
 
 
 def mirrored_order(names: Sequence[str]) -> np.ndarray | None:
@@ -184,14 +191,12 @@ def tighten(instances: Instances, which: np.ndarray) -> Instances:
         which: (N,) bool, the objects to do it for.
     """
     assert instances.masks is not None
-    boxes = instances.boxes.copy()
-    for i in np.flatnonzero(which):
-        around = box_around(instances.masks[i])
-        boxes[i, :2] = np.maximum(boxes[i, :2], around[:2])
-        boxes[i, 2:] = np.minimum(boxes[i, 2:], around[2:])
-        if not around.any():
-            boxes[i] = 0  # nothing of the object is left, although a corner of its box may be
-    return replace(instances, boxes=boxes)
+    around = instances.masks.boxes
+    cut = np.concatenate(
+        [np.maximum(instances.boxes[:, :2], around[:, :2]), np.minimum(instances.boxes[:, 2:], around[:, 2:])], axis=1
+    )
+    cut[~around.any(1)] = 0  # nothing of the object is left, although a corner of its box may be
+    return replace(instances, boxes=np.where(which[:, None], cut, instances.boxes))
 
 
 def box_around(mask: np.ndarray) -> np.ndarray:
@@ -206,23 +211,30 @@ def box_around(mask: np.ndarray) -> np.ndarray:
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
-def _nearest(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(…, H, W) of any dtype resized to (…, *size); takes the pixel in which the new pixel's centre lies."""
-    rows, columns = (
-        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(plane.shape[-2:], size, strict=True)
-    )
-    return plane.take(rows, -2).take(columns, -1)
+def _nearest(old: int, new: int) -> np.ndarray:
+    """For each of ``new`` pixels along an axis, the one of ``old`` pixels in which its center lies."""
+    return (2 * np.arange(new) + 1) * old // (2 * new)
 
 
 def changed(
     sample: Sample,
+    matrix: np.ndarray,
     *,
     image: Callable[[np.ndarray], np.ndarray],
     boxes: Callable[[np.ndarray], np.ndarray],
     points: Callable[[np.ndarray], np.ndarray],
     plane: Callable[[np.ndarray, float], np.ndarray],
+    masks: Callable[[InstanceMasks], InstanceMasks],
 ) -> Sample:
-    """The sample with a function applied to each kind of thing in it; ``plane`` also gets the fill value."""
+    """Apply a function to each kind of thing in a sample.
+
+    Args:
+        sample: to change.
+        matrix: (2, 3) float64; every point (x, y) moves to ``matrix`` @ (x, y, 1). The fields of objects are moved
+            with it, by the rule that each declares.
+        image, boxes, points, masks: what happens to each.
+        plane: what happens to a map (…, H, W), with the value of pixels from outside.
+    """
     instances = sample.instances
     if instances is not None:
         keypoints = instances.keypoints
@@ -232,8 +244,9 @@ def changed(
         instances = replace(
             instances,
             boxes=boxes(instances.boxes).astype(np.float32),
-            masks=None if instances.masks is None else plane(instances.masks, 0),
+            masks=None if instances.masks is None else masks(instances.masks),
             keypoints=keypoints,
+            fields={name: values.moved(matrix) for name, values in instances.fields.items()},
         )
     maps = {
         name: plane(values, IGNORE if np.issubdtype(values.dtype, np.integer) else np.nan)

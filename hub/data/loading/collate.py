@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hub.contract.batch import Batch, InstanceTargets, pad_images
+from hub.contract.box_masks import BoxMasks
 from hub.contract.sample import Instances, Sample
 from hub.contract.targets import IGNORE
 
@@ -34,39 +36,51 @@ def collate(samples: Sequence[Sample], *, divisor: int = 32, max_instances: int 
         sizes=sizes,
         original_sizes=torch.tensor([sample.original_size for sample in samples], dtype=torch.int64),
         ids=[sample.id for sample in samples],
-        instances=_pad_instances(instances, height, width, max_instances) if instances else None,
+        instances=_pad_instances(instances, max_instances) if instances else None,
         maps={name: _pad_maps([s.maps[name] for s in samples], height, width) for name in samples[0].maps},
         tags={name: torch.from_numpy(np.stack([s.tags[name] for s in samples])) for name in samples[0].tags},
         value_range=samples[0].value_range,
     )
 
 
-def _pad_instances(
-    instances: Sequence[Instances], height: int, width: int, max_instances: int | None
-) -> InstanceTargets:
+def _pad_instances(instances: Sequence[Instances], max_instances: int | None) -> InstanceTargets:
     count, number = len(instances), max_instances or max(1, *(len(one) for one in instances))
-    masks, keypoints = instances[0].masks, instances[0].keypoints
-    targets = InstanceTargets(
-        boxes=torch.zeros(count, number, 4),
-        labels=torch.zeros(count, number, dtype=torch.int64),
-        valid=torch.zeros(count, number, dtype=torch.bool),
-        crowd=torch.zeros(count, number, dtype=torch.bool),
-        masks=None if masks is None else torch.zeros(count, number, height, width, dtype=torch.bool),
-        keypoints=None if keypoints is None else torch.zeros(count, number, *keypoints.shape[1:]),
+    kept = [_first(one, number) for one in instances]
+    masks = [one.masks for one in kept if one.masks is not None]
+    keypoints = [one.keypoints for one in kept if one.keypoints is not None]
+    shared = [name for name in kept[0].fields if all(name in one.fields for one in kept)]
+    fields = {name: [one.fields[name] for one in kept] for name in shared}
+    return InstanceTargets(
+        boxes=_pad_rows([one.boxes for one in kept], number, 0, np.float32),
+        labels=_pad_rows([one.labels for one in kept], number, 0, np.int64),
+        valid=_pad_rows([~one.crowd for one in kept], number, False, np.bool_),
+        crowd=_pad_rows([one.crowd for one in kept], number, False, np.bool_),
+        masks=BoxMasks.pack(masks, number) if len(masks) == count else None,
+        keypoints=_pad_rows(keypoints, number, 0, np.float32) if len(keypoints) == count else None,
+        fields={
+            name: _pad_rows([one.values for one in values], number, float(values[0].spec.padding), values[0].spec.dtype)
+            for name, values in fields.items()
+            if values[0].spec.kind != "text"
+        },
+        texts={
+            name: [[*one.values.tolist(), *[""] * (number - len(one))] for one in values]
+            for name, values in fields.items()
+            if values[0].spec.kind == "text"
+        },
     )
-    for row, one in enumerate(instances):
-        chosen = np.argsort(one.crowd, kind="stable")[:number] if len(one) > number else np.arange(len(one))
-        used = len(chosen)
-        targets.boxes[row, :used] = torch.from_numpy(one.boxes[chosen])
-        targets.labels[row, :used] = torch.from_numpy(one.labels[chosen])
-        targets.crowd[row, :used] = torch.from_numpy(one.crowd[chosen])
-        targets.valid[row, :used] = torch.from_numpy(~one.crowd[chosen])
-        if targets.masks is not None and one.masks is not None:
-            planes = torch.from_numpy(one.masks[chosen])
-            targets.masks[row, :used, : planes.shape[1], : planes.shape[2]] = planes.bool()
-        if targets.keypoints is not None and one.keypoints is not None:
-            targets.keypoints[row, :used] = torch.from_numpy(one.keypoints[chosen])
-    return targets
+
+
+def _first(one: Instances, number: int) -> Instances:
+    """At most ``number`` of the objects: the first ones, crowds last."""
+    return one if len(one) <= number else one.select(np.argsort(one.crowd, kind="stable")[:number])
+
+
+def _pad_rows(values: Sequence[np.ndarray], number: int, fill: float, dtype: npt.DTypeLike) -> Tensor:
+    """(n, …) of each image as (B, number, …)."""
+    padded = np.full((len(values), number, *values[0].shape[1:]), fill, dtype)
+    for row, own in zip(padded, values, strict=True):
+        row[: len(own)] = own
+    return torch.from_numpy(padded)
 
 
 def _pad_maps(maps: Sequence[np.ndarray], height: int, width: int) -> Tensor:

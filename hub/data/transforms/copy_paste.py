@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hub.contract.sample import Sample
-from hub.data.functional.compose import fit, overlay, select
+from hub.data.functional.compose import fit, overlay
 from hub.data.functional.geometry import clip
 from hub.data.transforms.mixing import MixingStep
 from hub.data.transforms.step import Draw, Probability
@@ -49,8 +49,8 @@ class CopyPaste(MixingStep):
         assert other.instances.masks is not None
         objects = clip(other.instances, (height, width))
         assert objects.masks is not None
-        able = ~objects.crowd & objects.masks.any((1, 2))
-        pasted = select(objects, able & (rng.random(len(objects)) < self.share))
+        able = ~objects.crowd & (objects.masks.areas > 0)
+        pasted = objects.select(able & (rng.random(len(objects)) < self.share))
         assert pasted.masks is not None
-        region = pasted.masks.max(0, initial=0) > 0
+        region = pasted.masks.union()
         return overlay(sample, replace(other, instances=pasted), region, min_visibility=self.min_visibility)

@@ -112,7 +112,7 @@ def _painted(dataset: Dataset, index: int, table: np.ndarray, output: Output) ->
     height, width = dataset.sizes[index].tolist()
     where = [f"{dataset.name}: annotation {all_.ids[row]} of image {dataset.ids[index]!r}" for row in found.rows]
     masks = decode_masks([all_.segments[row] for row in found.rows], height, width, where=where)
-    pixels = masks.sum((1, 2), dtype=np.int64)
+    pixels = masks.areas
     values = np.zeros((height, width), np.uint8)
     for i in np.flatnonzero(pixels == 0):
         x1, y1, x2, y2 = found.boxes[i]
@@ -121,9 +121,9 @@ def _painted(dataset: Dataset, index: int, table: np.ndarray, output: Output) ->
     seen = np.zeros((height, width), np.int64)
     for i in np.argsort(-pixels, kind="stable"):
         if pixels[i]:
-            own = masks[i].astype(bool)
-            values[own] = table[found.labels[i]]
-            seen += own
+            window, own = masks.window(i), masks.crops[i]
+            values[window][own > 0] = table[found.labels[i]]
+            seen[window] += own
             output.kept["masks"] += 1
             output.changed["masks of objects, now classes of pixels: objects of one class that touch are one"] += 1
     output.changed["pixels of several objects, given to the smallest"] += int((seen > 1).sum())

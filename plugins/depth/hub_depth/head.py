@@ -95,7 +95,7 @@ class Depth(Head):
                 inside = F.interpolate(inside, size=tuple(originals[i]), mode="bilinear")
             found.append(
                 DepthMap(
-                    image_id=batch.ids[i] if i < len(batch.ids) else i,
+                    image_id=batch.image_id(i),
                     size=(originals[i][0], originals[i][1]),
                     depth=inside[0, 0].to("cpu", torch.float32).contiguous(),
                 )

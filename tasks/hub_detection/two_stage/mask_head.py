@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from hub import ClassRows, InstanceTargets
+from hub import BoxMasks, ClassRows, InstanceTargets
 from hub_detection.layers import Norm, conv_tower
 from hub_detection.losses import mean_over
 from hub_detection.two_stage.roi_align import RoIAlign
@@ -77,7 +77,7 @@ class MaskHead(RoIBranch):
         image = torch.div(places, boxes.shape[1], rounding_mode="floor")
         matched = rois.matched[:, : self.positives].flatten()[places]
         wanted = mask_targets(
-            targets.masks, image * targets.masks.shape[1] + matched, boxes.flatten(0, 1)[places], logits.shape[-1]
+            targets.masks, image * targets.boxes.shape[1] + matched, boxes.flatten(0, 1)[places], logits.shape[-1]
         )
         values = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean((1, 2))
         return {"loss_mask": mean_over(values, positive.flatten()[places])}
@@ -96,11 +96,11 @@ class MaskHead(RoIBranch):
 
 
 @torch.no_grad()
-def mask_targets(masks: Tensor, index: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """What the mask branch is to say: the objects' masks as their boxes see them.
+def mask_targets(masks: BoxMasks, index: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Return the parts of the objects' masks that lie in boxes: what the mask branch learns.
 
     Args:
-        masks: (B, N, H, W) bool.
+        masks: of N objects in each of B images.
         index: (M,) int64, the object of each box, counted through all images.
         boxes: (M, 4) float32 x1 y1 x2 y2 in pixels.
         size: side of the grid.
@@ -108,9 +108,10 @@ def mask_targets(masks: Tensor, index: Tensor, boxes: Tensor, size: int) -> Tens
     Returns:
         (M, size, size) float32 from 0 to 1: the covered share of each cell.
     """
-    planes = masks.flatten(0, 1)
-    if eager_on_cpu(index):  # only those that are looked at become floats
+    boxes = masks.to_grid(index, boxes)
+    grids = masks.values.flatten(0, 1)
+    if eager_on_cpu(index):  # only the masks of matched objects become floats
         chosen, index = index.unique(return_inverse=True)
-        planes = planes[chosen]
+        grids = grids[chosen]
     rois = torch.cat([index[:, None].to(boxes.dtype), boxes], dim=1)
-    return roi_align(planes[:, None].to(boxes.dtype), rois, (size, size), 1.0)[:, 0]
+    return roi_align(grids[:, None].to(boxes.dtype), rois, (size, size), 1.0)[:, 0] / 255

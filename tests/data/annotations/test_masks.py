@@ -37,7 +37,7 @@ def test_every_encoding_of_a_mask_decodes_to_it(mask):
     segments = [
         json.dumps({"size": [height, width], "counts": counts}).encode() for counts in (compressed, _runs(mask))
     ]
-    out = decode_masks(segments, height, width, where=["a", "b"])
+    out = decode_masks(segments, height, width, where=["a", "b"]).planes()
     assert out.dtype == np.uint8
     np.testing.assert_array_equal(out, np.stack([mask, mask]))
 
@@ -47,12 +47,12 @@ def test_long_runs_survive():
     rle = coco_mask.encode(np.asfortranarray(mask))
     segment = json.dumps({"size": rle["size"], "counts": rle["counts"].decode()}).encode()
     assert to_rle(segment, 300, 400)["counts"] == rle["counts"]
-    np.testing.assert_array_equal(decode_masks([segment], 300, 400, where=["a"])[0], mask)
+    np.testing.assert_array_equal(decode_masks([segment], 300, 400, where=["a"]).plane(0), mask)
 
 
 def test_polygons_of_one_object_are_joined():
     two = [[1, 1, 4, 1, 4, 4, 1, 4], [6, 6, 9, 6, 9, 9, 6, 9]]
-    mask = decode_masks([json.dumps(two).encode()], 12, 12, where=["a"])[0]
+    mask = decode_masks([json.dumps(two).encode()], 12, 12, where=["a"]).plane(0)
     assert mask[1:4, 1:4].all()
     assert mask[6:9, 6:9].all()
     assert mask.sum() == 18
@@ -61,11 +61,11 @@ def test_polygons_of_one_object_are_joined():
 @pytest.mark.parametrize("segment", [b"", b"[]", b"[[1,1,5,5]]", b"[[1,1]]", b"[[]]"])
 def test_no_area_is_an_empty_mask(segment):
     # pycocotools itself would take four numbers for a box.
-    assert decode_masks([segment], 6, 6, where=["a"]).sum() == 0
+    assert decode_masks([segment], 6, 6, where=["a"]).areas.tolist() == [0]
 
 
 def test_no_objects():
-    assert decode_masks([], 6, 7, where=[]).shape == (0, 6, 7)
+    assert decode_masks([], 6, 7, where=[]).planes().shape == (0, 6, 7)
 
 
 @pytest.mark.parametrize(

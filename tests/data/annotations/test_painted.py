@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances
 from hub.data.annotations.painted import paint
 from hub.data.formats.coco import Coco
@@ -60,7 +61,7 @@ def test_crowds_are_behind_and_objects_without_a_mask_are_unknown() -> None:
         boxes=np.array([[1, 1, 3, 3], [0, 0, 4, 4], [2, 0, 5.5, 2]], np.float32),
         labels=np.array([0, 1, 0]),
         crowd=np.array([False, True, True]),
-        masks=masks,
+        masks=InstanceMasks.from_planes(masks),
     )
     expected = [[2, 2, 2, 2, 255, 255], [2, 1, 1, 2, 255, 255], [2, 1, 1, 2, 0, 0], [2, 2, 2, 2, 0, 0]]
     assert paint(objects, (4, 6)).tolist() == expected

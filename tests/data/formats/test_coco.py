@@ -101,7 +101,7 @@ def test_masks_equal_those_of_pycocotools(shared_data, split, every):
             continue  # of the training images those with crowds are enough
         objects = dataset.load(index, MASKS).instances
         assert len(objects) == len(annotations)
-        for mask, crowd, annotation in zip(objects.masks, objects.crowd, annotations, strict=True):
+        for mask, crowd, annotation in zip(objects.masks.planes(), objects.crowd, annotations, strict=True):
             np.testing.assert_array_equal(mask, oracle.annToMask(annotation))
             assert crowd == annotation["iscrowd"]
             crowds += int(crowd)
@@ -116,7 +116,7 @@ def test_real_images_without_objects_are_kept(shared_data):
     for dataset, index in empty:
         objects = dataset.load(index, MASKS).instances
         assert objects.boxes.shape == (0, 4)
-        assert objects.masks.shape == (0, *dataset.sizes[index])
+        assert objects.masks.planes().shape == (0, *dataset.sizes[index])
 
 
 def test_order_and_ids(coco, content):
@@ -166,10 +166,10 @@ def test_segmentations_of_every_kind_find_their_objects(coco, content, indent):
     content["images"][0]["caption"] = '"segmentation": [[1, 2]] \\"segmentation": {}'
     content["images"][1]["segmentation"] = [[0, 0, 9, 9, 9, 0]]
     dataset = coco(content, raw=json.dumps(content, indent=indent).encode())
-    (crowd,) = dataset.load(0, MASKS).instances.masks
+    (crowd,) = dataset.load(0, MASKS).instances.masks.planes()
     assert crowd[6:10, 6:10].all()
     assert crowd.sum() == 16
-    first, second = dataset.load(1, MASKS).instances.masks
+    first, second = dataset.load(1, MASKS).instances.masks.planes()
     assert first[:, :2].all()
     assert first.sum() == second.sum() == 50
     np.testing.assert_array_equal(first, second)

@@ -88,7 +88,7 @@ def test_masks_are_decoded_only_when_needed(build):
     assert dataset.load(0, BOXES).instances.masks is None  # the broken one is not looked at
     with pytest.raises(AnnotationError, match="some.json: annotation 2 of image 7"):
         dataset.load(0, MASKS)
-    masks = dataset.load(1, MASKS).instances.masks
+    masks = dataset.load(1, MASKS).instances.masks.planes()
     assert masks.shape == (1, 20, 30)
     assert masks[0, 2:8, 2:8].all()
     assert masks.sum() == 36
@@ -176,4 +176,4 @@ def test_a_worker_process_gets_the_same_dataset(build):
     copy = pickle.loads(pickle.dumps(dataset))
     ours, theirs = dataset.load(0, MASKS), copy.load(0, MASKS)
     np.testing.assert_array_equal(ours.image, theirs.image)
-    np.testing.assert_array_equal(ours.instances.masks, theirs.instances.masks)
+    np.testing.assert_array_equal(ours.instances.masks.planes(), theirs.instances.masks.planes())

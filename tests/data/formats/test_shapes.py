@@ -158,11 +158,11 @@ def test_load_gives_what_is_needed(root: Path) -> None:
         assert sample.instances is not None
         assert sample.instances.masks is not None
         expected = np.zeros((64, 64), np.uint8)
-        for label, mask in zip(sample.instances.labels, sample.instances.masks, strict=True):
+        for label, mask in zip(sample.instances.labels, sample.instances.masks.planes(), strict=True):
             expected[mask > 0] = label + 1
         np.testing.assert_array_equal(sample.maps["semantic"], expected)
         tags = dataset.load(index, frozenset({"class", "labels"})).tags
-        areas = sample.instances.masks.sum(axis=(1, 2))
+        areas = sample.instances.masks.areas
         assert tags["class"] == sample.instances.labels[areas.argmax()]
         assert set(np.flatnonzero(tags["labels"])) == set(sample.instances.labels)
     assert dataset.load(0, frozenset({"semantic"})).instances is None

@@ -53,7 +53,7 @@ def test_polygons_become_masks_with_their_own_area(root: Path) -> None:
     assert found.masks is not None
     expected = np.zeros((20, 40), np.uint8)
     expected[5:15, 10:30] = 1
-    assert np.array_equal(found.masks[0], expected)
+    assert np.array_equal(found.masks.plane(0), expected)
     assert data.instances is not None
     assert data.instances.area.tolist() == [200, 200]
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from hub.contract.batch import InstanceTargets
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 from hub.data.loading.collate import collate
 
@@ -25,7 +26,7 @@ def make_sample(height: int, width: int, count: int, *, crowd: tuple[int, ...] =
             boxes=rng.uniform(1, 9, (count, 4)).astype(np.float32),
             labels=rng.integers(1, 9, count),
             crowd=flags,
-            masks=np.ones((count, height, width), np.uint8) if rich else None,
+            masks=InstanceMasks.from_planes(np.ones((count, height, width))) if rich else None,
             keypoints=rng.uniform(1, 9, (count, 4, 3)).astype(np.float32) if rich else None,
         ),
         maps={"semantic": np.ones((height, width), np.uint8), "depth": np.ones((height, width), np.float32)},
@@ -73,9 +74,8 @@ def test_objects_are_padded_and_masked() -> None:
     assert targets.labels.dtype == torch.int64
     assert targets.boxes[1, 1:].abs().sum() == 0
     assert targets.masks is not None
-    assert targets.masks.shape == (2, 3, 32, 64)
-    assert targets.masks.dtype == torch.bool
-    assert targets.masks.sum((2, 3)).tolist() == [[1200] * 3, [640, 0, 0]]
+    planes = targets.masks.planes((32, 64))
+    assert planes.sum((2, 3)).tolist() == [[1200] * 3, [640, 0, 0]]
     assert targets.keypoints is not None
     np.testing.assert_array_equal(targets.keypoints[0].numpy(), first.keypoints)
     assert targets.keypoints.shape == (2, 3, 4, 3)
@@ -86,7 +86,8 @@ def test_empty_images_have_the_same_shapes_as_any_other() -> None:
     assert targets.boxes.shape == (2, 1, 4)
     assert not targets.valid.any()
     assert targets.masks is not None
-    assert targets.masks.shape == (2, 1, 32, 64)
+    assert targets.masks.values.shape == (2, 1, 128, 128)
+    assert not targets.masks.values.any()
 
 
 def test_what_no_head_needs_is_absent() -> None:

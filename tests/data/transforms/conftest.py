@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 
 COLOUR = 3  # an object's pixels have this many times its label, in every channel
@@ -61,7 +62,7 @@ def make_scene(
         id=number,
         path=Path(f"{number}.png"),
         original_size=(height, width),
-        instances=Instances(boxes, labels.astype(np.int64), crowd, masks, keypoints),
+        instances=Instances(boxes, labels.astype(np.int64), crowd, InstanceMasks.from_planes(masks), keypoints),
         maps={"semantic": owner, "depth": owner.astype(np.float32) / 2},
     )
 
@@ -81,15 +82,15 @@ def check_scene(sample: Sample, *, exact: bool = True, colours: bool = True) -> 
     height, width = sample.image.shape[:2]
     semantic, depth = sample.maps["semantic"], sample.maps["depth"]
     assert sample.image.dtype == np.uint8
-    assert {len(v) for v in vars(objects).values()} == {len(objects)}
-    assert objects.masks.shape[1:] == semantic.shape == depth.shape == (height, width)
+    assert {len(v) for name, v in vars(objects).items() if name != "fields"} == {len(objects)}
+    assert objects.masks.size == semantic.shape == depth.shape == (height, width)
     assert (objects.boxes >= 0).all()
     assert (objects.boxes <= [width, height, width, height]).all()
     assert (objects.boxes[:, 2:] - objects.boxes[:, :2] >= 1).all()
     seen = np.zeros((height, width), bool)
     slack = 0 if exact else 1
     for label, mask, box, points in zip(
-        objects.labels, objects.masks.astype(bool), objects.boxes, objects.keypoints, strict=True
+        objects.labels, objects.masks.planes().astype(bool), objects.boxes, objects.keypoints, strict=True
     ):
         assert (semantic[mask] == label).all()
         assert (depth[mask] == label / 2).all()

@@ -27,7 +27,9 @@ def test_a_quarter_turn_is_numpys(turns: int, scene: Scene) -> None:
     assert sample.instances is not None
     np.testing.assert_allclose(new.image, np.rot90(sample.image, -turns).astype(int), atol=1)  # clockwise
     np.testing.assert_array_equal(new.maps["semantic"], np.rot90(sample.maps["semantic"], -turns))
-    np.testing.assert_array_equal(new.instances.masks, np.rot90(sample.instances.masks, -turns, (1, 2)))
+    np.testing.assert_array_equal(
+        new.instances.masks.planes(), np.rot90(sample.instances.masks.planes(), -turns, (1, 2))
+    )
     corners = sample.instances.boxes.reshape(-1, 2, 2)
     points = sample.instances.keypoints[..., :2]
     for _ in range(turns):
@@ -77,9 +79,10 @@ def test_a_whole_shift_moves_everything_and_drops_what_leaves(scene: Scene) -> N
     np.testing.assert_array_equal(new.image[:, 30:], sample.image[:, :30])
     assert (new.image[:, :30] == 9).all()
     assert (new.maps["semantic"][:, :30] == 255).all()
-    stays = sample.instances.masks[:, :, :30].any((1, 2))
+    planes = sample.instances.masks.planes()
+    stays = planes[:, :, :30].any((1, 2))
     assert new.instances.labels.tolist() == sample.instances.labels[stays].tolist()
-    np.testing.assert_array_equal(new.instances.masks[:, :, 30:], sample.instances.masks[stays][:, :, :30])
+    np.testing.assert_array_equal(new.instances.masks.planes()[:, :, 30:], planes[stays][:, :, :30])
 
 
 def test_without_masks_a_box_encloses_the_turned_box(scene: Scene) -> None:

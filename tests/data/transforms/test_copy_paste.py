@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 from hub.data.transforms import Transform
 
@@ -33,7 +34,7 @@ def rectangles(*boxes: tuple[int, int, int, int], labels: int = 0, size: tuple[i
             boxes=corners,
             labels=labels + np.arange(count),
             crowd=np.zeros(count, bool),
-            masks=masks,
+            masks=InstanceMasks.from_planes(masks),
             keypoints=np.concatenate([points, np.full((count, 2, 1), 2)], -1).astype(np.float32),
         ),
         maps={"semantic": classes},
@@ -53,7 +54,7 @@ def test_what_is_behind_is_cut_tightened_and_dropped_when_hidden() -> None:
     assert objects.labels.tolist() == [0, 2, 10]  # the second is hidden
     assert objects.boxes.tolist() == [[0, 0, 5, 10], [20, 10, 30, 20], [5, 0, 16, 10]]
     assert objects.masks is not None
-    assert objects.masks.sum((1, 2)).tolist() == [50, 100, 110]
+    assert objects.masks.areas.tolist() == [50, 100, 110]
     expected = behind.maps["semantic"].copy()
     expected[0:10, 5:16] = 11
     np.testing.assert_array_equal(new.maps["semantic"], expected)
@@ -73,7 +74,9 @@ def test_crowds_and_objects_without_masks_are_not_pasted() -> None:
     assert other.instances is not None
     assert other.instances.masks is not None
     other.instances.crowd[0] = True
-    other.instances.masks[1] = 0
+    planes = other.instances.masks.planes()
+    planes[1] = 0
+    other.instances.masks = InstanceMasks.from_planes(planes)
     new, objects = paste(rectangles((0, 10, 5, 15)), other)
     assert objects.labels.tolist() == [0, 12]
     assert (new.image[:, :20] <= 1).all()

@@ -117,8 +117,8 @@ def test_mixup_of_objects_blends_on_a_canvas_that_holds_both(scene: Scene) -> No
         both = [getattr(own.instances, name), getattr(other.instances, name)]
         np.testing.assert_array_equal(getattr(mixed.instances, name), np.concatenate(both))
     count = len(own.instances)
-    np.testing.assert_array_equal(mixed.instances.masks[:count, :40, :60], own.instances.masks)
-    np.testing.assert_array_equal(mixed.instances.masks[count:, :60, :50], other.instances.masks)
+    np.testing.assert_array_equal(mixed.instances.masks[:count].planes()[:, :40, :60], own.instances.masks.planes())
+    np.testing.assert_array_equal(mixed.instances.masks[count:].planes()[:, :60, :50], other.instances.masks.planes())
     one, two = (np.zeros((60, 60, 3)) for _ in range(2))
     one[:40], two[:, :50] = own.image, other.image
     shares = np.linspace(0, 1, 10001)

@@ -153,7 +153,7 @@ class UNet3d(Head):
                 inside = F.interpolate(inside, size=(inside.shape[2], *originals[i]), mode="trilinear")
             found.append(
                 PatchScores(
-                    image_id=batch.ids[i] if i < len(batch.ids) else i,
+                    image_id=batch.image_id(i),
                     size=(originals[i][0], originals[i][1]),
                     probabilities=inside[0].softmax(0).half().cpu(),
                     label_space=self.labels,

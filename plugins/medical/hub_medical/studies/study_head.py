@@ -119,7 +119,7 @@ class StudyHead(Head):
         scores, attention = predictions["scores"].cpu(), predictions["attention"].cpu()
         return [
             StudyScores(
-                image_id=batch.ids[i] if i < len(batch.ids) else i,
+                image_id=batch.image_id(i),
                 size=(size[0], size[1]),
                 scores=scores[i],
                 label_space=self.labels,
