@@ -59,7 +59,9 @@ def make_sample(seed: int = 0, height: int = 60, width: int = 80, count: int = 5
 def arrays(sample: Sample) -> dict[str, np.ndarray]:
     found = {"image": sample.image, **sample.maps}
     if sample.instances is not None:
-        found |= {name: value for name, value in vars(sample.instances).items() if value is not None}
+        found |= {name: value for name, value in vars(sample.instances).items() if isinstance(value, np.ndarray)}
+        if sample.instances.masks is not None:
+            found["masks"] = sample.instances.masks.planes()
     return found
 
 
