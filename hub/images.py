@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.errors import ImageError, PixelFormatError
+from hub.image_decoding import decode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,44 +49,34 @@ def read_image(
     """Decode an image file.
 
     Args:
-        path: JPEG, PNG, BMP, WebP or TIFF of 8 bits a channel.
-        in_chans: 3 for RGB, 1 for grey.
+        path: JPEG, PNG, BMP, WebP or TIFF of 8 or 16 bits per channel or of floats. TIFF of several bands or pages, and
+            of 16-bit colors, needs the optional dependency tifffile (``backbone-hub[tiff]``).
+        in_chans: channels to return. 3 is RGB: gray is repeated, alpha is dropped. 1 is gray: the luminance of colors,
+            alpha is dropped. 4 is RGB with alpha, 2 gray with alpha. Any number of bands, or of pages of one band, is
+            returned as it is.
         exif: turn the image upright as its EXIF orientation says.
-        pixels: the format that is expected, by default uint8; other dtypes cannot be read from image files yet.
+        pixels: the format that the file must have, by default uint8. Unsigned 16-bit files are float32, signed ones
+            int16; see `hub.image_size.pixel_format`.
 
     Returns:
-        (H, W, in_chans) uint8.
+        (H, W, in_chans) of dtype ``pixels.dtype``. Values are those of the file, never scaled.
 
     Raises:
-        ImageError: the file is missing, truncated, not an image, or has more than 8 bits a channel.
+        ImageError: the file is missing, truncated, not an image, or larger than ``HUB_MAX_PIXELS``.
+        PixelFormatError: its channels or its dtype are others.
+        MissingRequirementError: it is a TIFF that needs tifffile.
     """
-    import numpy as np
-    from PIL import Image, ImageOps
-
-    if pixels is not None and pixels.dtype != "uint8":
+    array = decode(path, in_chans=in_chans, exif=exif)
+    wanted = "uint8" if pixels is None else pixels.dtype
+    if array.dtype.name != wanted:
         raise PixelFormatError(
-            f"{path}: image files are read as uint8, but {pixels.dtype} is expected", fix="give an array"
+            f"{path} has more than 8 bits per channel and is read as {array.dtype}, but {wanted} is wanted: "
+            "converting would lose values silently"
+            if wanted == "uint8"
+            else f"{path} is read as {array.dtype}, but {wanted} is wanted",
+            fix=f"convert the file, or use a model that was trained on {array.dtype} images",
         )
-    if in_chans not in (1, 3):
-        raise ImageError(f"{path}: cannot read an image with {in_chans} channels", fix="use in_chans 1 or 3")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF and palettes that do not matter here
-            with Image.open(path) as file:
-                if file.mode in ("I", "F") or file.mode.startswith("I;16"):
-                    raise ImageError(
-                        f"{path} has {file.mode} pixels, more than 8 bits: converting would clip them silently",
-                        fix="save it with 8 bits a channel, or use a reader for such images",
-                    )
-                image = ImageOps.exif_transpose(file) if exif else file
-                array = np.array(image.convert("RGB" if in_chans == 3 else "L"))
-    except FileNotFoundError:
-        raise ImageError(f"image {path} does not exist", fix="check the data root and the file names") from None
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow raises many kinds: OSError, SyntaxError, ValueError, DecompressionBomb…
-        raise ImageError(f"image {path} cannot be decoded: {error}", fix="replace or remove the file") from None
-    return array if in_chans == 3 else array[:, :, None]
+    return array
 
 
 def check_image(image: np.ndarray, *, in_chans: int = 3, pixels: PixelFormat | None = None) -> np.ndarray:

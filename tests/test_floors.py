@@ -27,6 +27,8 @@ FLOORS = (
         "timm_names",
         "image_size",
         "pixel_format",
+        "image_decoding",
+        "tiff",
     ),
     ("registry",),
     ("contract",),

@@ -18,6 +18,6 @@ def test_is_the_size_of_the_decoded_image(tmp_path, orientation):
 
 def test_missing_and_broken_files_are_named(tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no image")
-    for name, reason in (("missing.jpg", "does not exist"), ("broken.jpg", "cannot be read")):
+    for name, reason in (("missing.jpg", "does not exist"), ("broken.jpg", "cannot be decoded")):
         with pytest.raises(ImageError, match=f"{name}.*{reason}"):
             image_size(tmp_path / name)

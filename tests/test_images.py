@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hub.errors import ImageError
+from hub.errors import ImageError, OptionError, PixelFormatError
+from hub.image_size import image_size
 from hub.images import ResizeRule, find_images, read_image, resize_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -74,8 +75,29 @@ def test_sixteen_bits_are_refused_not_clipped(tmp_path: Path) -> None:
 
 
 def test_other_numbers_of_channels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="4 channels"):
-        read_image(save(tmp_path / "a.png", PIXELS), in_chans=4)
+    for in_chans in (2, 4, 5):
+        with pytest.raises(PixelFormatError, match=f"3 channels, but {in_chans} are wanted"):
+            read_image(save(tmp_path / "a.png", PIXELS), in_chans=in_chans)
+
+
+def test_an_image_above_the_limit_is_named_with_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.png", PIXELS)
+    monkeypatch.setenv("HUB_MAX_PIXELS", "53")
+    with pytest.raises(ImageError, match=r"9×6 pixels.*limit of 53\n  fix:.*HUB_MAX_PIXELS=54"):
+        read_image(path)
+    monkeypatch.setenv("HUB_MAX_PIXELS", "54")
+    assert read_image(path).shape == (6, 9, 3)
+    monkeypatch.setenv("HUB_MAX_PIXELS", "many")
+    with pytest.raises(OptionError, match="HUB_MAX_PIXELS is 'many'"):
+        read_image(path)
+
+
+def test_the_limit_is_ours_and_not_pillows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.tif", PIXELS)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert np.array_equal(read_image(path), PIXELS)
+    assert image_size(path) == (6, 9)
+    assert Image.MAX_IMAGE_PIXELS == 10, "what others in the process rely on stays"
 
 
 @given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 1000), st.integers(1, 1500))
@@ -88,13 +110,14 @@ def test_resize_rule_keeps_both_limits(height: int, width: int, shortest: int, l
     assert all(abs(n - old * scale) <= 1 for n, old in zip(new, (height, width), strict=True))
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 7])
 @pytest.mark.parametrize("size", [(12, 18), (2, 3), (6, 9)])
-def test_resize_keeps_kind_and_mean(channels: int, size: tuple[int, int]) -> None:
-    image = PIXELS[..., :channels]
+def test_resize_keeps_kind_and_mean(channels: int, size: tuple[int, int], dtype: type) -> None:
+    image = np.tile(PIXELS, (1, 1, 3))[..., :channels].astype(dtype)
     out = resize_image(image, size)
     assert out.shape == (*size, channels)
-    assert out.dtype == np.uint8
+    assert out.dtype == dtype
     assert abs(out.mean() - image.mean()) < 12
 
 

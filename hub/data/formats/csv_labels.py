@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from hub.contract.options import Options
+from hub.data.formats.image_options import ImageOptions
 from hub.data.formats.listed import ListedDataset
 from hub.errors import AnnotationError, DataError, did_you_mean
 from hub.labels import LabelSpace
@@ -17,7 +17,7 @@ _KNOWN = {"0": 0.0, "0.0": 0.0, "1": 1.0, "1.0": 1.0}
 _UNKNOWN = {"mask": np.nan, "zero": 0.0, "one": 1.0}
 
 
-class CsvOptions(Options):
+class CsvOptions(ImageOptions):
     """Options of `CsvLabels`.
 
     Attributes:
@@ -74,7 +74,11 @@ class CsvLabels(ListedDataset):
             files.append(row[place])
             values[number] = [_value(row[i].strip(), f"{path}, line {number + 2}", options.unknown) for i in places]
         super().__init__(
-            name=str(path), folder=root / options.images, files=files, label_spaces={"labels": LabelSpace(classes)}
+            name=str(path),
+            folder=root / options.images,
+            files=files,
+            label_spaces={"labels": LabelSpace(classes)},
+            value_range=options.value_range,
         )
         self.values = values
 

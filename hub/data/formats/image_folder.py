@@ -8,14 +8,14 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from hub.contract.options import Options
+from hub.data.formats.image_options import ImageOptions
 from hub.data.formats.listed import ListedDataset
 from hub.errors import DataError, UnknownCategoryError, did_you_mean
 from hub.images import SUFFIXES
 from hub.labels import LabelSpace
 
 
-class ImageFolderOptions(Options):
+class ImageFolderOptions(ImageOptions):
     """Options of `ImageFolder`.
 
     Attributes:
@@ -59,7 +59,13 @@ class ImageFolder(ListedDataset):
                 raise DataError(f"{folder / name} holds no image of class {name!r}", fix="add some, or leave it out")
             files += [p.relative_to(folder).as_posix() for p in own]
             labels += [index] * len(own)
-        super().__init__(name=str(folder), folder=folder, files=files, label_spaces={"class": LabelSpace(tuple(names))})
+        super().__init__(
+            name=str(folder),
+            folder=folder,
+            files=files,
+            label_spaces={"class": LabelSpace(tuple(names))},
+            value_range=options.value_range,
+        )
         self.labels = np.array(labels, np.int64)
 
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

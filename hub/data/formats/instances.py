@@ -14,13 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from hub.contract.dataset import Dataset
-from hub.contract.options import Options
 from hub.contract.packed import PackedBytes, PackedInstances
 from hub.contract.sample import Instances, Sample
 from hub.data.annotations.boxes import BoxReport, check_boxes, clip_boxes
 from hub.data.annotations.masks import decode_masks
 from hub.data.annotations.packing import select_images
 from hub.data.annotations.painted import paint, painted_labels
+from hub.data.formats.image_options import ImageOptions, dataset_pixels
 from hub.errors import AnnotationError, DataError, ImageError
 from hub.images import read_image
 from hub.labels import LabelSpace
@@ -28,7 +28,7 @@ from hub.labels import LabelSpace
 logger = logging.getLogger("hub")
 
 
-class InstanceOptions(Options):
+class InstanceOptions(ImageOptions):
     """The options that every format of boxes has.
 
     Attributes:
@@ -101,6 +101,7 @@ class InstanceDataset(Dataset):
             self.label_spaces = {**self.label_spaces, "semantic": painted_labels(labels, name=name)}
             self.provides |= {"semantic"}
         self.check_files()
+        self.pixels = dataset_pixels(self.path(0), options.value_range)
 
     def path(self, index: int) -> Path:
         """The file of an image."""
@@ -198,11 +199,11 @@ class InstanceDataset(Dataset):
         return frozenset(found | self.instances.fields.keys())
 
     def _read(self, path: Path, height: int, width: int, in_chans: int) -> np.ndarray:
-        image = read_image(path, in_chans=in_chans)
+        image = read_image(path, in_chans=in_chans, pixels=self.pixels)
         if image.shape[:2] == (height, width):
             return image
         # The annotator's tool may not have turned the image upright: the annotated size decides.
-        as_stored = read_image(path, in_chans=in_chans, exif=False)
+        as_stored = read_image(path, in_chans=in_chans, exif=False, pixels=self.pixels)
         if as_stored.shape[:2] == (height, width):
             return as_stored
         raise ImageError(

@@ -10,10 +10,12 @@ import numpy as np
 
 from hub.contract.dataset import Dataset
 from hub.contract.sample import Sample
+from hub.data.formats.image_options import dataset_pixels
 from hub.errors import DataError, ImageError
 from hub.image_size import image_size
 from hub.images import read_image
 from hub.labels import LabelSpace
+from hub.pixel_format import ValueRange
 
 
 class ListedDataset(Dataset):
@@ -24,6 +26,7 @@ class ListedDataset(Dataset):
         folder: of the images.
         files: their names relative to ``folder``, which are their ids too.
         label_spaces: map or tag → its labels; these are what the dataset provides.
+        value_range: the pixel values that mean 0 and 1; see `ImageOptions`.
 
     Raises:
         DataError: there is no image.
@@ -32,7 +35,13 @@ class ListedDataset(Dataset):
     """
 
     def __init__(
-        self, *, name: str, folder: Path, files: Sequence[str], label_spaces: Mapping[str, LabelSpace]
+        self,
+        *,
+        name: str,
+        folder: Path,
+        files: Sequence[str],
+        label_spaces: Mapping[str, LabelSpace],
+        value_range: ValueRange | None = None,
     ) -> None:
         if not files:
             raise DataError(f"{name} holds no images", fix="check root and the other folders in the dataset section")
@@ -43,6 +52,7 @@ class ListedDataset(Dataset):
         self.folder = folder
         self.ids = list(files)
         self.sizes = np.array([image_size(folder / file) for file in files], np.int64).reshape(-1, 2)
+        self.pixels = dataset_pixels(folder / files[0], value_range)
         self.label_spaces = dict(label_spaces)
         self.provides = frozenset(label_spaces)
 
@@ -61,7 +71,7 @@ class ListedDataset(Dataset):
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
         """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
         path = self.path(index)
-        image = read_image(path, in_chans=in_chans)
+        image = read_image(path, in_chans=in_chans, pixels=self.pixels)
         size = (int(self.sizes[index, 0]), int(self.sizes[index, 1]))
         if image.shape[:2] != size:
             raise ImageError(f"{path} changed its size to {image.shape[:2]} from {size}", fix="open the dataset again")

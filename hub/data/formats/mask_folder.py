@@ -11,8 +11,8 @@ import yaml
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from hub.contract.options import Options
 from hub.contract.targets import IGNORE
+from hub.data.formats.image_options import ImageOptions
 from hub.data.formats.listed import ListedDataset
 from hub.errors import AnnotationError, DataError
 from hub.image_size import image_size
@@ -25,7 +25,7 @@ VOC_NAMES = (
 )  # fmt: skip
 
 
-class MaskFolderOptions(Options):
+class MaskFolderOptions(ImageOptions):
     """Options of `MaskFolder`.
 
     Attributes:
@@ -73,6 +73,7 @@ class MaskFolder(ListedDataset):
             folder=folder,
             files=_files(folder, None if options.split is None else root / options.split),
             label_spaces={"semantic": LabelSpace(names, tuple(range(len(names))))},
+            value_range=options.value_range,
         )
         for index, file in enumerate(self.ids):
             path = self._mask_of(index)
@@ -113,7 +114,7 @@ class MaskFolder(ListedDataset):
         return np.where(values == self._ignore, IGNORE, values).astype(np.uint8)
 
 
-class VocSegmentationOptions(Options):
+class VocSegmentationOptions(ImageOptions):
     """Options of `VocSegmentation`.
 
     Attributes:
@@ -140,6 +141,7 @@ class VocSegmentation(MaskFolder):
                 masks="SegmentationClass",
                 names=options.names,
                 split=f"ImageSets/Segmentation/{options.split}.txt",
+                value_range=options.value_range,
             )
         )
 
