@@ -15,6 +15,7 @@ from hub.registry import list_names as list
 from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, ReaderSpec, TaskSpec
 
 if TYPE_CHECKING:
+    from hub.backbones.create import create_trunk
     from hub.backbones.trunk import Trunk
     from hub.contract import (
         Batch,
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
         Metric,
         ObjectField,
         Options,
+        Prediction,
         Result,
         SemanticMap,
         Windows,
     )
     from hub.images import ResizeRule
-    from hub.model import Model, create
+    from hub.model import Model, create, create_model
     from hub.preprocessing import Preprocessing
     from hub.weights import load
 
@@ -44,18 +46,19 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Trunk": "hub.backbones.trunk",
+    "create_trunk": "hub.backbones.create",
     "ResizeRule": "hub.images",
     "Preprocessing": "hub.preprocessing",
     "load": "hub.weights",
     **dict.fromkeys(
         (
             "Batch", "BoxMasks", "ClassRows", "Classification", "Detections", "Evaluation", "Features", "FieldSpec",
-            "Head", "InstanceMasks", "InstanceTargets", "Metric", "ObjectField", "Options", "Result", "SemanticMap",
-            "Windows",
+            "Head", "InstanceMasks", "InstanceTargets", "Metric", "ObjectField", "Options", "Prediction", "Result",
+            "SemanticMap", "Windows",
         ),
         "hub.contract",
     ),
-    **dict.fromkeys(("Model", "create"), "hub.model"),
+    **dict.fromkeys(("Model", "create", "create_model"), "hub.model"),
 }  # fmt: skip
 
 __all__ = [
@@ -80,6 +83,7 @@ __all__ = [
     "NeckSpec",
     "ObjectField",
     "Options",
+    "Prediction",
     "Preprocessing",
     "ReaderSpec",
     "ResizeRule",
@@ -89,6 +93,8 @@ __all__ = [
     "Trunk",
     "Windows",
     "create",
+    "create_model",
+    "create_trunk",
     "info",
     "list",
     "load",

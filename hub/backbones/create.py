@@ -13,7 +13,7 @@ from hub.backbones.norm import set_norm
 from hub.backbones.probe import Body, probe
 from hub.backbones.timm_body import LoadedBackbone, load_timm, preprocessing_for
 from hub.backbones.trunk import POOLED, Provenance, Trunk
-from hub.errors import ContractError, OptionError, UnknownNameError, did_you_mean
+from hub.errors import BadNameError, ContractError, OptionError, UnknownNameError, did_you_mean
 from hub.names import ModelName
 from hub.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from hub.registry import Entry, entries, find
@@ -53,7 +53,11 @@ def create_trunk(
     >>> create_trunk("resnet18-fpn", channels=96).strides
     {'p2': 4, 'p3': 8, 'p4': 16, 'p5': 32, 'p6': 64}
     """
-    parsed = ModelName.parse(name) if isinstance(name, str) else name
+    parsed = name if isinstance(name, ModelName) else ModelName.parse(name)
+    if parsed.tasks:
+        raise BadNameError(
+            f"{parsed} names a head, but a trunk has none", fix=f"write {parsed.trunk}, or use hub.create_model"
+        )
     pooled = POOLED in (levels or ())
     loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans, options=backbone or {}, pooled=pooled)
     found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone, pooled=pooled)

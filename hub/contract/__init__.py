@@ -11,6 +11,7 @@ from hub.contract.instance_masks import InstanceMasks
 from hub.contract.metric import Evaluation, Metric
 from hub.contract.options import Options, parse_options
 from hub.contract.packed import PackedBytes, PackedInstances
+from hub.contract.prediction import Prediction
 from hub.contract.recipe import Recipe
 from hub.contract.results import Classification, Detections, Result, SemanticMap
 from hub.contract.sample import Instances, Sample
@@ -39,6 +40,7 @@ __all__ = [
     "PackedBytes",
     "PackedInstances",
     "Place",
+    "Prediction",
     "PretrainedClassifier",
     "Recipe",
     "Result",

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from hub.contract import parse_options
+from hub.contract import Recipe, parse_options
 from hub.contract.dataset import Dataset
 from hub.data.transforms import Transform
 from hub.engine.config import Config
 from hub.errors import ConfigError, ContractError, LabelMismatchError, PixelFormatError, did_you_mean
 from hub.images import ResizeRule
 from hub.labels import LabelSpace
-from hub.model import Model, create
-from hub.model.create import head_class
+from hub.model import Model, ModelPlan, build
 from hub.names import ModelName
 from hub.pixel_format import PixelFormat
 from hub.registry import find
@@ -57,15 +56,30 @@ def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = 
     """
     section = config.model
     labels: dict[str, LabelSpace] = {}
-    tasks = ModelName.parse(section.name).tasks
-    for head in section.labels if isinstance(section.labels, dict) else ():
-        if head not in tasks:
+    name = ModelName.parse(section.name)
+    if not name.tasks:
+        raise ConfigError(f"model.name {name} has no head to train", fix=f"write faster-rcnn/{name}")
+    declared = section.labels if isinstance(section.labels, dict) else {}
+    for task in declared:
+        if task not in name.tasks:
             raise ConfigError(
-                f"model.labels names {head!r}, which is not a head of {section.name}.{did_you_mean(head, tasks)}",
-                fix=f"its heads are {', '.join(tasks)}",
+                f"model.labels names {task!r}, which is not a head of {name}.{did_you_mean(task, name.tasks)}",
+                fix=f"its heads are {', '.join(name.tasks)}",
             )
-    for task in tasks:
-        source = head_class(task).labels_from
+    recipe = Recipe(
+        name=section.name,
+        labels={},
+        heads=section.heads,
+        in_chans=section.in_chans,
+        norm=section.norm,
+        freeze=section.freeze,
+        channels=section.channels,
+        backbone=section.backbone,
+        neck=section.neck,
+    )
+    plan = ModelPlan.of(recipe, name)
+    for task, head in plan.heads.items():
+        source = head.labels_from
         if source is None:  # it has no classes
             continue
         given = section.labels.get(task) if isinstance(section.labels, dict) else section.labels
@@ -79,21 +93,10 @@ def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = 
                 f"{' and '.join(data.name for data in train)} has no {source!r} labels, which {task} learns",
                 fix="choose other data or another head",
             )
-    if not tasks:
-        raise ConfigError(f"model.name {section.name!r} has no head to train", fix=f"write faster-rcnn/{section.name}")
-    declared = section.labels if isinstance(section.labels, dict) else {}
-    model = create(
-        section.name,
-        labels={**declared, **labels} or section.labels,  # `create` refuses those of a head without classes
+    model = build(
+        plan.with_labels({**declared, **labels} or section.labels),  # refuses those of a head without classes
         pretrained=section.pretrained if pretrained else False,
-        in_chans=section.in_chans,
-        norm=section.norm,
-        freeze=section.freeze,
-        channels=section.channels,
-        backbone=section.backbone,
-        neck=section.neck,
         resize=ResizeRule(section.resize.shortest, section.resize.longest) if section.resize is not None else None,
-        heads=section.heads,
     )
     model.preprocessing = replace(model.preprocessing, pixels=_pixels(train))
     if section.train_only is not None:

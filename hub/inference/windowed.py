@@ -1,38 +1,62 @@
-"""A model's answers for images that are too large to be seen at once."""
+"""Results of a model for images that are too large for one forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from hub.contract.batch import Batch
+from hub.contract.head import Head
+from hub.contract.recipe import Recipe
 from hub.contract.results import Result
 from hub.contract.window_layout import Place, WindowLayout
 from hub.contract.windows import Windows
 from hub.images import resize_image
 from hub.precision import autocast
 
-if TYPE_CHECKING:
-    from hub.model.model import Model
+
+class WindowedModel(Protocol):
+    """What predicting in windows needs of a model, such as a `hub.Model`."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Whose name messages give."""
+
+    @property
+    def divisor(self) -> int:
+        """The sides of a window must be multiples of this."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def items(self) -> Sequence[tuple[str, Head]]:
+        """Each head with its name."""
+
+    def __call__(self, batch: Batch) -> Mapping[str, Mapping[str, Tensor]]:
+        """Head → its raw predictions."""
 
 
-def infer_windows(model: Model, batch: Batch, windows: Windows, *, precision: str = "auto") -> dict[str, list[Result]]:
-    """Results of images looked at in windows: head → one an image. All windows have one size.
+def infer_windows(
+    model: WindowedModel, batch: Batch, windows: Windows, *, precision: str = "auto"
+) -> dict[str, list[Result]]:
+    """Return the results of images that are predicted in windows of one size: head → one result per image.
 
     Args:
         model: in eval mode.
-        batch: images of any size, at the resolution that ``windows.scale`` is of.
+        batch: images of any size, at the resolution that ``windows.scale`` refers to.
         windows: how to cut them.
         precision: see `hub.precision.autocast`.
 
     Raises:
-        OptionError: windows that do not fit the model, or a head that cannot answer in windows.
+        OptionError: windows that do not fit the model, or a head that cannot predict in windows.
     """
     windows.check(model.divisor, name=model.recipe.name)
-    found: dict[str, list[Result]] = {name: [] for name in model.heads}
+    found: dict[str, list[Result]] = {name: [] for name, _ in model.items()}
     for i in range(len(batch)):
         whole = _whole(batch, i, windows)
         layout = WindowLayout(tuple(whole.sizes[0].tolist()), windows.sides, windows.overlap)
@@ -48,7 +72,7 @@ def infer_windows(model: Model, batch: Batch, windows: Windows, *, precision: st
 
 
 def _whole(batch: Batch, i: int, windows: Windows) -> Batch:
-    """One image without padding, at the size that windows are cut from."""
+    """Return one image without padding, at the size that windows are cut from."""
     height, width = batch.sizes[i].tolist()
     image = batch.images[i, :, :height, :width]
     size = windows.scaled(height, width)
@@ -68,7 +92,7 @@ def _whole(batch: Batch, i: int, windows: Windows) -> Batch:
 
 
 def _cut(whole: Batch, layout: WindowLayout, places: Sequence[Place]) -> Batch:
-    """Windows as images of a batch."""
+    """Return windows as images of a batch."""
     image = whole.images[0]
     parts = [image[:, rows, columns] for rows, columns in map(layout.slices, places)]
     stacked = torch.stack([layout.pad(part) for part in parts]).contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,7 @@
 """Models: a trunk with heads, and how they are built from a name."""
 
-from hub.model.create import build, create
-from hub.model.model import Model
+from hub.model.create import build, create, create_model
+from hub.model.model import Image, Model
+from hub.model.plan import Labels, ModelPlan
 
-__all__ = ["Model", "build", "create"]
+__all__ = ["Image", "Labels", "Model", "ModelPlan", "build", "create", "create_model"]

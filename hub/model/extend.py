@@ -1,44 +1,37 @@
-"""Putting one more head on a trunk that others stand on already."""
+"""Adding a head to a model that is built and trained already."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from hub.backbones.trunk import Trunk, plain_key
-from hub.model.create import Labels, build, parse_labels, resolve_preprocessing
-from hub.model.model import Model
-from hub.names import ModelName
+from hub.model.parts import ModelParts, build_parts
+from hub.model.plan import Labels, ModelPlan
+from hub.model.preprocess import resolve_preprocessing
 
 log = logging.getLogger("hub")
 
 
-def extend(model: Model, task: str, *, labels: Labels | None, options: Mapping[str, Any]) -> None:
-    """Give a model one more head, in place; see `Model.add_head`."""
-    old = ModelName.parse(model.recipe.name)
-    name = ModelName.parse(f"{'+'.join((*old.tasks, task))}/{old.trunk}")
-    alone = ModelName.parse(f"{task}/{old.trunk}")
-    recipe = replace(
-        model.recipe,
-        name=str(name),
-        labels={**model.recipe.labels, **parse_labels(alone, labels)},
-        heads={**model.recipe.heads, task: dict(options)},
-    )
-    grown = build(recipe)
-    preprocessing = resolve_preprocessing(
-        model.preprocessing, {task: dict(grown.items())[task]}, given=f"the model {old}"
-    )
-    if not set(grown.trunk.levels) <= set(model.trunk.levels):
-        _keep_weights(grown.trunk, model.trunk)
-        model.trunk = grown.trunk.to(model.device).train(model.trunk.training)
-    model.heads[task] = grown.heads[task].to(model.device).train(model.training)
-    model.recipe, model.preprocessing = grown.recipe, preprocessing
+def extend(parts: ModelParts, task: str, *, labels: Labels | None, options: Mapping[str, object]) -> ModelParts:
+    """Return the parts of a model with one more head; see `hub.Model.add_head`.
+
+    The trunk is the given one, unless the new head reads levels that it lacks: then it is a new one on the CPU with
+    the same weights. The heads are the given ones and the new one, which is on the CPU.
+    """
+    plan = ModelPlan.of(parts.recipe)
+    new = build_parts(plan.with_head(task, labels=labels, options=options))
+    preprocessing = resolve_preprocessing(parts.preprocessing, {task: new.heads[task]}, given=f"the model {plan.name}")
+    trunk = parts.trunk
+    if not set(new.trunk.levels) <= set(trunk.levels):
+        trunk = new.trunk
+        _keep_weights(trunk, parts.trunk)
+    return replace(new, trunk=trunk, heads={**parts.heads, task: new.heads[task]}, preprocessing=preprocessing)
 
 
 def _keep_weights(trunk: Trunk, old: Trunk) -> None:
-    """Put the weights of ``old`` into a trunk with more levels, and say what of it is new."""
+    """Load the weights of ``old`` into a trunk with more levels, and log which of its weights are new."""
     weights = {plain_key(n): t for n, t in old.state_dict().items()}
     frozen = {plain_key(n) for n, p in old.named_parameters() if not p.requires_grad}
     new = [n for n, t in trunk.state_dict().items() if plain_key(n) not in weights]

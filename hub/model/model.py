@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast, overload
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from hub.backbones.trunk import Trunk
 from hub.contract.batch import Batch, pad_images
-from hub.contract.head import Head
+from hub.contract.head import Features, Head
+from hub.contract.prediction import Prediction
 from hub.contract.recipe import Recipe
 from hub.contract.results import Result
 from hub.contract.windows import Windows
@@ -21,6 +22,9 @@ from hub.errors import DataError, OptionError, did_you_mean
 from hub.images import check_image, read_image, resize_image
 from hub.inference.windowed import infer_windows
 from hub.labels import LabelSpace
+from hub.model.extend import extend
+from hub.model.parts import ModelParts
+from hub.model.plan import Labels
 from hub.precision import autocast
 from hub.preprocessing import Preprocessing
 from hub.seeds import draw_seed, isolated_rng
@@ -45,6 +49,11 @@ class Model(nn.Module):
         self.recipe = recipe
         self.preprocessing = preprocessing
 
+    @classmethod
+    def of(cls, parts: ModelParts) -> Model:
+        """Return a model of these parts."""
+        return cls(parts.trunk, parts.heads, parts.recipe, parts.preprocessing)
+
     @property
     def labels(self) -> dict[str, LabelSpace]:
         """Head → its labels."""
@@ -61,19 +70,20 @@ class Model(nn.Module):
         return self.trunk.divisor
 
     def items(self) -> list[tuple[str, Head]]:
-        """The heads with their names, typed."""
+        """Return each head with its name, in the order of the model's name."""
         return [(name, cast(Head, head)) for name, head in self.heads.items()]
 
     def features(self, batch: Batch) -> dict[str, Tensor]:
-        """The trunk's features of a batch; see `hub.Trunk.forward`."""
+        """Return the trunk's features of a batch; see `hub.Trunk.forward`."""
         self.preprocessing.check(batch.images, batch.value_range)
-        return self.trunk(self.preprocessing.normalize(batch.images, batch.sizes))
+        features: dict[str, Tensor] = self.trunk(self.preprocessing.normalize(batch.images, batch.sizes))
+        return features
 
     def forward(self, batch: Batch) -> dict[str, dict[str, Tensor]]:
-        """In training mode each head's losses, otherwise its raw predictions: head → name → tensor.
+        """Return each head's losses in training mode, otherwise its raw predictions: head → name → tensor.
 
-        In training a head that the batch has no targets for is left out, and so is one that cannot change anything
-        because it is frozen on a frozen trunk.
+        In training mode, a head that the batch has no targets for is left out, and so is a frozen head on a frozen
+        trunk, which cannot learn.
 
         Raises:
             DataError: training, and the batch has targets for no head.
@@ -96,13 +106,13 @@ class Model(nn.Module):
         return losses
 
     @staticmethod
-    def _learns(head: Head, features: Mapping[str, Tensor], provided: frozenset[str]) -> bool:
+    def _learns(head: Head, features: Features, provided: frozenset[str]) -> bool:
         if not head.needs <= provided:
             return False
         return any(p.requires_grad for p in head.parameters()) or any(f.requires_grad for f in features.values())
 
     def train(self, mode: bool = True) -> Model:
-        """As `nn.Module.train`, but what is frozen as a whole stays in eval mode: its statistics, too, are kept."""
+        """Set the mode as `nn.Module.train` does, but keep frozen parts in eval mode, so that their statistics stay."""
         super().train(mode)
         for part in (self.trunk, *self.heads.values()):
             parameters = list(part.parameters())
@@ -111,7 +121,7 @@ class Model(nn.Module):
         return self
 
     def train_only(self, heads: Collection[str]) -> None:
-        """Freeze the trunk and all heads but these: what the others answer stays the same, bit for bit.
+        """Freeze the trunk and all heads but these: the results of the others stay the same, bit for bit.
 
         Raises:
             OptionError: there is no such head.
@@ -127,10 +137,8 @@ class Model(nn.Module):
             head.requires_grad_(name in heads)
         self.train(self.training)
 
-    def add_head(
-        self, task: str, *, labels: LabelSpace | Iterable[str] | None = None, freeze: bool = True, **options: Any
-    ) -> None:
-        """Put a new head on this model's trunk; the other heads and what they answer stay the same, bit for bit.
+    def add_head(self, task: str, *, labels: Labels | None = None, freeze: bool = True, **options: object) -> None:
+        """Add a head to this model, in place; the other heads and their results stay the same, bit for bit.
 
         Args:
             task: its registered name.
@@ -140,17 +148,20 @@ class Model(nn.Module):
 
         Raises:
             BadNameError: there is a head of that name.
-            HubError: see `hub.create`.
+            HubError: see `hub.create_model`.
 
         >>> import hub
-        >>> model = hub.create("classification/resnet18", labels=["cat", "dog"], from_level="c5")
+        >>> model = hub.create_model("classification/resnet18", labels=["cat", "dog"], from_level="c5")
         >>> model.add_head("multilabel", labels=["indoors", "sunny"], from_level="c5")
         >>> model.recipe.name, any(p.requires_grad for p in model.trunk.parameters())
         ('classification+multilabel/resnet18', False)
         """
-        from hub.model.extend import extend  # which needs this module
-
-        extend(self, task, labels=labels, options=options)
+        parts = ModelParts(self.trunk, dict(self.items()), self.recipe, self.preprocessing)
+        grown = extend(parts, task, labels=labels, options=options)
+        if grown.trunk is not self.trunk:
+            self.trunk = grown.trunk.to(self.device).train(self.trunk.training)
+        self.heads[task] = grown.heads[task].to(self.device).train(self.training)
+        self.recipe, self.preprocessing = grown.recipe, grown.preprocessing
         if freeze:
             self.train_only([task])
 
@@ -158,15 +169,15 @@ class Model(nn.Module):
     def infer(
         self, batch: Batch, *, precision: str = "auto", windows: Windows | None = None
     ) -> dict[str, list[Result]]:
-        """Results of a batch in pixels of the original files: head → one result an image.
+        """Return the results of a batch in pixels of the original files: head → one result per image.
 
         Args:
-            batch: images, with windows at any size, best their own; see `prepare`.
+            batch: images; with windows they may have any size, best their own; see `prepare`.
             precision: see `hub.precision.autocast`.
-            windows: look at each image in windows of this kind, rather than at once.
+            windows: predict each image in windows of this kind, rather than at once.
 
         Raises:
-            OptionError: windows that do not fit the model, or a head that cannot answer in windows.
+            OptionError: windows that do not fit the model, or a head that cannot predict in windows.
         """
         was_training = self.training
         self.eval()
@@ -180,16 +191,36 @@ class Model(nn.Module):
         return self.results(raw, batch)
 
     def results(self, raw: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> dict[str, list[Result]]:
-        """From the raw predictions of `forward` to results: head → one an image."""
+        """Turn the raw predictions of `forward` into results: head → one result per image."""
         return self._joined({name: head.results(raw[name], batch) for name, head in self.items()})
 
     def _joined(self, results: Mapping[str, list[Result]]) -> dict[str, list[Result]]:
-        answers: dict[str, list[Result]] = {}
+        joined: dict[str, list[Result]] = {}
         before: dict[str, Head] = {}
         for name, head in self.items():
-            answers[name] = head.join(results[name], answers, before)
+            joined[name] = head.join(results[name], joined, before)
             before[name] = head
-        return answers
+        return joined
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a path is a str, and a str is a sequence of str
+        self,
+        images: Image,
+        *,
+        precision: str = ...,
+        batch_size: int = ...,
+        windows: Windows | int | tuple[int, int] | None = ...,
+    ) -> Prediction: ...
+
+    @overload
+    def predict(
+        self,
+        images: Sequence[Image],
+        *,
+        precision: str = ...,
+        batch_size: int = ...,
+        windows: Windows | int | tuple[int, int] | None = ...,
+    ) -> list[Prediction]: ...
 
     def predict(
         self,
@@ -198,35 +229,51 @@ class Model(nn.Module):
         precision: str = "auto",
         batch_size: int = 8,
         windows: Windows | int | tuple[int, int] | None = None,
-    ) -> Any:
-        """Answer for images, in pixels of the files (or arrays) given.
+    ) -> Prediction | list[Prediction]:
+        """Predict images, in pixels of the files (or arrays) given.
 
         Args:
             images: a path, an (H, W, C) RGB array of the dtype that ``preprocessing.pixels`` says, usually uint8, or
                 a list of them.
             precision: see `hub.precision.autocast`.
             batch_size: images computed together; with windows given by their size, as many of these.
-            windows: for large images: look at each in windows of this height and width in pixels, or of this kind. It
+            windows: for large images: predict each in windows of this height and width in pixels, or of this kind. It
                 keeps its own resolution then, rather than being resized as ``preprocessing`` says.
 
         Returns:
-            A `hub.Result` an image: a list where a list was given. With several heads, head → that.
+            A `hub.Prediction`, head → result, whatever the number of heads; for a list of images a list of them. With
+            one head, ``prediction.result`` is its result.
 
         Raises:
             ImageError: a file cannot be read.
             OptionError: see `infer`.
+
+        >>> import hub
+        >>> model = hub.create_model("faster-rcnn/resnet18-fpn", labels=["cat", "dog"], channels=32)
+        >>> prediction = model.predict(np.zeros((48, 64, 3), np.uint8))
+        >>> prediction.result is prediction["faster-rcnn"], prediction.result.size
+        (True, (48, 64))
         """
+        if isinstance(images, (str, os.PathLike, np.ndarray)):
+            return self._predict([images], precision=precision, batch_size=batch_size, windows=windows)[0]
+        return self._predict(images, precision=precision, batch_size=batch_size, windows=windows)
+
+    def _predict(
+        self,
+        images: Sequence[Image],
+        *,
+        precision: str,
+        batch_size: int,
+        windows: Windows | int | tuple[int, int] | None,
+    ) -> list[Prediction]:
         cut = None if windows is None else Windows.of(windows, batch_size=batch_size)
         at_once = batch_size if cut is None else 1
-        single = isinstance(images, (str, os.PathLike, np.ndarray))
-        todo = cast(list[Image], [images] if single else list(cast(Sequence[Image], images)))
-        answers: dict[str, list[Result]] = {name: [] for name in self.heads}
-        for start in range(0, len(todo), at_once):
-            batch = self.prepare(todo[start : start + at_once], first=start, resize=cut is None)
-            for name, results in self.infer(batch, precision=precision, windows=cut).items():
-                answers[name] += results
-        by_head = {name: results[0] if single else results for name, results in answers.items()}
-        return next(iter(by_head.values())) if len(by_head) == 1 else by_head
+        predictions: list[Prediction] = []
+        for start in range(0, len(images), at_once):
+            batch = self.prepare(images[start : start + at_once], first=start, resize=cut is None)
+            results = self.infer(batch, precision=precision, windows=cut)
+            predictions += [Prediction({head: found[i] for head, found in results.items()}) for i in range(len(batch))]
+        return predictions
 
     def prepare(self, images: Sequence[Image], *, first: int = 0, resize: bool = True) -> Batch:
         """Read, resize and pad images as this model's weights want them.

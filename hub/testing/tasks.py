@@ -22,8 +22,9 @@ from hub.contract.metric import Evaluation
 from hub.contract.results import Detections, Result
 from hub.errors import OptionError
 from hub.labels import LabelSpace
-from hub.model.create import create, head_class
+from hub.model.create import create_model
 from hub.model.model import Model
+from hub.model.plan import head_class
 from hub.names import ModelName
 from hub.registry import LOCAL, find
 from hub.testing.dataset import IMAGE_SIZE, TinyDataset, without_targets
@@ -140,7 +141,7 @@ def _build(
         **trunk,
     }
     torch.manual_seed(0)
-    model = create(**recipe)
+    model = create_model(**recipe)
     head = dict(model.items())[name]
     dataset = TinyDataset(LabelSpace.of(labels), labels_from=tuple(sources.values()), targets=targets)
     return _Case(name, recipe, model, head, dataset, dataset.batch(needs, in_chans=trunk.get("in_chans", 3)))
@@ -281,7 +282,7 @@ def _check_options(case: _Case) -> None:
     wrong = known + known[-1]
     heads = case.recipe["heads"]
     try:
-        create(**{**case.recipe, "heads": {**heads, case.task: {**heads[case.task], wrong: None}}})
+        create_model(**{**case.recipe, "heads": {**heads, case.task: {**heads[case.task], wrong: None}}})
     except OptionError as error:
         message = str(error)
     else:
@@ -293,7 +294,7 @@ def _check_options(case: _Case) -> None:
 
 def _check_state_dict(case: _Case) -> None:
     torch.manual_seed(1)
-    twin = create(**case.recipe)
+    twin = create_model(**case.recipe)
     twin.load_state_dict(case.model.state_dict())
     mine, its = case.predictions(case.batch), case.predictions(case.batch, twin)
     _assert_same(mine, its, "the same weights in another model of the same recipe predict something else")

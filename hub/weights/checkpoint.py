@@ -18,7 +18,7 @@ from hub.backbones.trunk import Provenance
 from hub.contract import Recipe
 from hub.errors import CheckpointError, CheckpointMismatchError
 from hub.files import to_json, write_atomic
-from hub.model import Model, build
+from hub.model import Model, ModelPlan, build
 from hub.preprocessing import Preprocessing
 
 _KEY = "backbone_hub"
@@ -68,7 +68,7 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
     """
     file = find_checkpoint(path)
     header, tensors = read_header(file), _read_tensors(file)
-    model = build(Recipe.from_dict(header["recipe"]))
+    model = build(ModelPlan.of(Recipe.from_dict(header["recipe"])))
     model.preprocessing = Preprocessing.from_dict(header["preprocessing"])
     model.trunk.provenance = Provenance(**header["provenance"])
     load_state(model, tensors, source=file)

@@ -54,7 +54,7 @@ def test_a_folder_gives_drawings_and_a_coco_results_file(model: Path, tmp_path: 
 
 def test_boxes_and_drawings_follow_the_exif_orientation(model: Path, tmp_path: Path) -> None:
     turned = picture(tmp_path / "turned.jpg", height=40, width=80, exif=6)  # shown upright: 80 high, 40 wide
-    found = hub.load(model).predict(turned)
+    found = hub.load(model).predict(turned).result
     assert found.size == (80, 40)
     assert len(found)
     assert found.boxes[:, 2].max() <= 40
@@ -99,14 +99,14 @@ def test_image_ids_come_from_names_or_an_annotation_file_or_a_count(tmp_path: Pa
 def test_one_image_or_many_in_python(model: Path, tmp_path: Path) -> None:
     loaded = hub.load(model)
     paths = [picture(tmp_path / f"{i}.png", height=30 + i, width=50) for i in range(3)]
-    many = loaded.predict(paths, batch_size=2, precision="fp32")
+    many = [p.result for p in loaded.predict(paths, batch_size=2, precision="fp32")]
     assert [r.size for r in many] == [(30, 50), (31, 50), (32, 50)]
     assert [r.image_id for r in many] == [str(p) for p in paths]
     arrays = [np.asarray(Image.open(p)) for p in paths]
-    assert [r.image_id for r in loaded.predict(arrays, batch_size=2)] == [0, 1, 2]
+    assert [p.result.image_id for p in loaded.predict(arrays, batch_size=2)] == [0, 1, 2]
     many[0].boxes += 1  # results are the user's to change
     many[0].boxes -= 1
-    one = loaded.predict(np.asarray(Image.open(paths[0])), precision="fp32")
+    one = loaded.predict(np.asarray(Image.open(paths[0])), precision="fp32").result
     assert np.allclose(one.boxes, many[0].boxes, atol=1e-2)
 
 

@@ -76,7 +76,7 @@ def test_evaluating_in_windows_scores_what_predicting_in_windows_finds(segmenter
     right, total = 0, 0
     for i in range(2):
         windows = hub.Windows(64, scale=1.5)
-        found = model.predict(segmenter / "images" / f"{i}.png", windows=windows, precision="fp32")
+        found = model.predict(segmenter / "images" / f"{i}.png", windows=windows, precision="fp32").result
         truth = np.asarray(Image.open(segmenter / "masks" / f"{i}.png"))
         right, total = right + int((found.classes.numpy() == truth).sum()), total + truth.size
     assert 0 < right < total

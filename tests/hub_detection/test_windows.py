@@ -190,6 +190,6 @@ def test_a_head_finds_in_its_one_window_what_it_finds_without(task: str) -> None
         assert (mine is None) == (its is None)
         if mine is not None:
             torch.testing.assert_close(mine, its)
-    large = model.predict(image.repeat(2, 0), windows=64, precision="fp32")
+    large = model.predict(image.repeat(2, 0), windows=64, precision="fp32").result
     assert large.size == (128, 96)
     assert large.masks is None or large.masks.shape[1:] == (128, 96)

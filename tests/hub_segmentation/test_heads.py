@@ -105,8 +105,8 @@ def test_deep_supervision_changes_no_answer_and_moves_to_other_labels() -> None:
     assert {"auxiliary.0.weight", "auxiliary.0.bias"} < set(head.class_rows())
     assert {name for name, _ in head.named_parameters()} >= set(head.class_rows())
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    before = model.predict(image).classes
+    before = model.predict(image).result.classes
     torch.nn.init.normal_(head.auxiliary[0].weight)  # type: ignore[union-attr, index]
-    assert torch.equal(model.predict(image).classes, before)
+    assert torch.equal(model.predict(image).result.classes, before)
     with pytest.raises(OptionError, match="deep_supervision"):
         hub.create("unet/resnet18", labels=["a", "b"], deep_supervision=(1.0,) * 5)

@@ -82,7 +82,7 @@ def test_a_head_in_windows_says_what_its_logits_in_windows_average_to() -> None:
     torch.manual_seed(0)
     model = hub.create("semantic-fpn/resnet18-fpn", labels=LABELS, channels=8, decoder_channels=8).eval()
     image = torch.randint(0, 256, (100, 150, 3), dtype=torch.uint8)
-    found = model.predict(image.numpy(), windows=64, precision="fp32")
+    found = model.predict(image.numpy(), windows=64, precision="fp32").result
 
     def logits(windows: Tensor) -> Tensor:
         sizes = torch.tensor([windows.shape[2:]] * len(windows))

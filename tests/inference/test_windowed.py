@@ -40,7 +40,7 @@ def picture(height: int, width: int) -> np.ndarray:
 
 def test_an_image_keeps_its_own_resolution_and_all_windows_have_one_size(model: hub.Model, seen: list[Batch]) -> None:
     image = picture(150, 230)
-    found = model.predict(image, windows=(64, 96), batch_size=4, precision="fp32")
+    found = model.predict(image, windows=(64, 96), batch_size=4, precision="fp32").result
     assert found.classes.shape == (150, 230)
     assert all(batch.images.shape[1:] == (3, 64, 96) for batch in seen)
     assert sum(len(batch) for batch in seen) == 4 * 4
@@ -59,7 +59,7 @@ def test_an_image_of_one_window_is_answered_as_without_windows(model: hub.Model)
 
 
 def test_a_smaller_image_is_padded_and_the_model_is_told(model: hub.Model, seen: list[Batch]) -> None:
-    found = model.predict(picture(40, 100), windows=64)
+    found = model.predict(picture(40, 100), windows=64).result
     assert found.classes.shape == (40, 100)
     assert all(batch.images.shape[2:] == (64, 64) for batch in seen)
     assert all(batch.sizes.tolist() == [[40, 64]] * len(batch) for batch in seen)
@@ -67,7 +67,7 @@ def test_a_smaller_image_is_padded_and_the_model_is_told(model: hub.Model, seen:
 
 
 def test_scaling_changes_what_windows_see_and_not_the_answers_size(model: hub.Model, seen: list[Batch]) -> None:
-    found = model.predict(picture(200, 300), windows=Windows(64, scale=0.32, overlap=0))
+    found = model.predict(picture(200, 300), windows=Windows(64, scale=0.32, overlap=0)).result
     assert found.classes.shape == (200, 300)
     assert sum(len(batch) for batch in seen) == 2  # of 64 × 96
 
@@ -84,7 +84,7 @@ def test_images_of_a_batch_are_cut_each_at_its_own_size_and_keep_their_ids(model
 def test_lists_of_images_and_the_models_mode_are_kept(model: hub.Model) -> None:
     model.train()
     found = model.predict([picture(70, 64), picture(64, 70)], windows=64)
-    assert [(r.image_id, r.size) for r in found] == [(0, (70, 64)), (1, (64, 70))]
+    assert [(p.result.image_id, p.result.size) for p in found] == [(0, (70, 64)), (1, (64, 70))]
     assert model.training
 
 
@@ -103,10 +103,10 @@ def test_every_head_answers_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(found["semantic-fpn"], hub.SemanticMap)
 
 
-def test_a_head_without_windows_says_so_before_anything_is_computed() -> None:
+def test_a_head_without_windows_is_refused_before_anything_is_computed() -> None:
     other: Any = hub.create("classification/resnet18", labels=LABELS, resize=ResizeRule(64, 64))
     other.trunk.register_forward_hook(lambda *_: pytest.fail("it was computed"))
-    with pytest.raises(OptionError, match="Classification cannot answer in windows"):
+    with pytest.raises(OptionError, match="Classification cannot predict in windows"):
         other.predict(picture(64, 96), windows=64)
 
 

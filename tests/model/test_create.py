@@ -16,7 +16,7 @@ import hub
 from hub import Head, LabelSpace, Options, ResizeRule, Result, TaskSpec, registry
 from hub.contract import Batch
 from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, UnknownNameError
-from hub.model import Model, build
+from hub.model import Model, ModelPlan, build
 
 
 class MeanOptions(Options):
@@ -108,7 +108,7 @@ def test_training_gives_losses_and_eval_gives_predictions() -> None:
 
 def test_a_recipe_builds_the_same_model() -> None:
     model = hub.create("mean/resnet18-fpn", labels=["a", "b"], level="p4", norm="frozen", freeze=1, in_chans=1, **SMALL)
-    twin = build(model.recipe)
+    twin = build(ModelPlan.of(model.recipe))
     assert twin.recipe == model.recipe
     twin.load_state_dict(model.state_dict())
     assert [p.requires_grad for p in twin.parameters()] == [p.requires_grad for p in model.parameters()]
@@ -163,19 +163,21 @@ def test_predict_from_files_and_arrays(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     Image.fromarray(pixels.transpose(1, 0, 2)).save(tmp_path / "tall.png")
-    single = model.predict(tmp_path / "wide.png")
+    single = model.predict(tmp_path / "wide.png").result
     assert (single.size, single.image_id) == ((50, 90), str(tmp_path / "wide.png"))
     many = model.predict([tmp_path / "wide.png", str(tmp_path / "tall.png"), pixels], batch_size=2)
-    assert [r.size for r in many] == [(50, 90), (90, 50), (50, 90)]
+    assert [p.result.size for p in many] == [(50, 90), (90, 50), (50, 90)]
     assert model.predict([]) == []
     assert model.training, "predict leaves the mode as it was"
 
 
-def test_predict_with_two_heads_answers_by_head() -> None:
+def test_predict_with_two_heads_returns_a_result_for_each() -> None:
     labels = {"mean": ["a"], "other-mean": ["b"]}
     model = hub.create("mean+other-mean/resnet18-fpn", labels=labels, resize=ResizeRule(64, 96), **SMALL)
     answers = model.predict(np.zeros((50, 90, 3), np.uint8))
     assert {name: r.size for name, r in answers.items()} == {"mean": (50, 90), "other-mean": (50, 90)}
+    with pytest.raises(OptionError, match="each of 2 heads: mean, other-mean"):
+        answers.result  # noqa: B018
 
 
 def test_prepare_resizes_as_the_weights_want_and_pads() -> None:

@@ -34,7 +34,7 @@ def test_a_loaded_model_needs_no_config_and_predicts_the_same(model: Model, tmp_
     assert read_header(path)["notes"] == {"step": 7}
     image = torch.randint(0, 255, (50, 60, 3), dtype=torch.uint8).numpy()
     model.eval()
-    a, b = model.predict(image, precision="fp32"), again.predict(image, precision="fp32")
+    a, b = (m.predict(image, precision="fp32").result for m in (model, again))
     assert torch.equal(a.boxes, b.boxes)
     assert torch.equal(a.scores, b.scores)
 

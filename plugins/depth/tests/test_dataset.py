@@ -208,7 +208,7 @@ def test_a_fraction_is_the_number_it_says(folder: Any, depth_of: Any) -> None:
 
 def test_what_the_head_wrote_is_data_again(folder: Any, depth_of: Any) -> None:
     """Pseudo-labels: the files of predictions beside their images."""
-    found = create("depth/resnet18-fpn", channels=8, width=8).predict(np.zeros((20, 30, 3), np.uint8))
+    found = create("depth/resnet18-fpn", channels=8, width=8).predict(np.zeros((20, 30, 3), np.uint8)).result
     root = folder({"a.npy": np.ones((20, 30), np.float32)})
     (root / "depth/a.npy").unlink()
     (root / "depth/a.png.npy").write_bytes(found.files()[".npy"])

@@ -42,7 +42,7 @@ def test_the_contract(options: dict[str, Any], target: np.ndarray) -> None:
 
 def test_an_untrained_head_answers_about_the_typical_depth() -> None:
     model = create("depth/resnet18-fpn", typical=700.0, **SMALL)
-    found = model.predict(np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8))
+    found = model.predict(np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)).result
     assert found.depth.shape == found.size == (50, 70)
     assert found.depth.dtype == torch.float32
     assert found.depth.median().item() == pytest.approx(700, rel=0.2)
@@ -53,7 +53,7 @@ def test_an_untrained_head_answers_about_the_typical_depth() -> None:
 def test_no_weights_make_depth_zero_or_infinite(extreme: float) -> None:
     model = create("depth/resnet18-fpn", **SMALL)
     model.heads["depth"].predictor.bias.data.fill_(extreme)
-    depth = model.predict(np.zeros((32, 32, 3), np.uint8)).depth
+    depth = model.predict(np.zeros((32, 32, 3), np.uint8)).result.depth
     assert depth.isfinite().all()
     assert (depth > 0).all()
 
@@ -87,7 +87,7 @@ def test_what_lies_far_away_in_a_batch_changes_nothing() -> None:
 def test_records_are_plain_and_the_file_is_the_map() -> None:
     import io
 
-    found = create("depth/resnet18-fpn", **SMALL).predict(np.zeros((40, 60, 3), np.uint8))
+    found = create("depth/resnet18-fpn", **SMALL).predict(np.zeros((40, 60, 3), np.uint8)).result
     (record,) = json.loads(json.dumps(found.to_records()))
     assert record["nearest"] <= record["median"] <= record["farthest"]
     ((suffix, content),) = found.files().items()

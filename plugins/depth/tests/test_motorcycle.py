@@ -137,7 +137,7 @@ def test_the_run_is_evaluated_and_predicts(run: Path, motorcycle: Path, tmp_path
     (record,) = [r for r in json.loads((tmp_path / "drawn/results.json").read_text()) if r["file_name"] == "val.png"]
     assert record["median"] == pytest.approx(float(np.median(depth)), rel=1e-3)
     model = load(run)
-    np.testing.assert_allclose(model.predict(motorcycle / "images/val.png").depth.numpy(), depth, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(motorcycle / "images/val.png").result.depth.numpy(), depth, rtol=1e-5)
 
 
 def test_an_empty_label_list_is_right_and_others_are_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

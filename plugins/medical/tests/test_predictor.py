@@ -50,7 +50,7 @@ def test_every_voxel_is_answered_as_in_the_picture_of_its_slice(model: Model, vo
     planes = np.stack([take_planes(volume[0], plane)])
     pictures = [slab(planes, i, 3) for i in range(planes.shape[1])]
     answers = model.predict(pictures, precision="fp32", batch_size=4)
-    expected = put_planes(np.stack([a.classes.numpy() for a in answers]), plane)
+    expected = put_planes(np.stack([a.result.classes.numpy() for a in answers]), plane)
     best, second = np.sort(scores, axis=0)[[-1, -2]]
     clear = best - second > 1e-4
     np.testing.assert_array_equal(scores.argmax(axis=0)[clear], expected[clear])

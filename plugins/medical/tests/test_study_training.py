@@ -161,5 +161,5 @@ def test_a_radiograph_model_reads_dicom(make_series: Callable[..., list[Path]], 
     (case,) = json.loads((tmp_path / "out" / "results.json").read_text())["cases"]
     image = source.dataset.load(0, frozenset(), in_chans=1).image
     with torch.inference_mode():
-        expected = model.predict(image, precision="fp32").scores.item()
+        expected = model.predict(image, precision="fp32").result.scores.item()
     assert case["scores"]["nodule"] == pytest.approx(expected, abs=1e-3)

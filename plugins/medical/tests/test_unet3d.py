@@ -70,7 +70,7 @@ def test_it_learns_where_a_bright_box_is() -> None:
 
 def test_answers_have_the_size_of_the_file() -> None:
     model = make_model()
-    found = model.predict(np.random.default_rng(0).integers(0, 256, (50, 36, 4), np.uint8))
+    found = model.predict(np.random.default_rng(0).integers(0, 256, (50, 36, 4), np.uint8)).result
     assert isinstance(found, PatchScores)
     assert found.probabilities.shape == (3, 4, 50, 36)
     torch.testing.assert_close(found.probabilities.sum(0).float(), torch.ones(4, 50, 36), atol=2e-3, rtol=0)
@@ -97,7 +97,7 @@ def test_images_keep_their_size_and_checkpoints_know_it(tmp_path: Path) -> None:
     loaded = load(tmp_path / "model.safetensors")
     assert loaded.preprocessing == model.preprocessing
     image = np.random.default_rng(0).integers(0, 256, (33, 47, 4), np.uint8)
-    assert torch.equal(loaded.predict(image).probabilities, model.predict(image).probabilities)
+    assert torch.equal(loaded.predict(image).result.probabilities, model.predict(image).result.probabilities)
 
 
 @pytest.mark.parametrize(

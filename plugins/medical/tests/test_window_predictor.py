@@ -56,7 +56,7 @@ def test_a_volume_of_one_window_is_answered_as_its_patch(plane: Any) -> None:
     count = take_planes(volume[0], plane).shape[0]
     model = make_model(depth=count)
     image = np.ascontiguousarray(take_planes(volume[0], plane).transpose(1, 2, 0))
-    expected = model.predict(image, precision="fp32").probabilities.float().numpy()
+    expected = model.predict(image, precision="fp32").result.probabilities.float().numpy()
     found = whole(predictor(model, plane=plane, precision="fp32"), volume)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, put_planes(other, plane), atol=1e-3)

@@ -1,0 +1,40 @@
+"""Which preprocessing a model has, given its weights, its heads and its user."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from hub.contract.head import Head
+from hub.errors import OptionError
+from hub.preprocessing import Preprocessing
+
+
+def resolve_preprocessing(
+    preprocessing: Preprocessing, heads: Mapping[str, Head], *, given: str, free: Collection[str] = ()
+) -> Preprocessing:
+    """Return the preprocessing with the values that heads require.
+
+    Args:
+        preprocessing: to start from.
+        heads: by name.
+        given: where its values come from, for the message.
+        free: the fields that nobody has chosen yet.
+
+    Raises:
+        OptionError: two heads require different values, or one requires another value than the given one.
+    """
+    chosen: dict[str, tuple[str, object]] = {
+        field: (given, value) for field, value in vars(preprocessing).items() if field not in free
+    }
+    for task, head in heads.items():
+        for field, value in head.required_preprocessing(head.options).items():
+            source, other = chosen.setdefault(field, (task, value))
+            if other != value:
+                raise OptionError(
+                    f"{task} needs images with {field} {value}, but {source} wants {field} {other}",
+                    fix="train them as two models, or give the heads options that agree",
+                )
+    values = {field: value for field, (_, value) in chosen.items()}
+    return replace(preprocessing, **cast(dict[str, Any], values))
