@@ -1,6 +1,6 @@
 """Models: a trunk with heads, and how they are built from a name."""
 
-from hub.model.create import build, create, create_model
+from hub.model.factory import build, create, create_model
 from hub.model.model import Image, Model
 from hub.model.plan import Labels, ModelPlan
 

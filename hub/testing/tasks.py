@@ -22,7 +22,7 @@ from hub.contract.metric import Evaluation
 from hub.contract.results import Detections, Result
 from hub.errors import OptionError
 from hub.labels import LabelSpace
-from hub.model.create import create_model
+from hub.model.factory import create_model
 from hub.model.model import Model
 from hub.model.plan import head_class
 from hub.names import ModelName
