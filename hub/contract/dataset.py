@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hub.contract.fields import FieldSpec
 from hub.contract.metric import Metric
 from hub.contract.options import Options
 from hub.contract.packed import PackedInstances
@@ -27,7 +28,7 @@ class Dataset(ABC):
         Options: the options of the format, a subclass of `hub.Options`; ``root`` is always among them.
         name: for messages, usually the annotation file's path.
         label_spaces: ``"instances"``, or the name of a map or a tag → its labels.
-        provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of maps and tags: what `load` can give.
+        provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of fields, maps and tags: what `load` can give.
         ids: the images' ids; their order is the dataset's.
         sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
         instances: the objects of all images as annotated, packed; None where the dataset has no objects.
@@ -50,6 +51,11 @@ class Dataset(ABC):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def fields(self) -> Mapping[str, FieldSpec]:
+        """The fields that the objects have beyond boxes, labels, masks and keypoints, declared in `instances`."""
+        return {} if self.instances is None else {n: values.spec for n, values in self.instances.fields.items()}
 
     @abstractmethod
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:

@@ -8,12 +8,17 @@ OBJECTS = frozenset({"boxes", "masks", "keypoints"})
 IGNORE = 255  # in maps and class tags: no class is known here; losses and metrics leave it out
 
 
+def object_targets(dataset: Dataset) -> frozenset[str]:
+    """Return the names of the targets that objects have: boxes, masks, keypoints and the declared fields."""
+    return OBJECTS | dataset.fields.keys()
+
+
 def tag_names(dataset: Dataset) -> list[str]:
     """Return the tags that a dataset provides, sorted: of its targets, those that the first image gives as tags."""
-    others = dataset.provides - OBJECTS
+    others = dataset.provides - object_targets(dataset)
     return sorted(dataset.tags(0, others)) if others else []
 
 
 def map_names(dataset: Dataset) -> list[str]:
     """Return the maps that a dataset provides, sorted."""
-    return sorted(dataset.provides - OBJECTS - set(tag_names(dataset)))
+    return sorted(dataset.provides - object_targets(dataset) - set(tag_names(dataset)))

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from hub.contract.batch import Batch
 from hub.contract.dataset import Dataset
+from hub.contract.fields import FieldSpec, ObjectField
 from hub.contract.instance_masks import InstanceMasks
 from hub.contract.options import Options
 from hub.contract.sample import Instances, Sample
@@ -23,7 +24,7 @@ from hub.labels import LabelSpace
 IMAGE_SIZE = 128
 _SIZES = ((128, 128), (96, 112))
 _SCALE = 2  # the "files" are this much larger than the batch's images
-_KEYPOINTS = 17
+_OBJECTS = 5  # in both images
 # x1 y1 x2 y2 in pixels of the batch's images, and whether it is a crowd region
 _BOXES = (
     (((8, 8, 40, 56), False), ((60, 20, 124, 100), False), ((16, 70, 44, 90), False)),
@@ -37,34 +38,45 @@ class TinyDataset(Dataset):
     Args:
         labels: the classes, used in turn.
         labels_from: which of the label spaces they are beside those of the objects; see `hub.Head`.
-        targets: maps and tags by name, one row an image. What has the shape (2, …, `IMAGE_SIZE`, `IMAGE_SIZE`) is a
+        targets: maps and tags by name, one row per image. What has the shape (2, …, `IMAGE_SIZE`, `IMAGE_SIZE`) is a
             map, of which each image takes its upper left part; anything else is a tag.
+        keypoints: number of keypoints of each object.
+        fields: further values of the objects by name, which are drawn at random.
     """
 
     Options = Options
 
     def __init__(
-        self, labels: LabelSpace, *, labels_from: Sequence[str] = (), targets: Mapping[str, Any] | None = None
+        self,
+        labels: LabelSpace,
+        *,
+        labels_from: Sequence[str] = (),
+        targets: Mapping[str, npt.ArrayLike] | None = None,
+        keypoints: int = 17,
+        fields: Mapping[str, FieldSpec] | None = None,
     ) -> None:
         self.name = "the tiny dataset of hub.testing"
         self.label_spaces = dict.fromkeys(("instances", *labels_from), labels)
         self.targets = {name: np.asarray(value) for name, value in (targets or {}).items()}
-        self.provides = frozenset({"boxes", "masks", "keypoints", *self.targets})
+        self.keypoints = keypoints
+        self._fields = {name: _drawn_field(name, spec) for name, spec in (fields or {}).items()}
+        self.provides = frozenset({"boxes", "masks", "keypoints", *self.targets, *self._fields})
         self.ids = [1, 2]
         self.sizes = np.array(_SIZES, np.int64) * _SCALE
         every = self.provides
         objects = [sample.instances for sample in (self.load(i, every) for i in range(2)) if sample.instances]
-        keypoints = np.concatenate([o.keypoints for o in objects if o.keypoints is not None])
+        joined = Instances.join([replace(o, masks=None) for o in objects])
         self.instances = pack_instances(
             np.repeat([0, 1], [len(o) for o in objects]),
             2,
-            ids=np.arange(1, 1 + len(keypoints)),
-            boxes=np.concatenate([o.boxes for o in objects]),
-            labels=np.concatenate([o.labels for o in objects]),
-            crowd=np.concatenate([o.crowd for o in objects]),
-            segments=[_rectangle(box) for o in objects for box in o.boxes.tolist()],
-            keypoints=keypoints,
-            keypoint_names=tuple(f"point {i}" for i in range(_KEYPOINTS)),
+            ids=np.arange(1, 1 + len(joined)),
+            boxes=joined.boxes,
+            labels=joined.labels,
+            crowd=joined.crowd,
+            segments=[_rectangle(box) for box in joined.boxes.tolist()],
+            keypoints=joined.keypoints,
+            keypoint_names=tuple(f"point {i}" for i in range(keypoints)),
+            fields=joined.fields,
         )
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
@@ -87,7 +99,10 @@ class TinyDataset(Dataset):
         for mask, (x1, y1, x2, y2), label in zip(masks, boxes.astype(int), labels, strict=True):
             mask[y1:y2, x1:x2] = 1
             image[y1:y2, x1:x2] += np.uint8(90 + 70 * (label % 2))
-        along = np.linspace(0, 1, _KEYPOINTS, dtype=np.float32)[:, None]
+        along = np.linspace(0, 1, self.keypoints, dtype=np.float32)[:, None]
+        first = sum(len(image) for image in _BOXES[:index])
+        fields = {name: values[first : first + len(boxes)] for name, values in self._fields.items() if name in needs}
+        grow = np.diag([scale, scale, 1.0])[:2]
         points = boxes[:, None, :2] + along * (boxes[:, None, 2:] - boxes[:, None, :2])
         keypoints = np.concatenate([points * scale, np.full_like(points[..., :1], 2)], axis=-1)
         grown = {n: t[index] for n, t in self.targets.items() if n in needs}
@@ -105,6 +120,7 @@ class TinyDataset(Dataset):
                 if "masks" in needs
                 else None,
                 keypoints=keypoints if "keypoints" in needs else None,
+                fields={name: values.moved(grow) for name, values in fields.items()},
             ),
             maps=maps,
             tags={n: t for n, t in grown.items() if n not in maps},
@@ -123,6 +139,19 @@ def without_targets(batch: Batch) -> Batch:
         instances=objects and objects.apply(torch.zeros_like),
         maps={n: m.clone().fill_(float("nan") if m.is_floating_point() else 255) for n, m in batch.maps.items()},
     )
+
+
+def _drawn_field(name: str, spec: FieldSpec) -> ObjectField:
+    """Values of all objects; ids and texts differ from object to object."""
+    rng = np.random.default_rng(len(name))
+    shape = (_OBJECTS, *spec.shape)
+    if spec.kind == "text":
+        return ObjectField.of(name, [f"{name} {i}" for i in range(_OBJECTS)], spec, _OBJECTS)
+    if spec.kind == "id":
+        return ObjectField.of(name, 1 + rng.permutation(int(np.prod(shape))).reshape(shape), spec, _OBJECTS)
+    if spec.kind == "category":
+        return ObjectField.of(name, rng.integers(0, len(spec.names), shape), spec, _OBJECTS)
+    return ObjectField.of(name, rng.uniform(1, 90, shape), spec, _OBJECTS)
 
 
 def _grow(image: np.ndarray, scale: int, axis: int = 0) -> np.ndarray:

@@ -8,18 +8,22 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hub.contract.batch import Batch
+from hub.contract.fields import FieldSpec
 from hub.contract.head import Head
 from hub.contract.metric import Evaluation
 from hub.contract.results import Detections, Result
+from hub.contract.targets import OBJECTS
 from hub.errors import OptionError
 from hub.labels import LabelSpace
 from hub.model.factory import create_model
@@ -35,7 +39,9 @@ def check_task(
     *,
     backbone: str = "resnet18-fpn",
     labels: Sequence[str] = ("a", "b"),
-    targets: Mapping[str, Any] | None = None,
+    targets: Mapping[str, npt.ArrayLike] | None = None,
+    keypoints: int = 17,
+    fields: Mapping[str, FieldSpec] | None = None,
     beside: Mapping[str, Mapping[str, Any]] | None = None,
     trunk: Mapping[str, Any] | None = None,
     **options: Any,
@@ -52,8 +58,10 @@ def check_task(
         name: of the task, bare or canonical.
         backbone: the trunk to put it on; its pyramid gets 32 channels.
         labels: class names, for a head that has classes.
-        targets: for a head that needs other things than boxes, masks and keypoints (17 of them): each map or tag
-            by name; see `TinyDataset`.
+        targets: for a head that needs other things than boxes, masks and keypoints: each map or tag by name; see
+            `TinyDataset`.
+        keypoints: number of keypoints of each drawn object.
+        fields: for a head that needs further values of each object: their declarations by name.
         beside: for a head that joins what others answer: the heads before it in the model's name, each with its
             options. They have the same labels.
         trunk: what else `hub.create` is told of the trunk, such as ``in_chans`` and ``backbone``.
@@ -64,7 +72,10 @@ def check_task(
         HubError: the task cannot be found or built.
     """
     _check_spec(name)
-    case = _build(name, backbone, labels, dict(targets or {}), dict(beside or {}), dict(trunk or {}), options)
+    targets, fields = dict(targets or {}), dict(fields or {})
+    draw = partial(TinyDataset, LabelSpace.of(labels), targets=targets, keypoints=keypoints, fields=fields)
+    drawable = OBJECTS | targets.keys() | fields.keys()
+    case = _build(name, backbone, labels, draw, drawable, dict(beside or {}), dict(trunk or {}), options)
     _check_class_rows(case)
     _check_losses(case)
     predictions = _check_predictions(case)
@@ -119,17 +130,19 @@ def _build(
     name: str,
     backbone: str,
     labels: Sequence[str],
-    targets: dict[str, Any],
+    draw: Callable[..., TinyDataset],
+    drawable: frozenset[str],
     beside: dict[str, Mapping[str, Any]],
     trunk: dict[str, Any],
     options: dict[str, Any],
 ) -> _Case:
     classes = {task: head_class(task) for task in (*beside, name)}
     needs = frozenset().union(*(cls.needs for cls in classes.values()))
-    strange = sorted(needs - {"boxes", "masks", "keypoints"} - targets.keys())
+    strange = sorted(needs - drawable)
     assert not strange, (
         f"{name} needs {strange[0]!r}, which the kit cannot draw: pass targets={{{strange[0]!r}: array}}, "
-        f"of shape (2, …, {IMAGE_SIZE}, {IMAGE_SIZE}) for a map or (2, …) for a tag"
+        f"of shape (2, …, {IMAGE_SIZE}, {IMAGE_SIZE}) for a map or (2, …) for a tag, or "
+        f"fields={{{strange[0]!r}: FieldSpec(…)}} for a value of each object"
     )
     channels = {} if ModelName.parse(backbone).neck is None else {"channels": 32}
     sources = {task: cls.labels_from for task, cls in classes.items() if cls.labels_from is not None}
@@ -143,7 +156,7 @@ def _build(
     torch.manual_seed(0)
     model = create_model(**recipe)
     head = dict(model.items())[name]
-    dataset = TinyDataset(LabelSpace.of(labels), labels_from=tuple(sources.values()), targets=targets)
+    dataset = draw(labels_from=tuple(sources.values()))
     return _Case(name, recipe, model, head, dataset, dataset.batch(needs, in_chans=trunk.get("in_chans", 3)))
 
 

@@ -53,6 +53,10 @@ def test_the_contract_with_the_parts_of_the_second_versions() -> None:
     check_task("mask-rcnn", **SMALL, **V2, mask_head_channels=8, mask_head_num_convs=1, mask_head_norm="group")
 
 
+def test_the_contract_with_another_number_of_keypoints() -> None:
+    check_task("keypoint-rcnn", **SMALL, keypoint_head_channels=8, keypoints=5, num_keypoints=5)
+
+
 def _model(task: str, **options: Any) -> Any:
     torch.manual_seed(0)
     return hub.create(

@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 from torch import Tensor, nn
 
 import hub
-from hub import Batch, ClassRows, Detections, Evaluation, Head, Options, Result, TaskSpec, registry
+from hub import Batch, ClassRows, Detections, Evaluation, FieldSpec, Head, Options, Result, TaskSpec, registry
 from hub.testing import IMAGE_SIZE, check_task
 
 
@@ -107,6 +107,20 @@ class CentreHead(Head):
 
     def class_rows(self) -> dict[str, ClassRows]:
         return {"heat.weight": ClassRows(), "heat.bias": ClassRows()}
+
+
+class TurnedHead(CentreHead):
+    """Learns an angle of each object, which is NaN where there is no object."""
+
+    needs = frozenset({"boxes", "angle", "phrase"})
+
+    def losses(self, features: Any, batch: Batch) -> dict[str, Tensor]:
+        objects = batch.instances
+        assert objects is not None
+        assert len(objects.texts["phrase"]) == len(batch)
+        level = self.heat(features["p3"]).float()
+        goal = objects.fields["angle"].nan_to_num() * objects.valid
+        return {**super().losses(features, batch), "angle": (level.mean((1, 2, 3))[:, None] - goal / 360).abs().mean()}
 
 
 class VariableLosses(CentreHead):
@@ -405,3 +419,10 @@ def test_a_heavy_spec_is_refused(tmp_path: Any) -> None:
 
 def test_faster_rcnn() -> None:
     check_task("faster-rcnn")
+
+
+def test_fields_of_objects_reach_a_head_that_names_them(register: Any) -> None:
+    name = register(TurnedHead)
+    with pytest.raises(AssertionError, match=r"fields=\{'angle': FieldSpec"):
+        check_task(name)
+    check_task(name, fields={"angle": FieldSpec("angle"), "phrase": FieldSpec("text")})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from hub.contract.packed import PackedInstances
 from hub.data.annotations.packing import pack_instances
+from hub.data.formats.coco_fields import CocoField, read_field
 from hub.data.formats.coco_file import CocoAnnotation, CocoCategory, CocoFile, read_coco
 from hub.data.formats.instances import InstanceDataset, InstanceOptions
 from hub.errors import AnnotationError, UnknownCategoryError
@@ -29,10 +31,13 @@ class CocoOptions(InstanceOptions):
     Attributes:
         images: folder of the images, relative to ``root``.
         annotations: JSON file of the instances, relative to ``root``.
+        fields: further keys of the annotations to read, by the name that heads know them by, such as
+            ``{angle: {kind: angle}, track_id: {kind: id}}``; see `CocoField`.
     """
 
     images: str
     annotations: str
+    fields: dict[str, CocoField] = Field(default_factory=dict)
 
 
 class Coco(InstanceDataset):
@@ -58,7 +63,7 @@ class Coco(InstanceDataset):
     def __init__(self, options: CocoOptions) -> None:
         root = Path(options.root).expanduser()
         path = root / options.annotations
-        file = read_coco(path)
+        file = read_coco(path, extra_keys=bool(options.fields))
         categories = sorted(file.categories, key=lambda category: category["id"])
         _unique(path, "category id", (category["id"] for category in categories))
         _unique(path, "category name", (category["name"] for category in categories))
@@ -71,12 +76,14 @@ class Coco(InstanceDataset):
             files=[image["file_name"] for image in file.images],
             ids=[image["id"] for image in file.images],
             sizes=np.array([(image["height"], image["width"]) for image in file.images], np.int64).reshape(-1, 2),
-            instances=_pack(path, file, categories),
+            instances=_pack(path, file, categories, options.fields),
             labels=LabelSpace(tuple(c["name"] for c in categories), tuple(c["id"] for c in categories)),
         )
 
 
-def _pack(path: Path, file: CocoFile, categories: list[CocoCategory]) -> PackedInstances:
+def _pack(
+    path: Path, file: CocoFile, categories: list[CocoCategory], fields: Mapping[str, CocoField]
+) -> PackedInstances:
     annotations = file.annotations
     boxes = np.array([a["bbox"] for a in annotations], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
@@ -98,6 +105,7 @@ def _pack(path: Path, file: CocoFile, categories: list[CocoCategory]) -> PackedI
         segments=segments if any(segments) else None,
         keypoints=keypoints,
         keypoint_names=names,
+        fields={name: read_field(path, name, option, annotations) for name, option in fields.items()},
     )
 
 

@@ -12,9 +12,9 @@ from torch.utils import data
 
 from hub.contract.dataset import Dataset
 from hub.contract.sample import Sample
-from hub.contract.targets import IGNORE, OBJECTS
+from hub.contract.targets import IGNORE, OBJECTS, object_targets
 from hub.data.transforms import Transform
-from hub.errors import AnnotationError, DataError, LabelMismatchError, PixelFormatError
+from hub.errors import AnnotationError, ContractError, DataError, LabelMismatchError, PixelFormatError
 from hub.labels import LabelSpace
 from hub.pixel_format import PixelFormat
 from hub.seeds import derive_seed
@@ -40,6 +40,7 @@ class Pipeline(data.Dataset[Sample]):
     Raises:
         PixelFormatError: the dataset has images of another dtype or value range.
         DataError: the dataset has no such annotations as a head needs.
+        ContractError: a field of objects has the name of another target, or is declared but not given.
         LabelMismatchError: the dataset has labels that the model lacks.
         OptionError: a transform that cannot mix such annotations.
     """
@@ -64,7 +65,7 @@ class Pipeline(data.Dataset[Sample]):
         names = dataset.instances.keypoint_names if dataset.instances is not None else ()
         self.transform = transform.for_keypoints(names)
         self._check_needs()
-        wanted = {"instances" if need in OBJECTS else need for need in self.needs}
+        wanted = {"instances" if need in object_targets(dataset) else need for need in self.needs}
         self._tables = {
             name: self._table(name, labels) for name, labels in (label_spaces or {}).items() if name in wanted
         }
@@ -89,6 +90,12 @@ class Pipeline(data.Dataset[Sample]):
                 f"{sample.path} has {sample.image.dtype} pixels, but {self.dataset.name} is announced as {pixels}",
                 fix="convert the image to the kind of the others",
             )
+        known = sample.instances.fields.keys() if sample.instances is not None else frozenset()
+        if missing := sorted((self.needs & self.dataset.fields.keys()) - known):
+            raise ContractError(
+                f"{self.dataset.name} declares the field {missing[0]!r} of objects, but load({index}, …) returns none",
+                fix="fill Instances.fields in the dataset's method load",
+            )
         return self._relabelled(replace(sample, value_range=pixels.value_range))
 
     def _draw(self, index: int, rng: np.random.Generator) -> Sample:
@@ -97,6 +104,12 @@ class Pipeline(data.Dataset[Sample]):
         return self._load((index + 1 + int(rng.integers(others))) % len(self) if others else index)
 
     def _check_needs(self) -> None:
+        taken = OBJECTS | {"instances"} | self.dataset.label_spaces.keys()
+        if clash := sorted(self.dataset.fields.keys() & taken):
+            raise ContractError(
+                f"{self.dataset.name} has a field of objects named {clash[0]!r}, which is the name of another target",
+                fix="choose another name for the field",
+            )
         missing = sorted(self.needs - self.dataset.provides)
         if missing:
             raise DataError(

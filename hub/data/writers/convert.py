@@ -14,7 +14,7 @@ import numpy as np
 
 from hub.contract.dataset import Dataset
 from hub.contract.options import parse_options
-from hub.contract.targets import OBJECTS
+from hub.contract.targets import object_targets
 from hub.data.writers.output import Output, Progress, Writer
 from hub.errors import ContractError, DataError, HubError, SaveError
 from hub.files import save_error
@@ -146,7 +146,7 @@ def _account(splits: Mapping[str, Dataset], output: Output) -> None:
 def _amount(dataset: Dataset, kind: str) -> int:
     """How many a dataset has of a kind: objects, or images where it is a map or a tag."""
     found = dataset.instances
-    if kind not in OBJECTS or found is None:
+    if kind not in object_targets(dataset) or found is None:
         return len(dataset)
     if kind == "masks" and found.segments is not None:
         return int((np.diff(found.segments.offsets) > 0)[found.usable].sum())

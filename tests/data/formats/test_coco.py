@@ -10,6 +10,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from hub.contract.options import parse_options
+from hub.contract.targets import map_names, tag_names
 from hub.data.formats.coco import Coco
 from hub.errors import (
     AnnotationError,
@@ -22,6 +23,7 @@ from hub.errors import (
 
 BOXES = frozenset({"boxes"})
 MASKS = frozenset({"boxes", "masks"})
+OPTIONS = {"root": ".", "images": "images", "annotations": "a.json"}
 
 # Unsorted and sparse ids, annotations of several images mixed, an image without any.
 CONTENT = {
@@ -316,3 +318,44 @@ def test_a_polygon_of_fewer_than_three_points_is_refused_when_the_data_are_opene
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.jpg")
     with pytest.raises(AnnotationError, match=f"annotation 4 of image 1 has a polygon of {numbers} numbers"):
         Coco(Coco.Options(root=str(tmp_path), images=".", annotations="a.json"))
+
+
+def test_further_keys_are_fields_of_the_objects(coco, content) -> None:
+    extras = [{"angle": 30, "attributes": {"state": "open"}, "note": "é"}, {"angle": 45.5, "track": 3}, {"track": 9}]
+    for annotation, extra in zip(content["annotations"], extras, strict=True):
+        annotation.update(extra)
+    fields = {
+        "angle": {"kind": "angle"},
+        "track_id": {"kind": "id", "key": "track"},
+        "state": {"kind": "category", "key": "attributes.state", "names": ["closed", "open"]},
+        "note": {"kind": "text"},
+    }
+    dataset = coco(content, fields=fields)
+    assert dataset.provides >= fields.keys()
+    found = dataset.load(1, frozenset({"boxes", "angle", "track_id", "state", "note"})).instances.fields
+    assert found["angle"].values[0] == 30  # annotations 9 and 6
+    assert np.isnan(found["angle"].values[1])
+    assert found["track_id"].values.tolist() == [-1, 9]
+    assert found["state"].values.tolist() == [1, -1]
+    assert found["note"].values.tolist() == ["é", ""]
+    assert dataset.load(1, BOXES).instances.fields == {}
+    assert map_names(dataset) == tag_names(dataset) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "error", "message"),
+    [
+        ("x", {"kind": "angle"}, AnnotationError, r"annotation 9 has extra = 'x', which is not angle.*fields.extra"),
+        ("x", {"kind": "category", "names": ["y"]}, AnnotationError, "which is not one of y"),
+        (1.5, {"kind": "id"}, AnnotationError, "which is not id"),
+        (1, {"kind": "angle", "key": "none"}, AnnotationError, r"no annotation has the key 'none'.*bbox.*extra"),
+        (1, {"kind": "category"}, OptionError, "'category' needs names"),
+        (1, {"kind": "angel"}, OptionError, "fields.extra.kind"),
+    ],
+)
+def test_wrong_values_and_declarations_of_fields_name_the_annotation(
+    coco, content, value, field, error, message
+) -> None:
+    content["annotations"][0]["extra"] = value
+    with pytest.raises(error, match=f"(?s){message}"):
+        coco(content, fields=parse_options(Coco.Options, {**OPTIONS, "fields": {"extra": field}}, owner="coco").fields)
