@@ -50,6 +50,10 @@ class Head(nn.Module, ABC, Generic[O, R]):
         needs: what the head learns from: ``"boxes"``, ``"masks"``, ``"keypoints"``, and names of maps and tags.
         labels_from: which of a dataset's label spaces are the head's labels: ``"instances"`` or the name of a map or a
             tag. None for a head without classes, whose labels are an empty `LabelSpace`.
+        open_set: whether the data that it is scored on may have other labels than it has learned, such as persons that
+            are identified again by their embedding. Such a head's metric compares the images of a dataset with each
+            other and never refers to the head's labels. False refuses unknown labels before anything is computed,
+            since they would count as objects that are never found.
         channels: level → channels of the features that it reads.
         strides: level → stride in pixels.
         labels: its classes.
@@ -59,6 +63,7 @@ class Head(nn.Module, ABC, Generic[O, R]):
     Options: ClassVar[type[BaseOptions]] = BaseOptions
     needs: ClassVar[frozenset[str]] = frozenset()
     labels_from: ClassVar[str | None] = "instances"
+    open_set: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

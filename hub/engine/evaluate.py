@@ -165,11 +165,13 @@ def write_evaluations(found: Mapping[str, Evaluation], metrics: Path, files: Pat
 
 
 def check_labels(name: str, head: Head, dataset: Dataset) -> None:
-    """Refuse to score a head on classes that it has never heard of: they would silently count as never found.
+    """Refuse to score a head on classes that it does not have, unless it is open-set: see `hub.Head.open_set`.
 
     Raises:
         LabelMismatchError: names the classes.
     """
+    if head.open_set:
+        return
     labels = None if head.labels_from is None else dataset.label_spaces.get(head.labels_from)
     unknown = [n for n in labels.names if n not in head.labels.names] if labels is not None else []
     if unknown:
