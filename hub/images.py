@@ -149,7 +149,10 @@ def find_images(path: str | os.PathLike[str]) -> list[Path]:
         return [root]
     if not root.exists():
         raise ImageError(f"{root} does not exist", fix="give an image or a folder of images")
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    # Names with a dot before them are no images: macOS keeps the attributes of a.png in ._a.png.
+    files = sorted(
+        p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
     if not files:
         raise ImageError(f"{root} holds no image", fix=f"known endings: {', '.join(sorted(SUFFIXES))}")
     return files

@@ -115,6 +115,8 @@ class DatasetSpec(Spec):
     ``writer`` is a function that writes datasets in this format, a `hub.data.Writer`, as ``"module:attribute"``; None
     where the format is only read.
 
+    ``detect`` names a function that recognizes folders of this format, see `hub.data.formats.detect.detect_format`.
+
     Raises:
         ContractError: as `Spec`, or a writer that is not of that form.
     """
@@ -122,11 +124,13 @@ class DatasetSpec(Spec):
     group: ClassVar[str] = "datasets"
 
     writer: str | None = None
+    detect: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.writer is not None:
-            self._check_path("writer", self.writer)
+        for what in ("writer", "detect"):
+            if (path := getattr(self, what)) is not None:
+                self._check_path(what, path)
 
 
 @dataclass(frozen=True, kw_only=True)

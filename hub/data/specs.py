@@ -9,6 +9,7 @@ coco = DatasetSpec(
     summary="COCO's JSON: boxes, masks (polygons, RLE) and keypoints",
     target="hub.data.formats.coco:Coco",
     writer="hub.data.writers.coco:write_coco",
+    detect="hub.data.formats.coco_detect:detect_coco",
 )
 
 voc = DatasetSpec(
@@ -16,6 +17,7 @@ voc = DatasetSpec(
     summary="Pascal VOC's XML: boxes",
     target="hub.data.formats.voc:Voc",
     writer="hub.data.writers.voc:write_voc",
+    detect="hub.data.formats.voc:detect_voc",
 )
 
 voc_segmentation = DatasetSpec(
@@ -27,9 +29,10 @@ voc_segmentation = DatasetSpec(
 
 yolo = DatasetSpec(
     name="yolo",
-    summary="YOLO's text files: boxes and polygons",
+    summary="YOLO's text files: boxes, polygons and keypoints",
     target="hub.data.formats.yolo:Yolo",
     writer="hub.data.writers.yolo:write_yolo",
+    detect="hub.data.formats.yolo:detect_yolo",
 )
 
 image_folder = DatasetSpec(
@@ -57,4 +60,39 @@ shapes = DatasetSpec(
     name="shapes",
     summary="Generated coloured shapes: boxes, masks, keypoints, maps and tags; nothing to download",
     target="hub.data.formats.shapes:Shapes",
+)
+
+labelme = DatasetSpec(
+    name="labelme",
+    summary="LabelMe's JSON files: polygons, rectangles, circles, masks",
+    target="hub.data.formats.labelme:LabelMe",
+    detect="hub.data.formats.labelme:detect_labelme",
+)
+
+cvat = DatasetSpec(
+    name="cvat",
+    summary="CVAT's XML (CVAT for images): boxes, polygons, ellipses, masks",
+    target="hub.data.formats.cvat:Cvat",
+    detect="hub.data.formats.cvat:detect_cvat",
+)
+
+label_studio = DatasetSpec(
+    name="label-studio",
+    summary="Label Studio's JSON: rectangles, polygons, ellipses",
+    target="hub.data.formats.label_studio:LabelStudio",
+    detect="hub.data.formats.label_studio:detect_label_studio",
+)
+
+open_images = DatasetSpec(
+    name="open-images",
+    summary="Open Images' tables: boxes",
+    target="hub.data.formats.open_images:OpenImages",
+    detect="hub.data.formats.open_images:detect_open_images",
+)
+
+supervisely = DatasetSpec(
+    name="supervisely",
+    summary="Supervisely projects: rectangles, polygons, bitmaps",
+    target="hub.data.formats.supervisely:Supervisely",
+    detect="hub.data.formats.supervisely:detect_supervisely",
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,14 +14,14 @@ from pydantic import Field
 from hub.contract.packed import PackedInstances
 from hub.data.annotations.packing import pack_instances
 from hub.data.formats.coco_fields import CocoField, read_field
-from hub.data.formats.coco_file import CocoAnnotation, CocoCategory, CocoFile, read_coco
-from hub.data.formats.instances import InstanceDataset, InstanceOptions
+from hub.data.formats.coco_file import CocoAnnotation, CocoCategory, CocoFile, CocoImage, read_coco
+from hub.data.formats.coco_segments import checked_segments
+from hub.data.formats.instances import InstanceDataset, InstanceOptions, portable_files
 from hub.errors import AnnotationError, UnknownCategoryError
+from hub.image_size import image_size
 from hub.labels import LabelSpace
 
 logger = logging.getLogger("hub")
-
-_SIZE = re.compile(rb'"size":\[(\d+),(\d+)\]')
 
 
 class CocoOptions(InstanceOptions):
@@ -44,7 +43,7 @@ class Coco(InstanceDataset):
     """Boxes, crowds, masks and keypoints of a COCO file.
 
     Images stay in the file's order, categories are sorted by id and keep their ids. Where ``area`` is missing the box's
-    area stands in, a missing ``iscrowd`` is 0.
+    area is taken, a missing ``iscrowd`` is 0, and missing sizes of images are read from the files.
 
     Raises:
         AnnotationError: the file is missing, not JSON or not COCO's, or refers to an image that it does not list.
@@ -64,44 +63,50 @@ class Coco(InstanceDataset):
         root = Path(options.root).expanduser()
         path = root / options.annotations
         file = read_coco(path, extra_keys=bool(options.fields))
-        categories = sorted(file.categories, key=lambda category: category["id"])
+        categories = _categories(path, file)
         _unique(path, "category id", (category["id"] for category in categories))
         _unique(path, "category name", (category["name"] for category in categories))
         _unique(path, "image id", (image["id"] for image in file.images))
-        _unique(path, "annotation id", (annotation["id"] for annotation in file.annotations))
+        _unique(path, "annotation id", (i for a in file.annotations if (i := a.get("id")) is not None))
+        folder = root / options.images
+        files = portable_files(folder, [image["file_name"] for image in file.images])
+        sizes = np.array(
+            [_size(image, folder / name) for image, name in zip(file.images, files, strict=True)], np.int64
+        ).reshape(-1, 2)
         super().__init__(
             options,
             name=str(path),
-            folder=root / options.images,
-            files=[image["file_name"] for image in file.images],
+            folder=folder,
+            files=files,
             ids=[image["id"] for image in file.images],
-            sizes=np.array([(image["height"], image["width"]) for image in file.images], np.int64).reshape(-1, 2),
-            instances=_pack(path, file, categories, options.fields),
+            sizes=sizes,
+            instances=_pack(path, file, categories, sizes, options.fields),
             labels=LabelSpace(tuple(c["name"] for c in categories), tuple(c["id"] for c in categories)),
         )
 
 
 def _pack(
-    path: Path, file: CocoFile, categories: list[CocoCategory], fields: Mapping[str, CocoField]
+    path: Path,
+    file: CocoFile,
+    categories: list[CocoCategory],
+    sizes: np.ndarray,
+    fields: Mapping[str, CocoField],
 ) -> PackedInstances:
     annotations = file.annotations
     boxes = np.array([a["bbox"] for a in annotations], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    area = np.array([a.get("area") for a in annotations], np.float64)  # None becomes NaN
     sides = (boxes[:, 2:] - boxes[:, :2]).clip(min=0)
     keypoints, names = _keypoints(path, annotations, categories)
-    segments = [file.segments[a["segmentation"]] if "segmentation" in a else b"" for a in annotations]
-    _check_polygons(path, annotations, segments)
     positions = _positions(path, annotations, {image["id"]: i for i, image in enumerate(file.images)})
-    _check_sizes(path, file, segments, positions)
+    segments = checked_segments(path, file, positions, sizes)
     return pack_instances(
         positions,
         len(file.images),
-        ids=np.array([a["id"] for a in annotations], np.int64),
+        ids=_ids(annotations),
         boxes=boxes,
         labels=_labels(path, annotations, {category["id"]: i for i, category in enumerate(categories)}),
         crowd=np.array([bool(a.get("iscrowd")) for a in annotations], bool),
-        area=np.where(np.isnan(area), sides.prod(1), area),
+        area=_areas(path, annotations, sides.prod(1)),
         segments=segments if any(segments) else None,
         keypoints=keypoints,
         keypoint_names=names,
@@ -109,32 +114,46 @@ def _pack(
     )
 
 
-def _check_polygons(path: Path, annotations: list[CocoAnnotation], segments: list[bytes]) -> None:
-    """Refuse polygons of fewer than three points, by their commas: parsing a large file's would take a minute."""
-    for annotation, segment in zip(annotations, segments, strict=True):
-        if segment[:1] != b"[":
-            continue
-        for polygon in segment.split(b"]"):
-            numbers = polygon.count(b",", polygon.rfind(b"[") + 1) + 1
-            if b"[" in polygon and (numbers < 6 or numbers % 2) and polygon.strip(b"[, \n"):
-                raise AnnotationError(
-                    f"{path}: annotation {annotation['id']} of image {annotation['image_id']!r} has a polygon of "
-                    f"{numbers} numbers; three points are 6",
-                    fix="mend the polygon, or remove it",
-                )
+def _ids(annotations: list[CocoAnnotation]) -> np.ndarray:
+    """Return the annotations' ids; they are numbered from 1 where some are no 64-bit integers or missing."""
+    given = [annotation.get("id") for annotation in annotations]
+    if all(isinstance(i, int) and -(1 << 63) <= i < 1 << 63 for i in given):
+        return np.array(given, np.int64)
+    return np.arange(1, len(given) + 1)
 
 
-def _check_sizes(path: Path, file: CocoFile, segments: list[bytes], positions: np.ndarray) -> None:
-    """Refuse RLEs of another size than their image's, by their text alone."""
-    for annotation, segment, position in zip(file.annotations, segments, positions.tolist(), strict=True):
-        told = _SIZE.search(segment) if segment[:1] == b"{" else None
-        image = file.images[position]
-        if told and (int(told[1]), int(told[2])) != (image["height"], image["width"]):
-            raise AnnotationError(
-                f"{path}: the mask of annotation {annotation['id']} has {int(told[1])}×{int(told[2])} pixels, "
-                f"but image {image['id']!r} {image['height']}×{image['width']} (height × width)",
-                fix="mend the size of the image or of the mask, or remove the segmentation",
-            )
+def _areas(path: Path, annotations: list[CocoAnnotation], of_boxes: np.ndarray) -> np.ndarray:
+    """Return the annotated areas, the boxes' where there is none; a clockwise polygon's negative area is turned."""
+    area = np.array([a.get("area") for a in annotations], np.float64)  # None becomes NaN
+    area = np.where(np.isfinite(area), area, of_boxes)
+    negative = area < 0
+    if negative.any():
+        first = annotations[int(np.argmax(negative))]
+        logger.warning(
+            "%s: %d annotations have a negative area, as tools write for clockwise polygons; its absolute value is "
+            "used. The first is annotation %s of image %r",
+            path, int(negative.sum()), first.get("id"), first["image_id"],
+        )  # fmt: skip
+    return np.abs(area)
+
+
+def _categories(path: Path, file: CocoFile) -> list[CocoCategory]:
+    """Return the categories in the order of their ids, without the root row of Roboflow's exports.
+
+    That row has the id 0, the supercategory "none" and no annotation; it groups the classes and is none itself.
+    """
+    categories = sorted(file.categories, key=lambda category: category["id"])
+    root = categories[0]
+    used = {annotation["category_id"] for annotation in file.annotations}
+    if root["id"] == 0 and root.get("supercategory") == "none" and 0 not in used and len(categories) > 1:
+        logger.info("%s: left out %r, the root category of Roboflow's export", path, root["name"])
+        return categories[1:]
+    return categories
+
+
+def _size(image: CocoImage, path: Path) -> tuple[int, int]:
+    height, width = image.get("height"), image.get("width")
+    return (height, width) if height and width else image_size(path)
 
 
 def _positions(path: Path, annotations: list[CocoAnnotation], known: dict[int | str, int]) -> np.ndarray:
@@ -142,7 +161,7 @@ def _positions(path: Path, annotations: list[CocoAnnotation], known: dict[int | 
     if (found < 0).any():
         first = annotations[int(np.argmin(found))]
         raise AnnotationError(
-            f"{path}: annotation {first['id']} is of image {first['image_id']!r}, which 'images' does not list",
+            f"{path}: annotation {first.get('id')} is of image {first['image_id']!r}, which 'images' does not list",
             fix="list that image, or remove its annotations",
         )
     return found
@@ -153,7 +172,7 @@ def _labels(path: Path, annotations: list[CocoAnnotation], known: dict[int, int]
     if (found < 0).any():
         first = annotations[int(np.argmin(found))]
         raise UnknownCategoryError(
-            f"{path}: annotation {first['id']} of image {first['image_id']!r} has the category id "
+            f"{path}: annotation {first.get('id')} of image {first['image_id']!r} has the category id "
             f"{first['category_id']}, which 'categories' does not list",
             fix="list that category, or remove its annotations",
         )
@@ -179,7 +198,7 @@ def _keypoints(
         if points := annotation.get("keypoints"):
             if len(points) != len(row):
                 raise AnnotationError(
-                    f"{path}: annotation {annotation['id']} has {len(points)} numbers as keypoints, not {len(row)}",
+                    f"{path}: annotation {annotation.get('id')} has {len(points)} numbers as keypoints, not {len(row)}",
                     fix=f"give x, y and visibility of each of the {len(names)} keypoints",
                 )
             row[:] = points

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,18 @@ from pydantic_core import ErrorDetails, from_json
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from hub.errors import AnnotationError
+from hub.text_files import UTF16, decode_text
 
 _Side = Annotated[int, Field(gt=0)]
 
 
 class CocoImage(TypedDict):
-    """One entry of ``images``; sides in pixels."""
+    """One entry of ``images``; sides in pixels, read from the image file where they are missing."""
 
     id: int | str
     file_name: str
-    width: _Side
-    height: _Side
+    width: NotRequired[_Side | None]
+    height: NotRequired[_Side | None]
 
 
 class CocoCategory(TypedDict):
@@ -30,6 +32,7 @@ class CocoCategory(TypedDict):
 
     id: int
     name: str
+    supercategory: NotRequired[str | None]
     keypoints: NotRequired[list[str]]
 
 
@@ -39,7 +42,7 @@ class CocoAnnotation(TypedDict):
     ``bbox`` is x, y, width and height in pixels. ``segmentation`` is the position of its text in `CocoFile.segments`.
     """
 
-    id: int
+    id: NotRequired[int | str | None]
     image_id: int | str
     category_id: int
     bbox: tuple[float, float, float, float]
@@ -111,7 +114,9 @@ def read_coco(path: Path, *, extra_keys: bool = False) -> CocoFile:
         return b'"segmentation":%d' % (len(segments) - 1)
 
     try:
-        content = (_OPEN_CONTENT if extra_keys else _CONTENT).validate_json(_SEGMENTATION.sub(cut, path.read_bytes()))
+        content = (_OPEN_CONTENT if extra_keys else _CONTENT).validate_json(_SEGMENTATION.sub(cut, _utf8(path)))
+    except UnicodeDecodeError as error:
+        raise AnnotationError(f"{path} is not JSON: {error}", fix="save it as UTF-8") from None
     except OSError as error:
         raise AnnotationError(
             f"annotation file {path} cannot be read: {error.strerror or error}",
@@ -122,10 +127,18 @@ def read_coco(path: Path, *, extra_keys: bool = False) -> CocoFile:
     return CocoFile(content["images"], [*content["annotations"]], content["categories"], segments)
 
 
+def _utf8(path: Path) -> bytes:
+    """Return the file's bytes as UTF-8 without a byte-order mark; a large file is not decoded and encoded again."""
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF8, *UTF16)):
+        return decode_text(content).encode()
+    return content
+
+
 def _not_coco(path: Path, error: ErrorDetails) -> AnnotationError:
     if error["type"] == "json_invalid":
         try:  # again as it is in the file, for the line and column
-            from_json(path.read_bytes())
+            from_json(_utf8(path))
             reason = str(error["ctx"]["error"])
         except ValueError as in_file:
             reason = str(in_file)
@@ -135,7 +148,6 @@ def _not_coco(path: Path, error: ErrorDetails) -> AnnotationError:
     if error["type"] == "missing":
         reason = "is missing"
     return AnnotationError(
-        f"{path} is not a file of COCO instances: {where or 'the whole'}: {reason}",
-        fix="it needs images (id, file_name, width, height), annotations (id, image_id, category_id, bbox) and "
-        "categories (id, name)",
+        f"{path} is not a file of COCO instances: {where or 'the file'}: {reason}",
+        fix="it needs images (id, file_name), annotations (image_id, category_id, bbox) and categories (id, name)",
     )

@@ -54,7 +54,9 @@ class ImageFolder(ListedDataset):
             )
         files, labels = [], []
         for index, name in enumerate(names):
-            own = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES)
+            own = sorted(
+                p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+            )
             if not own:
                 raise DataError(f"{folder / name} holds no image of class {name!r}", fix="add some, or leave it out")
             files += [p.relative_to(folder).as_posix() for p in own]

@@ -36,12 +36,14 @@ class InstanceOptions(ImageOptions):
         max_bad_boxes: fraction of the boxes that may have no area or lie outside their image; training skips them.
         skip_empty: leave out images without an object to learn from. They are kept by default, for they teach where
             nothing is; detectron2's and torchvision's recipes for COCO leave them out.
+        allow_outside: read images that the annotations place outside ``root``, by ``..`` or an absolute path.
         semantic_from_masks: provide the map ``"semantic"``, painted from the masks, with ``background`` added.
     """
 
     root: str
     max_bad_boxes: float = Field(default=0.05, ge=0, le=1)
     skip_empty: bool = False
+    allow_outside: bool = False
     semantic_from_masks: bool = False
 
 
@@ -100,7 +102,10 @@ class InstanceDataset(Dataset):
                 raise DataError(f"{name} has no masks to paint a map from", fix="leave out semantic_from_masks")
             self.label_spaces = {**self.label_spaces, "semantic": painted_labels(labels, name=name)}
             self.provides |= {"semantic"}
+        if not options.allow_outside:
+            self._check_inside(Path(options.root).expanduser())
         self.check_files()
+        self._warn_of_shared_files()
         self.pixels = dataset_pixels(self.path(0), options.value_range)
 
     def path(self, index: int) -> Path:
@@ -156,6 +161,34 @@ class InstanceDataset(Dataset):
                 fix="check root and images in the config's dataset section",
             )
 
+    def _check_inside(self, root: Path) -> None:
+        """Refuse files outside the dataset's folder: an annotation file from elsewhere must not open any path."""
+        inside = os.path.normpath(root.absolute())
+        for file in map(os.fsdecode, (self._files[i] for i in range(len(self)))):
+            if ".." not in file and not os.path.isabs(file):
+                continue
+            path = os.path.normpath(self.folder.absolute() / file)
+            if os.path.commonpath([inside, path]) != inside:
+                raise AnnotationError(
+                    f"{self.name} names the image {file!r}, which lies outside {root}",
+                    fix="move it there, or set allow_outside: true in the dataset section if you trust the file",
+                )
+
+    def _warn_of_shared_files(self) -> None:
+        """Warn of images that share a file: usually two images of one name that an export mixed up."""
+        first: dict[bytes, int] = {}
+        shared = []
+        for index in range(len(self)):
+            other = first.setdefault(self._files[index], index)
+            if other != index:
+                shared.append((other, index))
+        if shared:
+            one, two = shared[0]
+            logger.warning(
+                "%s: %d images share their file with another; the first are %r and %r, both %s",
+                self.name, len(shared), self.ids[one], self.ids[two], os.fsdecode(self._files[one]),
+            )  # fmt: skip
+
     def _check(
         self, options: InstanceOptions, ids: Sequence[int | str], sizes: np.ndarray, instances: PackedInstances
     ) -> np.ndarray:
@@ -209,7 +242,7 @@ class InstanceDataset(Dataset):
         raise ImageError(
             f"{path} is {image.shape[1]}×{image.shape[0]} pixels (width × height), but {self.name} was annotated on "
             f"{width}×{height}",
-            fix="put the original image back, or mend its size and its boxes in the annotations",
+            fix="put the original image back, or correct its size and its boxes in the annotations",
         )
 
     def _objects(self, index: int, needs: frozenset[str]) -> Instances:
@@ -230,3 +263,8 @@ class InstanceDataset(Dataset):
         if "keypoints" in needs and packed.keypoints is not None:
             objects.keypoints = packed.keypoints[rows]
         return objects
+
+
+def portable_files(folder: Path, names: Sequence[str]) -> list[str]:
+    """Return file names with ``/`` where a Windows tool wrote a backslash and no file has the name as it is."""
+    return [name.replace("\\", "/") if "\\" in name and not (folder / name).exists() else name for name in names]

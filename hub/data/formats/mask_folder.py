@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -14,10 +15,13 @@ from pydantic import Field
 from hub.contract.targets import IGNORE
 from hub.data.formats.image_options import ImageOptions
 from hub.data.formats.listed import ListedDataset
-from hub.errors import AnnotationError, DataError
+from hub.errors import AnnotationError, DataError, did_you_mean
 from hub.image_size import image_size
 from hub.images import SUFFIXES
 from hub.labels import LabelSpace
+from hub.text_files import read_lines, read_text
+
+log = logging.getLogger("hub")
 
 VOC_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -32,8 +36,10 @@ class MaskFolderOptions(ImageOptions):
         root: the folder of the dataset.
         images: folder of the images in it.
         masks: folder of the masks in it; a mask has the name of its image and the suffix .png.
-        names: of the classes: their list, or a file in ``root`` with a name a line, or a YAML or JSON list.
-        ignore: value of pixels without a class.
+        names: of the classes: their list, or a file in ``root`` with one name per line, or a YAML or JSON list.
+        values: pixel value → class name, where the k-th name is not the value k, such as ``{0: background, 255:
+            lesion}``.
+        ignore: value of pixels without a class; None where every value is a class.
         split: file in ``root`` with the names of the images to use, without suffix; by default all.
         check: this many masks are read when the dataset is opened, so that a value without a name is found before
             the first step and not during an epoch; the others when they are loaded.
@@ -43,17 +49,19 @@ class MaskFolderOptions(ImageOptions):
     images: str = "images"
     masks: str = "masks"
     names: tuple[str, ...] | str = "names.txt"
-    ignore: Annotated[int, Field(ge=0)] = IGNORE
+    values: dict[Annotated[int, Field(ge=0, le=65535)], str] | None = None
+    ignore: Annotated[int, Field(ge=0, le=65535)] | None = IGNORE
     split: str | None = None
     check: Annotated[int, Field(ge=0)] = 2000
 
 
 class MaskFolder(ListedDataset):
-    """The map ``"semantic"``: value k is the k-th name.
+    """The map ``"semantic"``: the pixel value k is the k-th name, or what ``values`` says.
 
     Raises:
         DataError: a folder, a list or an image is missing.
-        AnnotationError: a mask is missing, of another size than its image, or has a value without a name.
+        AnnotationError: a mask is missing, of another size than its image, or has a value without a name; or all that
+            is not the first class is ignored.
     """
 
     Options: ClassVar[type[MaskFolderOptions]] = MaskFolderOptions
@@ -61,8 +69,8 @@ class MaskFolder(ListedDataset):
     def __init__(self, options: MaskFolderOptions) -> None:
         root = Path(options.root).expanduser()
         folder, self._masks = root / options.images, root / options.masks
-        self._ignore = options.ignore
         names = _names(root, options.names)
+        self._lookup = _lookup(names, options)
         if len(names) > IGNORE:
             raise DataError(
                 f"{options.names} names {len(names)} classes, but a map holds {IGNORE}; {IGNORE} means no class",
@@ -75,6 +83,7 @@ class MaskFolder(ListedDataset):
             label_spaces={"semantic": LabelSpace(names, tuple(range(len(names))))},
             value_range=options.value_range,
         )
+        counts = np.zeros(IGNORE + 1, np.int64)
         for index, file in enumerate(self.ids):
             path = self._mask_of(index)
             if not path.is_file():
@@ -83,10 +92,12 @@ class MaskFolder(ListedDataset):
                 height, width = self.sizes[index]
                 theirs = image_size(path)
                 raise AnnotationError(
-                    f"{path} has {theirs[0]}×{theirs[1]} pixels, but its image {height}×{width}", fix="mend the mask"
+                    f"{path} has {theirs[0]}×{theirs[1]} pixels, but its image {height}×{width}",
+                    fix="save the mask at the size of its image",
                 )
             if index < options.check:
-                self._read(index)
+                counts += np.bincount(self._read(index).ravel(), minlength=IGNORE + 1)
+        _check_classes(self.name, names, counts, options)
 
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The classes of an image's pixels."""
@@ -102,16 +113,67 @@ class MaskFolder(ListedDataset):
             with Image.open(path) as picture:
                 values = np.array(picture)
         except (OSError, UnidentifiedImageError) as error:
-            raise AnnotationError(f"{path} is not an image: {error}", fix="mend the mask") from None
+            raise AnnotationError(f"{path} is not an image: {error}", fix="save the mask again") from None
         if values.ndim != 2:
-            raise AnnotationError(f"{path} has colours, not classes", fix="save it paletted or grey")
-        known = (values < len(self.label_spaces["semantic"])) | (values == self._ignore)
-        if not known.all():
+            raise AnnotationError(f"{path} has colors, not classes", fix="save it paletted or gray")
+        if values.size and not 0 <= int(values.min()) <= int(values.max()) < len(self._lookup):
+            raise AnnotationError(f"{path} has values outside 0 to {len(self._lookup) - 1}", fix="save 8 or 16 bits")
+        classes = self._lookup[values.astype(np.uint16)]
+        if (classes == _UNNAMED).any():
+            unnamed = int(values[classes == _UNNAMED][0])
+            count = len(self.label_spaces["semantic"])
             raise AnnotationError(
-                f"{path}: value {int(values[~known][0])} has no name; there are {len(self.label_spaces['semantic'])}",
-                fix=f"add its name, or give such pixels the ignored value {self._ignore}",
+                f"{path}: value {unnamed} has no name; there are {count}",
+                fix=f"name it in values ({{{unnamed}: NAME}}), add it to names, or set ignore: {unnamed}",
             )
-        return np.where(values == self._ignore, IGNORE, values).astype(np.uint8)
+        return classes.astype(np.uint8)
+
+
+_UNNAMED = -1
+
+
+def _lookup(names: tuple[str, ...], options: MaskFolderOptions) -> np.ndarray:
+    """Return (65536,) int16: pixel value → class, ``IGNORE`` or ``_UNNAMED``."""
+    table = np.full(1 << 16, _UNNAMED, np.int16)
+    if options.ignore is not None:
+        table[options.ignore] = IGNORE
+    if options.values is None:
+        table[: len(names)] = np.arange(len(names))
+        if options.ignore is not None and options.ignore < len(names):
+            table[options.ignore] = IGNORE
+        return table
+    index = {name: i for i, name in enumerate(names)}
+    for value, name in options.values.items():
+        if name not in index:
+            raise DataError(
+                f"values names the class {name!r}, which is not among the names.{did_you_mean(name, index)}",
+                fix=f"the names are {', '.join(names)}",
+            )
+        table[value] = index[name]
+    return table
+
+
+def _check_classes(name: str, names: tuple[str, ...], counts: np.ndarray, options: MaskFolderOptions) -> None:
+    """Refuse masks of which everything but one class is ignored; warn of classes without a pixel.
+
+    Masks of 0 and 255, as many tools save two classes, would otherwise train on the background alone: 255 is the usual
+    value of pixels to ignore.
+    """
+    if not counts.any():
+        return
+    missing = [name for name, count in zip(names, counts, strict=False) if not count]
+    ignored = int(counts[IGNORE])
+    default = "ignore" not in options.model_fields_set
+    if default and ignored and len(names) > 1 and len(missing) == len(names) - 1:
+        raise AnnotationError(
+            f"{name}: no pixel of {', '.join(missing)}, but {ignored / counts.sum():.0%} of all pixels have the "
+            f"ignored value {options.ignore}",
+            fix=f"if {options.ignore} is a class, write values: {{0: {names[0]}, {options.ignore}: {missing[0]}}} and "
+            "ignore: null in the dataset section",
+        )
+    if missing:
+        shown = ", ".join(missing[:10]) + (" …" if len(missing) > 10 else "")
+        log.warning("%s: no pixel of %d of the %d classes: %s", name, len(missing), len(names), shown)
 
 
 class VocSegmentationOptions(ImageOptions):
@@ -151,7 +213,7 @@ def _names(root: Path, given: tuple[str, ...] | str) -> tuple[str, ...]:
         return given
     path = root / given
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if path.suffix in (".yaml", ".yml", ".json"):
             names = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
             if not isinstance(names, list):
@@ -159,20 +221,24 @@ def _names(root: Path, given: tuple[str, ...] | str) -> tuple[str, ...]:
         else:
             names = [line.strip() for line in text.splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"the names of the classes, {path}, cannot be read: {error}", fix="a name a line") from None
+        raise DataError(
+            f"the names of the classes, {path}, cannot be read: {error}", fix="write one name per line"
+        ) from None
     return tuple(map(str, names))
 
 
 def _files(folder: Path, split: Path | None) -> list[str]:
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder", fix="check root and images in the config's dataset section")
-    files = {p.stem: p.name for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES}
+    files = {
+        p.stem: p.name for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+    }
     if split is None:
         return list(files.values())
     try:
-        wanted = [line.strip() for line in split.read_text(encoding="utf-8").splitlines() if line.strip()]
+        wanted = [line if line in files else Path(line).stem for line in read_lines(split)]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the list of the split, {split}, cannot be read: {error}", fix="check split") from None
     if missing := [name for name in wanted if name not in files]:
-        raise DataError(f"{split} names {missing[0]!r}, but {folder} has no such image", fix="mend the list")
+        raise DataError(f"{split} names {missing[0]!r}, but {folder} has no such image", fix="correct the list")
     return [files[name] for name in wanted]

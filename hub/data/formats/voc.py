@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -17,13 +18,15 @@ from hub.errors import AnnotationError, UnknownCategoryError, did_you_mean
 from hub.image_size import image_size
 from hub.images import SUFFIXES
 from hub.labels import LabelSpace
+from hub.text_files import read_lines, read_text
 
 
 class VocOptions(InstanceOptions):
     """Options of `Voc`.
 
     Attributes:
-        split: name of a list in ``ImageSets/Main``, without ``.txt``.
+        split: name of a list in ``ImageSets/Main``, without ``.txt``; where there are no lists, a folder of ``root``
+            with images and XML files side by side (labelImg, Roboflow), ``val`` and ``valid`` being the same.
         images: folder of the images, relative to ``root``.
         annotations: folder of the XML files, relative to ``root``.
         labels: the class names in order; by default every name in the folder of annotations, sorted, so that all
@@ -61,9 +64,12 @@ class Voc(InstanceDataset):
     def __init__(self, options: VocOptions) -> None:
         root = Path(options.root).expanduser()
         split = root / "ImageSets" / "Main" / f"{options.split}.txt"
-        folder = root / options.images
-        annotations = root / options.annotations
-        ids = _read_split(split)
+        folder, annotations = root / options.images, root / options.annotations
+        if split.parent.is_dir():
+            ids = _read_split(split)
+        else:
+            folder = annotations = split = _folder_of_split(root, options)
+            ids = sorted(page.stem for page in annotations.glob("*.xml") if not page.name.startswith("."))
         pages = {name: _read_page(annotations / f"{name}.xml") for name in dict.fromkeys(ids)}
         labels = LabelSpace(options.labels or _all_names(annotations, pages))
         index = {name: i for i, name in enumerate(labels.names)}
@@ -72,7 +78,7 @@ class Voc(InstanceDataset):
                 if name not in index:
                     raise UnknownCategoryError(
                         f"{page.path}: {name!r} is not among the labels.{did_you_mean(name, index)}",
-                        fix="add it to labels in the config's dataset section, or mend the file",
+                        fix="add it to labels in the config's dataset section, or correct the file",
                     )
         listed = [pages[name] for name in ids]
         files = _find_files(folder, listed)
@@ -113,19 +119,37 @@ class _Page:
 
 def _read_split(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_lines(path)
     except (OSError, UnicodeDecodeError) as error:
         others = sorted(p.stem for p in path.parent.glob("*.txt"))
         raise AnnotationError(
             f"the list of the split, {path}, cannot be read: {error}",
             fix=f"check root and split in the config's dataset section; there is {', '.join(others) or 'no list'}",
         ) from None
-    return [line.strip() for line in lines if line.strip()]
+    return [_without_ending(line) for line in lines]
+
+
+def _without_ending(line: str) -> str:
+    """Return a name of a list without the ending that some tools write: ``a.jpg`` or ``a.xml`` is ``a``."""
+    stem, suffix = os.path.splitext(line)
+    return stem if suffix.lower() in {*SUFFIXES, ".xml"} else line
+
+
+def _folder_of_split(root: Path, options: VocOptions) -> Path:
+    """Return the folder that holds the XML files of a split beside their images."""
+    names = (options.split, *{"val": ("valid",), "valid": ("val",)}.get(options.split, ()), ".")
+    for name in names:
+        if next((root / name).glob("*.xml"), None) is not None:
+            return root / name
+    raise AnnotationError(
+        f"{root} has neither the folder ImageSets/Main nor a folder {options.split} with XML files",
+        fix="check root and split in the config's dataset section",
+    )
 
 
 def _read_page(path: Path) -> _Page:
     try:
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.fromstring(read_text(path).encode().lstrip())
         if root.tag != "annotation":
             raise ValueError(f"its root is <{root.tag}>, not <annotation>")
         height, width = (round(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width"))
@@ -140,7 +164,7 @@ def _read_page(path: Path) -> _Page:
         )
     except (OSError, ElementTree.ParseError, LookupError, ValueError, OverflowError) as error:
         raise AnnotationError(
-            f"{path} is not a VOC annotation: {error}", fix="mend the file, or remove its name from the split's list"
+            f"{path} is not a VOC annotation: {error}", fix="correct the file, or remove its name from the split's list"
         ) from None
 
 
@@ -174,5 +198,19 @@ def _find_files(folder: Path, pages: list[_Page]) -> list[str]:
         listed = sorted(os.listdir(folder))
     except OSError:
         listed = []  # every image is missing then, which the dataset reports
-    images = {Path(name).stem: name for name in listed if Path(name).suffix.lower() in SUFFIXES}
+    images = {
+        Path(name).stem: name for name in listed if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+    }
     return [images.get(page.path.stem) or page.filename or f"{page.path.stem}.jpg" for page in pages]
+
+
+def detect_voc(root: Path, split: str) -> Mapping[str, object] | None:
+    """Recognize VOC's own layout, and folders of splits that hold XML files beside their images."""
+    if (root / "ImageSets" / "Main").is_dir() and (root / "Annotations").is_dir():
+        return {"split": split}
+    try:
+        folder = _folder_of_split(root, VocOptions(root=str(root), split=split))
+        _read_page(next(folder.glob("*.xml")))
+    except AnnotationError:
+        return None
+    return {"split": split}

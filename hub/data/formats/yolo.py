@@ -1,48 +1,49 @@
-"""The text format of the YOLO family: a file of normalised boxes or polygons beside each image."""
+"""The text format of the YOLO family: a file of normalized boxes, polygons or keypoints for each image."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-import yaml
 
-from hub.data.annotations.packing import pack_instances
-from hub.data.formats.instances import InstanceDataset, InstanceOptions
-from hub.errors import AnnotationError, DataError, ImageError, UnknownCategoryError
+from hub.data.formats.instances import InstanceOptions
+from hub.data.formats.objects import AnnotatedImage, AnnotatedObject, ObjectDataset
+from hub.data.formats.yolo_layout import YoloLayout, find_layout, labels_of, read_layout
+from hub.errors import AnnotationError, DataError, UnknownCategoryError
 from hub.image_size import image_size
-from hub.images import find_images
-from hub.labels import LabelSpace
+from hub.text_files import read_text
 
-logger = logging.getLogger("hub")
+log = logging.getLogger("hub")
 
 
 class YoloOptions(InstanceOptions):
     """Options of `Yolo`.
 
     Attributes:
-        split: key of ``data`` that says where the images are, such as train or val.
-        data: YAML file in ``root`` with ``names`` (a list, or number → name) and for each split a folder of images
-            or a text file that lists them, relative to ``root``.
+        split: key of ``data`` that says where the images are, such as train or val (the same as valid). Label Studio's
+            layout has no splits: its images are the same for every name.
+        data: file in ``root`` that names the classes and the images of each split; by default it is searched for, see
+            `hub.data.formats.yolo_layout.find_layout`.
     """
 
     split: str = "train"
-    data: str = "data.yaml"
+    data: str | None = None
 
 
-class Yolo(InstanceDataset):
-    """Boxes (``class x y width height``, centre first) or polygons (``class x0 y0 x1 y1 …``), as parts of the image.
+class Yolo(ObjectDataset):
+    """Boxes (``class x y width height``, center first), polygons (``class x0 y0 x1 y1 …``) or keypoints.
 
-    The labels of ``…/images/a.jpg`` are in ``…/labels/a.txt``; an image without that file has no objects. Masks are
-    provided where every object is a polygon. An image's id is its path relative to ``root``.
+    All numbers are fractions of the image's width and height. The labels of ``…/images/a.jpg`` are in
+    ``…/labels/a.txt``, or beside the image where no folder is called ``images``; an image without that file has no
+    objects. Masks are provided where every object is a polygon, keypoints where the data file has ``kpt_shape``. An
+    image's id is its path relative to ``root``.
 
     Raises:
-        DataError: ``data`` is missing or broken, or the split has no images.
-        AnnotationError: a line that is neither, with the file and the line's number.
+        DataError: the data file is missing or broken, the split has no images, or no image has a label file.
+        AnnotationError: a line that is none of these, with the file and the line's number.
         UnknownCategoryError: a class without a name.
         BadBoxesError, ImageError: see `InstanceDataset`.
     """
@@ -51,148 +52,125 @@ class Yolo(InstanceDataset):
 
     def __init__(self, options: YoloOptions) -> None:
         root = Path(options.root).expanduser()
-        path = root / options.data
-        content = _read_data(path)
-        names = _names(path, content.get("names"))
-        images = _images(root, path, content, options.split)
-        sizes = np.array([image_size(image) for image in images], np.int64).reshape(-1, 2)
-        objects: list[_Object] = []
-        owners: list[int] = []
-        for index, (image, (height, width)) in enumerate(zip(images, sizes.tolist(), strict=True)):
-            own = _read_labels(_labels_of(image), names, height, width)
-            objects += own
-            owners += [index] * len(own)
-        polygons = [one.polygon for one in objects]
-        outlined = sum(polygon is not None for polygon in polygons)
-        if 0 < outlined < len(objects):
-            logger.warning(
-                "%s: %d of %d objects have no polygon: boxes only", path, len(objects) - outlined, len(objects)
-            )
-        boxes = np.array([one.box for one in objects], np.float64).reshape(-1, 4)
-        masks = outlined == len(objects) > 0
-        files = [image.relative_to(root).as_posix() if image.is_relative_to(root) else str(image) for image in images]
+        path = find_layout(root) if options.data is None else root / options.data
+        layout = read_layout(root, path, options.split)
+        name = f"{path} ({options.split})"
+        _check_label_files(layout, name)
+        images = [_read_image(image, root, layout) for image in layout.images]
         super().__init__(
             options,
-            name=f"{path} ({options.split})",
+            name=name,
             folder=root,
-            files=files,
-            ids=list(files),
-            sizes=sizes,
-            instances=pack_instances(
-                np.array(owners, np.int64),
-                len(images),
-                ids=np.arange(1, len(objects) + 1),
-                boxes=boxes,
-                labels=np.array([one.label for one in objects], np.int64),
-                area=np.array([_area(polygon) for polygon in polygons if polygon is not None]) if masks else None,
-                segments=[json.dumps([p.ravel().tolist()]).encode() for p in polygons if p is not None]
-                if masks
-                else None,
-            ),
-            labels=LabelSpace(names, tuple(range(len(names)))),
+            images=_without_some_masks(images, name) if layout.keypoints is None else images,
+            labels=layout.names,
+            keypoint_names=layout.keypoint_names,
         )
 
 
-class _Object(NamedTuple):
-    """``box`` is x1 y1 x2 y2 in pixels; ``polygon`` is (N, 2) x y in pixels, or None."""
-
-    label: int
-    box: tuple[float, float, float, float]
-    polygon: np.ndarray | None
-
-
-def _read_data(path: Path) -> Mapping[str, Any]:
+def detect_yolo(root: Path, split: str) -> Mapping[str, object] | None:
+    """Recognize a folder with a YOLO data file."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path} cannot be read: {error}", fix="check root and data in the dataset section") from None
-    if not isinstance(content, Mapping):
-        raise DataError(f"{path} holds no keys", fix="it needs names, train and val")
-    return content
+        path = find_layout(root)
+    except (DataError, OSError, UnicodeDecodeError):
+        return None
+    if path.name == "classes.txt" and not ((root / "images").is_dir() and (root / "labels").is_dir()):
+        return None
+    return {"split": split, "data": path.name}
 
 
-def _names(path: Path, given: Any) -> tuple[str, ...]:
-    if isinstance(given, Mapping):
-        if sorted(given) != list(range(len(given))):
-            raise DataError(f"{path}: the numbers of names are not 0 to {len(given) - 1}", fix="number them so")
-        given = [given[i] for i in range(len(given))]
-    if not isinstance(given, list) or not given:
-        raise DataError(f"{path} has no names", fix="write for example names: [cat, dog]")
-    return tuple(map(str, given))
+def _check_label_files(layout: YoloLayout, name: str) -> None:
+    """Warn where no image has a label file: a missing or misspelt folder looks like images without objects."""
+    looked = [labels_of(image) for image in layout.images]
+    if not any(path.is_file() for path in looked):
+        log.warning(
+            "%s: none of the %d images has a label file, so there is no object; looked in %s",
+            name, len(looked), ", ".join(sorted({str(path.parent) for path in looked})[:3]),
+        )  # fmt: skip
 
 
-def _images(root: Path, path: Path, content: Mapping[str, Any], split: str) -> list[Path]:
-    if not isinstance(content.get(split), str):
-        known = ", ".join(k for k, v in content.items() if isinstance(v, str) and k != "path")
-        raise DataError(f"{path} has no split {split!r}", fix=f"it has {known or 'none'}")
-    place = root / content[split]
-    if place.suffix == ".txt":
-        try:
-            lines = [line.strip() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"the list of the split, {place}, cannot be read: {error}", fix="check it") from None
-        found = [root / line for line in lines]
-    else:
-        try:
-            found = find_images(place) if place.is_dir() else []
-        except ImageError:
-            found = []
-    if not found:
-        raise DataError(f"{place} holds no images", fix=f"check {split} in {path}")
-    return found
-
-
-def _labels_of(image: Path) -> Path:
-    """``images`` nearest to the file becomes ``labels``."""
-    parts = list(image.parts)
-    for i in range(len(parts) - 2, -1, -1):
-        if parts[i] == "images":
-            parts[i] = "labels"
-            break
-    return Path(*parts).with_suffix(".txt")
-
-
-def _read_labels(path: Path, names: tuple[str, ...], height: int, width: int) -> list[_Object]:
+def _read_image(image: Path, root: Path, layout: YoloLayout) -> AnnotatedImage:
+    file = image.relative_to(root).as_posix() if image.is_relative_to(root) else str(image)
+    height, width = image_size(image)
+    path = labels_of(image)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
-        return []
+        lines = []
     except (OSError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"{path} cannot be read: {error}", fix="mend or remove it") from None
-    return [
-        _parse(line, f"{path}, line {number}", names, np.array([width, height]))
+        raise AnnotationError(f"{path} cannot be read: {error}", fix="correct or remove it") from None
+    size = np.array([width, height])
+    objects = [
+        _parse(line, f"{path}, line {number}", layout, size)
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
+    return AnnotatedImage(file, (height, width), objects)
 
 
-def _parse(line: str, where: str, names: tuple[str, ...], size: np.ndarray) -> _Object:
+def _parse(line: str, where: str, layout: YoloLayout, size: np.ndarray) -> AnnotatedObject:
     try:
         first, *rest = line.split()
-        label, values = int(first), np.array(rest, np.float64)
+        number, values = float(first), np.array(rest, np.float64)
     except ValueError:
-        raise AnnotationError(f"{where}: {line!r} is not a list of numbers", fix="mend the line") from None
-    if not 0 <= label < len(names):
-        raise UnknownCategoryError(f"{where}: class {label} has no name; there are {len(names)}", fix="add its name")
-    if not np.isfinite(values).all() or np.abs(values).max(initial=0) > 2:
-        raise AnnotationError(f"{where}: coordinates are parts of the image, 0 to 1", fix="divide by its sides")
+        raise AnnotationError(f"{where}: {line!r} is not a list of numbers", fix="correct the line") from None
+    if not number.is_integer() or not 0 <= number < len(layout.names):
+        raise UnknownCategoryError(
+            f"{where}: class {first} has no name; there are {len(layout.names)}", fix=f"add its name to {layout.source}"
+        )
+    label = layout.names[int(number)]
+    if layout.keypoints is not None:
+        return _with_keypoints(label, values, where, layout.keypoints, size)
+    _check_fractions(values, where)
     if len(values) == 4:
-        centre, half = values[:2] * size, values[2:] * size / 2
-        return _Object(label, _corners(centre - half, centre + half), None)
+        return AnnotatedObject(label, _box(values, size))
+    if len(values) == 5:
+        raise AnnotationError(
+            f"{where}: five numbers after the class; the fifth of a prediction is its score",
+            fix="export the labels without scores",
+        )
     if len(values) < 6 or len(values) % 2:
         raise AnnotationError(
             f"{where}: {len(values)} coordinates are neither a box (4) nor a polygon of three points or more",
-            fix="mend the line",
+            fix="correct the line; keypoints need kpt_shape in the data file",
         )
-    polygon = values.reshape(-1, 2) * size
-    return _Object(label, _corners(polygon.min(0), polygon.max(0)), polygon)
+    return AnnotatedObject.polygon(label, [(values.reshape(-1, 2) * size).ravel().tolist()])
 
 
-def _corners(low: np.ndarray, high: np.ndarray) -> tuple[float, float, float, float]:
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+def _with_keypoints(
+    label: str, values: np.ndarray, where: str, shape: tuple[int, int], size: np.ndarray
+) -> AnnotatedObject:
+    """Read a box followed by K keypoints of two or three numbers; without visibility a point at 0 0 is not labeled."""
+    count, numbers = shape
+    if len(values) != 4 + count * numbers:
+        raise AnnotationError(
+            f"{where}: {len(values)} numbers after the class, but a box and {count} keypoints of {numbers} are "
+            f"{4 + count * numbers}",
+            fix="correct the line, or kpt_shape in the data file",
+        )
+    points = values[4:].reshape(count, numbers)
+    _check_fractions(np.concatenate([values[:4], points[:, :2].ravel()]), where)
+    visible = points[:, 2] if numbers == 3 else np.where((points > 0).any(axis=1), 2.0, 0.0)
+    keypoints = np.concatenate([points[:, :2] * size, visible[:, None]], axis=1)
+    return AnnotatedObject(label, _box(values[:4], size), keypoints=keypoints)
 
 
-def _area(polygon: np.ndarray) -> float:
-    """In square pixels, by the shoelace formula."""
-    x, y = polygon.T
-    return float(abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2)
+def _check_fractions(values: np.ndarray, where: str) -> None:
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0) > 2:
+        raise AnnotationError(f"{where}: coordinates are fractions of the image, 0 to 1", fix="divide by its sides")
+
+
+def _box(values: np.ndarray, size: np.ndarray) -> tuple[float, float, float, float]:
+    center, half = values[:2] * size, values[2:4] * size / 2
+    (x1, y1), (x2, y2) = (center - half).tolist(), (center + half).tolist()
+    return x1, y1, x2, y2
+
+
+def _without_some_masks(images: list[AnnotatedImage], name: str) -> list[AnnotatedImage]:
+    """Drop all polygons where some objects are boxes: what the file means by a box is then not an outline."""
+    objects = [one for image in images for one in image.objects]
+    boxes = sum(one.segment is None for one in objects)
+    if 0 < boxes < len(objects):
+        log.warning("%s: %d of %d objects have no polygon: boxes only", name, boxes, len(objects))
+        for image in images:
+            image.objects = [one._replace(segment=None) for one in image.objects]
+    return images

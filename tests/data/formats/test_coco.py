@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -271,7 +272,7 @@ def test_a_file_without_images_or_annotations(coco, content):
 
 
 def test_a_list_is_not_coco(coco):
-    with pytest.raises(AnnotationError, match=r"a.json is not a file of COCO instances: the whole"):
+    with pytest.raises(AnnotationError, match=r"a.json is not a file of COCO instances: the file"):
         coco([1, 2])
 
 
@@ -304,20 +305,21 @@ def test_bad_boxes_limit_is_an_option(coco, content):
         parse_options(Coco.Options, {"root": "", "images": "", "annotations": "", "max_bad_boxes": 5}, owner="coco")
 
 
-@pytest.mark.parametrize(("polygons", "numbers"), [([[1, 1, 5, 5]], 4), ([[1, 1, 5, 1, 5, 5], [2, 2, 3, 3, 4]], 5)])
-def test_a_polygon_of_fewer_than_three_points_is_refused_when_the_data_are_opened(
-    tmp_path: Path, polygons: list[list[float]], numbers: int
+@pytest.mark.parametrize(
+    ("polygons", "area"), [([[1, 1, 5, 5]], 0), ([[1, 1, 5, 1, 5, 5], [2, 2, 3, 3, 4]], 8), ([1, 1, 5, 1, 5, 5], 8)]
+)
+def test_polygons_that_cannot_be_used_are_left_out_and_a_flat_one_is_read(
+    coco, content, polygons: list[Any], area: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    annotation = {"id": 4, "image_id": 1, "category_id": 1, "bbox": [1, 1, 4, 4], "segmentation": polygons}
-    content = {
-        "images": [{"id": 1, "file_name": "a.jpg", "height": 8, "width": 8}],
-        "categories": [{"id": 1, "name": "cat"}],
-        "annotations": [annotation],
-    }
-    (tmp_path / "a.json").write_text(json.dumps(content))
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.jpg")
-    with pytest.raises(AnnotationError, match=f"annotation 4 of image 1 has a polygon of {numbers} numbers"):
-        Coco(Coco.Options(root=str(tmp_path), images=".", annotations="a.json"))
+    content["annotations"][0]["segmentation"] = polygons
+    data = coco(content)
+    assert ("left out polygons" in caplog.text) == isinstance(polygons[0], list)
+    assert "boxes" in data.provides
+    needs = frozenset({"masks"}) & data.provides
+    found = data.load(1, needs | {"boxes"}).instances
+    mask = found.masks.planes()[0] if found.masks is not None else np.zeros(1)
+    assert abs(int(mask.sum()) - area) <= 4  # pycocotools draws the edge of a polygon
+    assert bool(mask.any()) == bool(area)
 
 
 def test_further_keys_are_fields_of_the_objects(coco, content) -> None:
@@ -359,3 +361,77 @@ def test_wrong_values_and_declarations_of_fields_name_the_annotation(
     content["annotations"][0]["extra"] = value
     with pytest.raises(error, match=f"(?s){message}"):
         coco(content, fields=parse_options(Coco.Options, {**OPTIONS, "fields": {"extra": field}}, owner="coco").fields)
+
+
+@pytest.mark.parametrize("counts", [[0, 10, 100000], [0, 3], [-5, 10], "oa", "0"])
+def test_an_rle_that_does_not_fill_its_image_is_refused_when_opened(coco, content, counts: Any) -> None:
+    image = content["images"][1]
+    size = [image["height"], image["width"]]
+    content["annotations"][0]["segmentation"] = {"size": size, "counts": counts}
+    with pytest.raises(AnnotationError, match=r"has runs that sum to -?\d+ pixels"):
+        coco(content)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_text(coco, content, encoding: str) -> None:
+    assert coco(None, raw=json.dumps(content).encode(encoding)).ids == coco(content).ids
+
+
+def test_a_missing_size_is_read_from_the_image(coco, content) -> None:
+    expected = coco(content).sizes.tolist()
+    for image in content["images"]:
+        del image["height"]
+        image["width"] = None
+    assert coco(content).sizes.tolist() == expected
+
+
+def test_a_negative_area_is_that_of_a_clockwise_polygon(coco, content, caplog: pytest.LogCaptureFixture) -> None:
+    content["annotations"][0]["area"] = -12.5
+    instances = coco(content).instances
+    assert instances.area[instances.ids == 9].tolist() == [12.5]
+    assert "1 annotations have a negative area" in caplog.text
+
+
+@pytest.mark.parametrize("given", [["a", "b", "c"], [None, None, None], [1 << 70, 2, 3]])
+def test_annotation_ids_of_any_kind(coco, content, given: list[Any]) -> None:
+    for annotation, number in zip(content["annotations"], given, strict=False):
+        annotation["id"] = number
+    count = len(content["annotations"])
+    assert sorted(coco(content).instances.ids.tolist()) == list(range(1, count + 1))
+
+
+def test_the_root_category_of_roboflow_is_left_out(coco, content, caplog: pytest.LogCaptureFixture) -> None:
+    expected = coco(content).label_spaces["instances"]
+    name = content["categories"][0]["name"]
+    for root in (name, "things"):
+        content["categories"] = [c for c in content["categories"] if c["id"] != 0]
+        content["categories"].insert(0, {"id": 0, "name": root, "supercategory": "none"})
+        assert coco(content).label_spaces["instances"] == expected
+
+
+def test_two_images_of_one_file_are_named(coco, content, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = content["images"][:2]
+    second |= {key: first[key] for key in ("file_name", "height", "width")}
+    coco(content)
+    assert f"the first are {first['id']!r} and {second['id']!r}, both {first['file_name']}" in caplog.text
+
+
+def test_a_backslash_separates_folders(coco, content) -> None:
+    data = coco(content)
+    folder, files = data.folder, [image["file_name"] for image in content["images"]]
+    (folder / "sub").mkdir()
+    (folder / files[0]).rename(folder / "sub" / files[0])
+    content["images"][0]["file_name"] = f"sub\\{files[0]}"
+    assert coco(content).path(0) == folder / "sub" / files[0]
+
+
+def test_a_file_outside_the_root_is_refused_unless_allowed(coco, content, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside.png"
+    first = coco(content).path(0)
+    first.rename(outside)
+    for name in (str(outside), f"../{outside.name}", f"../../{tmp_path.parent.name}/{outside.name}"):
+        content["images"][0]["file_name"] = name
+        with pytest.raises((AnnotationError, ImageError), match="outside|have no file"):
+            coco(content)
+    content["images"][0]["file_name"] = str(outside)
+    assert coco(content, allow_outside=True).load(0, frozenset()).image.size

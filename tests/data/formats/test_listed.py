@@ -90,7 +90,7 @@ def test_another_ignored_value_becomes_255(masks: MaskFolderOptions) -> None:
         (lambda root: _mask(root / "masks/b.png", np.full((4, 4), 7)), r"b\.png: value 7 has no name; there are 2"),
         (lambda root: _mask(root / "masks/b.png", np.zeros((5, 4))), r"b\.png has 5×4 pixels, but its image 4×4"),
         (lambda root: (root / "masks/b.png").unlink(), r"b\.png has no mask"),
-        (lambda root: _image(root / "masks/b.png", (4, 4)), r"b\.png has colours, not classes"),
+        (lambda root: _image(root / "masks/b.png", (4, 4)), r"b\.png has colors, not classes"),
         (lambda root: (root / "names.txt").write_text(""), "no 'semantic' names"),
         (lambda root: (root / "names.txt").unlink(), r"names\.txt, cannot be read"),
         (lambda root: (root / "names.txt").write_text("\n".join(map(str, range(256)))), "names 256 classes"),
@@ -138,3 +138,45 @@ def test_a_table_says_what_unknown_labels_mean(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("file\na.jpg\n")
     with pytest.raises(DataError, match="no 'labels' names"):
         CsvLabels(options)
+
+
+def binary_masks(root: Path, values: tuple[int, ...] = (0, 255)) -> Path:
+    """Write two images with masks of these values, and the names of two classes."""
+    (root / "images").mkdir()
+    (root / "masks").mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(root / "images" / f"{name}.png")
+        mask = np.full((4, 6), values[0], np.uint8)
+        mask[1:3, 2:4] = values[-1]
+        Image.fromarray(mask).save(root / "masks" / f"{name}.png")
+    (root / "names.txt").write_text("background\nlesion\n", encoding="utf-8-sig")
+    return root
+
+
+def test_masks_of_0_and_255_do_not_train_on_the_background_alone(tmp_path: Path) -> None:
+    root = str(binary_masks(tmp_path))
+    with pytest.raises(AnnotationError, match="no pixel of lesion, but 17% of all pixels have the ignored value 255"):
+        MaskFolder(MaskFolder.Options(root=root))
+    # What the message says to write works.
+    data = MaskFolder(MaskFolder.Options(root=root, values={0: "background", 255: "lesion"}, ignore=None))
+    classes = data.load(0, frozenset({"semantic"})).maps["semantic"]
+    assert classes.sum() == 4
+    assert data.label_spaces["semantic"].names == ("background", "lesion")
+
+
+def test_a_class_without_a_pixel_is_said_when_the_masks_are_opened(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    MaskFolder(MaskFolder.Options(root=str(binary_masks(tmp_path, (0, 0)))))
+    assert "no pixel of 1 of the 2 classes: lesion" in caplog.text
+
+
+def test_values_name_known_classes_only(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="values names the class 'lesions', which is not among the names.*lesion"):
+        MaskFolder(MaskFolder.Options(root=str(binary_masks(tmp_path)), values={0: "background", 255: "lesions"}))
+
+
+def test_files_with_a_dot_before_their_name_are_no_images(tmp_path: Path) -> None:
+    root = binary_masks(tmp_path, (0, 1))
+    (root / "images" / "._a.png").write_bytes(b"attributes")
+    assert MaskFolder(MaskFolder.Options(root=str(root))).ids == ["a.png", "b.png"]

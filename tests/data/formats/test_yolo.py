@@ -62,8 +62,8 @@ def test_polygons_become_masks_with_their_own_area(root: Path) -> None:
     ("line", "error", "said"),
     [
         ("0 0.5 0.5 0.2", AnnotationError, r"a\.txt, line 2: 3 coordinates are neither"),
-        ("0 0.1 0.1 0.2 0.2 0.3", AnnotationError, "5 coordinates are neither"),
-        ("0 12 30 10 10", AnnotationError, "coordinates are parts of the image"),
+        ("0 0.1 0.1 0.2 0.2 0.3", AnnotationError, "five numbers after the class"),
+        ("0 12 30 10 10", AnnotationError, "coordinates are fractions of the image"),
         ("0 a b c d", AnnotationError, "is not a list of numbers"),
         ("2 0.5 0.5 0.2 0.2", UnknownCategoryError, "class 2 has no name; there are 2"),
     ],
@@ -78,7 +78,7 @@ def test_a_missing_split_folder_or_list_of_names_is_named(root: Path) -> None:
     with pytest.raises(DataError, match=r"no split 'test'(?s:.*)train, val"):
         _open(root, split="test")
     (root / "data.yaml").write_text("names: [cat]\ntrain: nowhere\n")
-    with pytest.raises(DataError, match="nowhere holds no images"):
+    with pytest.raises(DataError, match="no images for train: nowhere of"):
         _open(root)
     (root / "data.yaml").write_text("train: images/train\n")
     with pytest.raises(DataError, match="has no names"):

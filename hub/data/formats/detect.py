@@ -1,0 +1,58 @@
+"""Find out which format a folder of data has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hub.errors import DataError
+from hub.registry import entries
+from hub.spec import DatasetSpec
+
+log = logging.getLogger("hub")
+
+Detector = Callable[[Path, str], Mapping[str, object] | None]
+
+
+def detect_format(root: Path, split: str) -> tuple[str, dict[str, object]]:
+    """Ask every registered format whether a folder is one of its own.
+
+    A format takes part by naming a function in ``DatasetSpec.detect``: from the folder and the name of the wanted split
+    to the options to open it with, besides ``root``, or None.
+
+    Args:
+        root: the folder.
+        split: the part that is wanted, such as ``train``; formats translate it (``valid`` for ``val``).
+
+    Returns:
+        The format's name and its options; both are logged.
+
+    Raises:
+        DataError: the folder does not exist, or no format or more than one recognizes it.
+    """
+    if not root.is_dir():
+        raise DataError(f"the folder {root} does not exist", fix="check root")
+    found: dict[str, dict[str, object]] = {}
+    tried = []
+    for entry in entries("datasets"):
+        spec = entry.spec()
+        if isinstance(spec, DatasetSpec) and spec.detect is not None:
+            tried.append(entry.name)
+            detector: Detector = entry.load(spec.detect)
+            options = detector(root, split)
+            if options is not None:
+                found[entry.name] = dict(options)
+    if len(found) > 1:
+        raise DataError(
+            f"{root} could be {' or '.join(found)}", fix=f"name the format, for example format: {next(iter(found))}"
+        )
+    if not found:
+        raise DataError(
+            f"no format recognizes {root} (tried {', '.join(tried)})",
+            fix="name the format and its options; `hub list --datasets` shows all formats",
+        )
+    ((name, options),) = found.items()
+    shown = ", ".join(f"{key}: {value}" for key, value in options.items())
+    log.info("%s: detected the format %s%s", root, name, f" ({shown})" if shown else "")
+    return name, options
