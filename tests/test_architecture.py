@@ -28,6 +28,7 @@ LAYERS = (
         "seeds",
         "timm_names",
         "image_size",
+        "text_files",
         "image_decoding",
         "tiff",
     ),
