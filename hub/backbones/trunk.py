@@ -42,6 +42,11 @@ class Provenance:
         """Return plain values, for the header of a checkpoint."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, str | None]) -> Provenance:
+        """Return the provenance that `to_dict` described."""
+        return cls(data["backbone"] or "", data["tag"], data["source"] or "random", data["license"])
+
 
 class Trunk(nn.Module):
     """Maps normalized images to ``{level: features}``, in the order of `levels`.

@@ -16,7 +16,7 @@ from hub.engine.config import Config
 from hub.engine.train_batches import TrainBatches, open_sources
 from hub.labels import LabelSpace
 from hub.visual import side_by_side
-from hub.visual.sample import caption, draw_sample, magnified
+from hub.visual.sample import caption, draw_sample, enlarge
 
 CELL = 480  # pixels of a picture's longer side on the sheet
 COLUMNS = 4
@@ -88,7 +88,7 @@ def draw_sheet(
 
 def _picture(sample: Sample, labels: Mapping[str, LabelSpace]) -> np.ndarray:
     # At twice a cell's size or more, so that letters and lines are fine on what they name once it is shrunk.
-    return draw_sample(magnified(sample, math.ceil(2 * CELL / max(sample.image.shape[:2]))), labels)
+    return draw_sample(enlarge(sample, math.ceil(2 * CELL / max(sample.image.shape[:2]))), labels)
 
 
 def _title(sample: Sample, labels: Mapping[str, LabelSpace]) -> str:

@@ -1,9 +1,9 @@
-"""What several metrics ask of a dataset and of the results that they are given."""
+"""Checks of datasets and results that several metrics share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from hub.contract.results import Result
@@ -16,30 +16,35 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Result)
 
 
-def labels_of(dataset: Dataset, name: str) -> LabelSpace:
-    """The labels of a dataset's map or tag.
+def target_labels(dataset: Dataset, name: str) -> LabelSpace:
+    """Return the label space of a map or tag.
 
     Raises:
-        DataError: it has no such map or tag.
+        DataError: the dataset has no such map or tag.
     """
     if name not in dataset.provides or name not in dataset.label_spaces:
-        raise DataError(f"{dataset.name} has no {name!r} to score against", fix="evaluate on data that provide it")
+        raise DataError(f"{dataset.name} has no {name!r} to score against", fix="evaluate on a dataset that has it")
     return dataset.label_spaces[name]
 
 
-def index_of(result: Result, images: Mapping[int | str, int], name: str) -> int:
-    """The place of a result's image in its dataset.
+def image_index(result: Result, images: Mapping[int | str, int], name: str) -> int:
+    """Return the index of a result's image in its dataset.
+
+    Args:
+        result: of one image.
+        images: image id → index.
+        name: of the dataset, for the message.
 
     Raises:
-        DataError: the image is not of this dataset.
+        DataError: the image does not belong to this dataset.
     """
     if result.image_id not in images:
-        raise DataError(f"{name} has no image {result.image_id!r}", fix="evaluate results of this dataset's images")
+        raise DataError(f"{name} has no image {result.image_id!r}", fix="evaluate results for images of this dataset")
     return images[result.image_id]
 
 
-def of_kind(result: Result, kind: type[R]) -> R:
-    """The result, if it is of the kind that a metric scores.
+def expect_result(result: Result, kind: type[R]) -> R:
+    """Return the result if it is an instance of ``kind``.
 
     Raises:
         ContractError: it is not.
@@ -47,15 +52,15 @@ def of_kind(result: Result, kind: type[R]) -> R:
     if not isinstance(result, kind):
         raise ContractError(
             f"the result for image {result.image_id!r} is a {type(result).__name__}, not a {kind.__name__}",
-            fix=f"let the head's results() give hub.{kind.__name__}",
+            fix=f"return hub.{kind.__name__} from the head's results()",
         )
     return result
 
 
-def mean_defined(values: Sequence[float]) -> float:
-    """The mean of those that are not NaN; NaN where all are.
+def nan_mean(values: Iterable[float]) -> float:
+    """Return the mean of the values that are not NaN, or NaN if there are none.
 
-    >>> mean_defined([1.0, float("nan"), 2.0])
+    >>> nan_mean([1.0, float("nan"), 2.0])
     1.5
     """
     defined = [value for value in values if not math.isnan(value)]

@@ -1,4 +1,4 @@
-"""COCO's metric for whatever dataset has objects."""
+"""COCO's average precision and recall, for every dataset with objects."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from hub.contract.metric import Evaluation
 from hub.contract.results import Detections, Result
 from hub.errors import ContractError, DataError, LabelMismatchError, OptionError, did_you_mean
-from hub.evaluation.checks import index_of
+from hub.evaluation.checks import image_index
 from hub.evaluation.coco_backend import precision_and_recall
-from hub.evaluation.coco_shapes import SHAPES, Found
 from hub.evaluation.coco_summary import summarize
 from hub.evaluation.coco_table import CocoTable, Record
+from hub.evaluation.iou_types import IOU_TYPES, PackedDetections
 from hub.labels import LabelSpace
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ log = logging.getLogger("hub")
 
 @contextmanager
 def _garbage_collection_paused() -> Iterator[None]:
-    """Pause the collector, which would walk hundreds of thousands of new records again and again and free none."""
+    """Pause garbage collection, which would scan hundreds of thousands of new records repeatedly and free none."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -41,22 +41,22 @@ def _garbage_collection_paused() -> Iterator[None]:
 class CocoMetric:
     """COCO's average precision and recall of `hub.Detections`, a `hub.Metric`.
 
-    Every image of the dataset counts: in one that was never given to `update`, all objects are missed. One
-    that is given twice counts once, with the results that came first (this metric's before those it merges).
-    Classes are matched by name. Detections of a class that the dataset lacks are left out and their number is
-    logged; a class of the dataset that the model lacks counts as missed.
+    Every image of the dataset counts: all objects of an image that was never given to `update` are missed. If an
+    image is given twice, its first results count (those of this metric before those of merged ones).
+    Classes are matched by name. Detections of classes that the dataset lacks are ignored and their number is logged;
+    objects of classes that the model lacks are missed.
 
-    Only packed arrays are kept. What is pickled are the detections: another process merges them into its own metric.
+    The metric keeps packed arrays only. Pickling keeps the detections, which another process merges into its metric.
 
     Args:
-        dataset: gives the annotations as its files have them, with crowds, areas and the smallest objects.
+        dataset: has the annotations, with crowds, areas and small objects as in its files.
         labels: the label space of the results.
         iou_type: ``"bbox"``, ``"segm"`` or ``"keypoints"``.
-        sigmas: for keypoints, the standard deviation of each as a fraction of the object's scale; by default
-            COCO's where there are 17, and 0.05 for each otherwise.
+        sigmas: for keypoints, the standard deviation of each keypoint as a fraction of the object scale; by default
+            COCO's for 17 keypoints, and 0.05 for each otherwise.
 
     Raises:
-        OptionError: there is no such ``iou_type``.
+        OptionError: unknown ``iou_type``.
         DataError: the dataset has no objects, masks or keypoints.
 
     Reference: Lin et al., Microsoft COCO, https://arxiv.org/abs/1405.0312; https://cocodataset.org/#detection-eval
@@ -70,10 +70,10 @@ class CocoMetric:
         *,
         sigmas: Sequence[float] | None = None,
     ) -> None:
-        if iou_type not in SHAPES:
+        if iou_type not in IOU_TYPES:
             raise OptionError(
-                f"no iou_type {iou_type!r}.{did_you_mean(iou_type, SHAPES)}",
-                fix=f"one of {', '.join(SHAPES)}",
+                f"unknown iou_type {iou_type!r}.{did_you_mean(iou_type, IOU_TYPES)}",
+                fix=f"choose {', '.join(IOU_TYPES)}",
             )
         if dataset.instances is None:
             raise DataError(f"{dataset.name} has no objects to score against", fix="evaluate on a dataset of objects")
@@ -83,12 +83,12 @@ class CocoMetric:
         self.classes = dataset.label_spaces["instances"]
         self.instances = dataset.instances
         self._sizes = [(height, width) for height, width in np.asarray(dataset.sizes).tolist()]
-        self.shapes = SHAPES[iou_type](dataset.instances, dataset.name, sigmas)
-        # COCO's code sorts images by id, which settles the order of equal scores; the numbers keep it.
+        self.shapes = IOU_TYPES[iou_type](dataset.instances, dataset.name, sigmas)
+        # COCO's code sorts images by id, which decides the order of equal scores; these numbers keep that order.
         ids = sorted(dataset.ids, key=lambda i: (isinstance(i, str), i))
         self.numbers = {image: number for number, image in enumerate(ids, start=1)}
         self.images = {image: index for index, image in enumerate(dataset.ids)}
-        self.found: dict[int | str, Found] = {}
+        self.found: dict[int | str, PackedDetections] = {}
         self._images: list[Record] = [
             {"id": self.numbers[image], "height": height, "width": width}
             for image, (height, width) in zip(dataset.ids, self._sizes, strict=True)
@@ -97,34 +97,37 @@ class CocoMetric:
         self._to_class = np.asarray(labels.map_to(self.classes), np.int64)
         missing = [name for name, i in zip(self.classes.names, self.classes.map_to(labels), strict=True) if i < 0]
         if missing:
-            log.warning("%s: the model does not know %s; they count as missed", self.name, ", ".join(missing))
+            log.warning(
+                "%s: the model does not have the classes %s; their objects count as missed",
+                self.name, ", ".join(missing),
+            )  # fmt: skip
 
     def update(self, results: Sequence[Result]) -> None:
-        """Take in the `hub.Detections` of some images.
+        """Add the `hub.Detections` of some images.
 
         Raises:
-            DataError: an image is not of this dataset.
-            LabelMismatchError: a result has other labels than the metric was made for.
+            DataError: an image does not belong to this dataset.
+            LabelMismatchError: a result has other labels than the metric.
             ContractError: a result lacks the boxes, masks or keypoints to score.
         """
         for result in results:
-            index = index_of(result, self.images, self.name)
+            index = image_index(result, self.images, self.name)
             if result.image_id not in self.found:
                 self.found[result.image_id] = self._pack(result, index)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process needs to merge: the detections, not the annotations that it has itself."""
+        """Return what another process needs to merge: the detections, not the annotations."""
         return {"found": self.found}
 
     def merge(self, others: Sequence[Self]) -> None:
-        """Take in what metrics of the same dataset and ``iou_type`` gathered in other processes."""
+        """Add what metrics of the same dataset and ``iou_type`` collected in other processes."""
         for other in others:
             self.found = {**other.found, **self.found}
 
     def compute(self) -> Evaluation:
-        """Return the twelve metrics of COCO's summary (ten for keypoints), ``AP`` the main one, and each class's.
+        """Return the twelve metrics of COCO's summary (ten for keypoints), in total and per class; ``AP`` is main.
 
-        NaN stands where no object defines a metric, for example ``APs`` of a dataset without small objects.
+        A metric is NaN if no object defines it, for example ``APs`` of a dataset without small objects.
         """
         with _garbage_collection_paused():
             precision, recall = precision_and_recall(
@@ -141,25 +144,25 @@ class CocoMetric:
             },
         )
 
-    def _pack(self, result: Result, index: int) -> Found:
-        """Pack one result, with the model's labels."""
+    def _pack(self, result: Result, index: int) -> PackedDetections:
+        """Pack one result, with the labels of the model."""
         shapes = getattr(result, self.shapes.field, None)
         if not isinstance(result, Detections) or shapes is None:
             raise ContractError(
-                f"the result for image {result.image_id!r} has no {self.shapes.field}, but iou_type "
-                f"{self.iou_type!r} scores them",
-                fix=f"let the head's results() give {self.shapes.field}, or score another iou_type",
+                f"the result for image {result.image_id!r} has no {self.shapes.field}, which iou_type "
+                f"{self.iou_type!r} scores",
+                fix=f"return {self.shapes.field} from the head's results(), or choose another iou_type",
             )
         if result.label_space is not self.labels and result.label_space != self.labels:
             raise LabelMismatchError(
-                f"the result for image {result.image_id!r} has other labels than the metric was made for",
-                fix="make the metric with the head's own labels",
+                f"the result for image {result.image_id!r} has other labels than the metric",
+                fix="create the metric with the labels of the head",
             )
         size = self._sizes[index]
-        return Found(size, result.labels.numpy(), result.scores.numpy(), self.shapes.pack(shapes, size))
+        return PackedDetections(size, result.labels.numpy(), result.scores.numpy(), self.shapes.pack(shapes, size))
 
     def _detections(self) -> CocoTable:
-        """Return the detections of all images whose class the dataset has; the number of the others is logged."""
+        """Return the detections whose class the dataset has; log the number of the others."""
         found = list(self.found.values())
         labels = np.concatenate([np.zeros(0, np.int64), *(one.labels for one in found)])
         scores = np.concatenate([np.zeros(0, np.float32), *(one.scores for one in found)]).astype(np.float64)
@@ -172,12 +175,14 @@ class CocoMetric:
         if not keep.all():
             unknown = [name for name, i in zip(self.labels.names, self._to_class, strict=True) if i < 0]
             dropped = int((~keep).sum())
-            log.warning("%s does not have %s: left out %d detections", self.name, ", ".join(unknown), dropped)
+            log.warning(
+                "%s does not have the classes %s: ignored %d detections", self.name, ", ".join(unknown), dropped
+            )
         table = CocoTable(images[keep], classes[keep] + 1, boxes=np.zeros((int(keep.sum()), 4)), scores=scores[keep])
         return self.shapes.detections(table, found, keep)
 
     def _truth(self) -> CocoTable:
-        """Return the annotations; they are numbered from 1, since COCO's code takes the id 0 for "not matched"."""
+        """Return the annotations, numbered from 1, because COCO's code uses the id 0 for "not matched"."""
         instances = self.instances
         numbers = np.array([self.numbers[image] for image in self.images], np.int64)
         corners, far = instances.boxes[:, :2], instances.boxes[:, 2:]

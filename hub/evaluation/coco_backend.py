@@ -1,6 +1,6 @@
-"""The matching and counting of COCO's evaluation by hotcoco, or by pycocotools where hotcoco is not installed.
+"""COCO's evaluation by hotcoco, or by pycocotools if hotcoco is not installed.
 
-Both give the same numbers; hotcoco takes columns and needs a hundredth of the time.
+Both give the same numbers; hotcoco accepts arrays and is about a hundred times faster.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def precision_and_recall(
 
     Returns:
         Precision (T, R, K, A, M) and recall (T, K, A, M): IoU threshold, recall threshold, class in the order
-        of ids, area range, maximum number of detections per image; −1 where a class has no object of that area.
+        of ids, area range, maximum number of detections per image; −1 if a class has no object of that area.
     """
     evaluate = _with_hotcoco if _has_hotcoco() else _with_pycocotools
     return evaluate(list(images), list(categories), truth, found, iou_type, sigmas)
@@ -47,11 +47,14 @@ def precision_and_recall(
 
 @lru_cache(maxsize=1)
 def _has_hotcoco() -> bool:
-    """Whether hotcoco can be imported; the fallback is logged once."""
+    """Return whether hotcoco can be imported; log the fallback once."""
     try:
         import hotcoco  # noqa: F401
     except ImportError as error:
-        log.warning("hotcoco cannot be imported (%s): COCO metrics come from pycocotools, slower but equal", error)
+        log.warning(
+            "hotcoco cannot be imported (%s): COCO metrics are computed by pycocotools, with equal results but slower",
+            error,
+        )
         return False
     return True
 
@@ -90,7 +93,7 @@ def _with_hotcoco(
             detected = annotated.load_res(rows)
         else:
             detected = annotated.load_res(rows, segmentation=list(found.segments))
-            # The small, medium and large of a mask go by its own area, not by that of its box.
+            # The size of a mask (small, medium, large) is its own area, not that of its box.
             detected.update_anns(
                 ids=np.arange(1, len(found) + 1),
                 area=mask.area([rle for rle in found.segments if isinstance(rle, dict)]),

@@ -1,4 +1,4 @@
-"""COCO's metrics: which entries of the precision and recall arrays each of them is the mean of."""
+"""COCO's summary metrics: each is a mean over entries of the precision or recall array."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class SummaryMetric:
 
     Attributes:
         array: ``"precision"`` or ``"recall"``.
-        ious: positions of the IoU thresholds to average over.
-        area: position among the area ranges.
+        ious: indices of the IoU thresholds to average over.
+        area: index of the area range.
         limit: position among the limits of detections an image.
     """
 
@@ -65,20 +65,20 @@ def summarize(
     """Average the arrays of a COCO evaluation into metrics.
 
     Args:
-        metrics: by name.
-        precision: (T, R, K, A, M), as `hub.evaluation.coco_backend.precision_and_recall` returns it.
+        metrics: name → metric.
+        precision: (T, R, K, A, M), see `hub.evaluation.coco_backend.precision_and_recall`.
         recall: (T, K, A, M), likewise.
         classes: the classes to average over.
 
     Returns:
-        Each metric by name, a fraction, or NaN where nothing defines it.
+        Name → value from 0 to 1, or NaN if no object defines it.
 
     >>> precision, recall = -np.ones((10, 101, 2, 4, 3)), -np.ones((10, 2, 4, 3))
     >>> precision[:, :, 0, 0] = 0.5
     >>> summarize({"AP": DETECTION_METRICS["AP"], "APs": DETECTION_METRICS["APs"]}, precision, recall)
     {'AP': 0.5, 'APs': nan}
     """
-    # Recall gets an axis of one recall threshold, so that both arrays are indexed alike.
+    # Recall gets an axis of length 1 for the recall threshold, so that both arrays have the same axes.
     arrays = {"precision": precision, "recall": recall[:, None]}
     values = {
         name: arrays[metric.array][:, :, classes, metric.area, metric.limit][list(metric.ious)]

@@ -1,4 +1,4 @@
-"""Annotations and detections as columns: what COCO's evaluation compares, without an object for each row."""
+"""Annotations and detections as columns: the input of COCO's evaluation, without an object for each row."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class CocoTable:
     def to_records(self) -> list[Record]:
         """Return the rows as dicts of COCO's annotation or results format.
 
-        A detection has exactly one shape: beside a ``bbox``, COCO's tools would take the area of the box for that of
-        the mask or the keypoints.
+        A detection has either a box, a segmentation or keypoints: if it also had a ``bbox``, COCO's tools would use
+        the area of the box instead of that of the mask or keypoints.
 
         >>> table = CocoTable(np.array([1]), np.array([2]), np.array([[0.0, 0, 4, 2]]), scores=np.array([0.5]))
         >>> table.to_records()

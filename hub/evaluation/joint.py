@@ -1,4 +1,4 @@
-"""Several metrics of one head's results, as one."""
+"""Several metrics of the same results, combined into one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hub.contract.results import Result
 
 
 class JointMetric:
-    """Scores the same results in several ways, a `hub.Metric`; metrics are named ``box_AP``, ``mask_AP`` and so on.
+    """Combines several metrics of the same results, a `hub.Metric`; names get prefixes: ``box_AP``, ``mask_AP``.
 
     Args:
         metrics: prefix → metric.
-        main: prefix of the metric whose main metric is this one's.
+        main: prefix of the metric whose main metric becomes the main one.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], *, main: str) -> None:
@@ -22,17 +22,17 @@ class JointMetric:
         self.main = main
 
     def update(self, results: Sequence[Result]) -> None:
-        """Take in the results of some images."""
+        """Add the results of some images."""
         for metric in self.metrics.values():
             metric.update(results)
 
     def merge(self, others: Sequence[Self]) -> None:
-        """Take in what metrics of the same kind gathered in other processes."""
+        """Add what metrics of the same kind collected in other processes."""
         for name, metric in self.metrics.items():
             metric.merge([other.metrics[name] for other in others])
 
     def compute(self) -> Evaluation:
-        """The metrics of all metrics under their prefixes; of each class the main one of each metric."""
+        """Return all metrics with their prefixes; per class only the main one of each."""
         found = {name: metric.compute() for name, metric in self.metrics.items()}
         per_class: dict[str, dict[str, float]] = {}
         for name, evaluation in found.items():

@@ -1,4 +1,4 @@
-"""Semantic segmentation's metrics, from one table of what was taken for what."""
+"""Metrics of semantic segmentation, computed from one confusion matrix."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ import numpy as np
 from hub.contract.metric import Evaluation
 from hub.contract.results import Result, SemanticMap
 from hub.contract.targets import IGNORE
-from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
+from hub.evaluation.checks import expect_result, image_index, nan_mean, target_labels
 from hub.labels import LabelSpace
 
 if TYPE_CHECKING:
     from hub.contract.dataset import Dataset
 
 
-BOUNDARY = 0.02  # of the image's diagonal: how far from its edge a region's pixels count for boundary IoU
+BOUNDARY = 0.02  # width of the boundary region of boundary IoU, as a fraction of the image diagonal
 
 
 class SemanticMetric:
     """IoU, Dice, accuracy and boundary IoU of `hub.SemanticMap`, a `hub.Metric`.
 
-    Counts are added up over all images before they are divided. A class that is neither in the annotations nor in
-    the answers has NaN and is left out of the means. Classes are matched by name: a pixel of a class that the dataset
-    lacks is wrong. Pixels annotated 255 do not count.
+    Pixels are counted over all images before dividing. A class that occurs neither in the annotations nor in the
+    predictions is NaN and left out of the means. Classes are matched by name: a predicted class that the dataset
+    lacks is always wrong. Pixels annotated as 255 do not count.
 
     Args:
-        dataset: gives the map of each image as its file has it.
+        dataset: has the map of each image, at the size of its file.
         labels: the label space of the results.
-        name: of the map.
+        name: name of the map.
 
     Raises:
         DataError: the dataset has no such map.
 
     References: Everingham et al., The Pascal VOC Challenge, 2010; Cheng et al., Boundary IoU, 2021
-    (https://arxiv.org/abs/2103.16562), its pixels added up as those of IoU.
+    (https://arxiv.org/abs/2103.16562), here with pixels counted over all images.
     """
 
     def __init__(self, dataset: Dataset, labels: LabelSpace, name: str = "semantic") -> None:
         self.dataset, self.map = dataset, name
-        self.classes = labels_of(dataset, name)
+        self.classes = target_labels(dataset, name)
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         count = len(self.classes)
-        # Rows are the annotated classes, columns the answers; the last column is for classes the dataset lacks.
+        # Rows are the annotated classes, columns the predictions; the last column is for classes the dataset lacks.
         self.confusion = np.zeros((count, count + 1), np.int64)
         self.edges = np.zeros((2, count), np.int64)  # intersection and union of the boundary regions
         self.seen: set[int | str] = set()
@@ -52,44 +52,44 @@ class SemanticMetric:
         self._to_class = np.where(to_class < 0, count, to_class)
 
     def update(self, results: Sequence[Result]) -> None:
-        """Take in the `hub.SemanticMap` of some images; an image that is given twice counts once.
+        """Add the `hub.SemanticMap` of some images; an image that is given twice counts once.
 
         Raises:
-            DataError: an image is not of this dataset.
-            ContractError: a result is no `hub.SemanticMap`.
+            DataError: an image does not belong to this dataset.
+            ContractError: a result is not a `hub.SemanticMap`.
         """
         for result in results:
-            index = index_of(result, self.images, self.dataset.name)
+            index = image_index(result, self.images, self.dataset.name)
             if result.image_id not in self.seen:
-                self._add(index, of_kind(result, SemanticMap))
+                self._add(index, expect_result(result, SemanticMap))
                 self.seen.add(result.image_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process needs to merge: the counts."""
+        """Return what another process needs to merge: the counts."""
         return {"confusion": self.confusion, "edges": self.edges, "seen": self.seen}
 
     def merge(self, others: Sequence[Self]) -> None:
-        """Take in what metrics of other images of the same dataset gathered in other processes."""
+        """Add what metrics of the same dataset counted on other images in other processes."""
         for other in others:
             self.confusion += other.confusion
             self.edges += other.edges
             self.seen |= other.seen
 
     def compute(self) -> Evaluation:
-        """``mIoU`` (the main metric), ``mDice``, ``pixel_accuracy``, ``mean_accuracy``, ``boundary_mIoU``."""
-        hit = np.diagonal(self.confusion).astype(float)
-        annotated, answered = self.confusion.sum(1), self.confusion[:, :-1].sum(0)
-        iou = _ratio(hit, annotated + answered - hit)
-        dice = _ratio(2 * hit, annotated + answered)
-        accuracy = _ratio(hit, annotated)
+        """Return ``mIoU`` (the main metric), ``mDice``, ``pixel_accuracy``, ``mean_accuracy``, ``boundary_mIoU``."""
+        correct = np.diagonal(self.confusion).astype(float)
+        annotated, predicted = self.confusion.sum(1), self.confusion[:, :-1].sum(0)
+        iou = _ratio(correct, annotated + predicted - correct)
+        dice = _ratio(2 * correct, annotated + predicted)
+        accuracy = _ratio(correct, annotated)
         edge = _ratio(self.edges[0], self.edges[1])
         return Evaluation(
             metrics={
-                "mIoU": mean_defined(iou),
-                "mDice": mean_defined(dice),
-                "pixel_accuracy": float(_ratio(hit.sum(), annotated.sum())),
-                "mean_accuracy": mean_defined(accuracy),
-                "boundary_mIoU": mean_defined(edge),
+                "mIoU": nan_mean(iou),
+                "mDice": nan_mean(dice),
+                "pixel_accuracy": float(_ratio(correct.sum(), annotated.sum())),
+                "mean_accuracy": nan_mean(accuracy),
+                "boundary_mIoU": nan_mean(edge),
             },
             main="mIoU",
             per_class={
@@ -100,23 +100,23 @@ class SemanticMetric:
 
     def _add(self, index: int, result: SemanticMap) -> None:
         truth = self.dataset.load(index, frozenset({self.map})).maps[self.map]
-        answer = self._to_class[result.classes.numpy()]
-        if answer.shape != truth.shape:
+        predicted = self._to_class[result.classes.numpy()]
+        if predicted.shape != truth.shape:
             import cv2
 
-            answer = cv2.resize(answer.astype(np.int32), truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            predicted = cv2.resize(predicted.astype(np.int32), truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
         counted = truth != IGNORE
         columns = self.confusion.shape[1]
-        pairs = truth[counted].astype(np.int64) * columns + answer[counted]
+        pairs = truth[counted].astype(np.int64) * columns + predicted[counted]
         self.confusion += np.bincount(pairs, minlength=self.confusion.size).reshape(self.confusion.shape)
-        for k in np.union1d(np.unique(truth[counted]), np.unique(answer[counted])):
+        for k in np.union1d(np.unique(truth[counted]), np.unique(predicted[counted])):
             if k < len(self.classes):
-                mine, theirs = (boundary(plane == k) & counted for plane in (answer, truth))
+                mine, theirs = (boundary(plane == k) & counted for plane in (predicted, truth))
                 self.edges[:, k] += (mine & theirs).sum(), (mine | theirs).sum()
 
 
 def boundary(region: np.ndarray) -> np.ndarray:
-    """The pixels of a region that lie within 2 % of the image's diagonal of its edge.
+    """Return the pixels of a region whose distance to its edge is at most 2 % of the image diagonal.
 
     Args:
         region: (H, W) bool.
@@ -133,9 +133,11 @@ def boundary(region: np.ndarray) -> np.ndarray:
     reach = max(1, round(BOUNDARY * float(np.hypot(height, width))))
     padded = cv2.copyMakeBorder(region.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     inner = cv2.erode(padded, np.ones((3, 3), np.uint8), iterations=reach)[1:-1, 1:-1]
-    return region & ~inner.astype(bool)
+    edge: np.ndarray = region & ~inner.astype(bool)
+    return edge
 
 
-def _ratio(part: Any, whole: Any) -> Any:
+def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(part, float) / np.where(np.asarray(whole) > 0, whole, np.nan)
+        ratio: np.ndarray = np.asarray(part, float) / np.where(np.asarray(total) > 0, total, np.nan)
+    return ratio

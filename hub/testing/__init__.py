@@ -1,6 +1,6 @@
-"""What plugin authors import to check their plugins.
+"""Checks for plugin authors.
 
-A test of a task plugin is one line::
+The test of a task plugin is one line::
 
     from hub.testing import check_task
 

@@ -1,4 +1,4 @@
-"""Two small drawn images with every kind of target, as a dataset and as a batch."""
+"""A dataset of two small drawn images with every kind of target, also as a batch."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from hub.labels import LabelSpace
 
 IMAGE_SIZE = 128
 _SIZES = ((128, 128), (96, 112))
-_SCALE = 2  # the "files" are this much larger than the batch's images
+_SCALE = 2  # the image files are larger than the images of the batch by this factor
 _OBJECTS = 5  # in both images
-# x1 y1 x2 y2 in pixels of the batch's images, and whether it is a crowd region
+# x1 y1 x2 y2 in pixels of the batch's images, and whether the object is a crowd region
 _BOXES = (
     (((8, 8, 40, 56), False), ((60, 20, 124, 100), False), ((16, 70, 44, 90), False)),
     (((30, 24, 94, 88), False), ((2, 2, 22, 22), True)),
@@ -33,15 +33,15 @@ _BOXES = (
 
 
 class TinyDataset(Dataset):
-    """Two images: one of three objects, and one of another size with an object and a crowd region.
+    """Two images: one with three objects, and one of another size with an object and a crowd region.
 
     Args:
-        labels: the classes, used in turn.
-        labels_from: which of the label spaces they are beside those of the objects; see `hub.Head`.
-        targets: maps and tags by name, one row per image. What has the shape (2, …, `IMAGE_SIZE`, `IMAGE_SIZE`) is a
-            map, of which each image takes its upper left part; anything else is a tag.
+        labels: the classes; objects get them in turn.
+        labels_from: maps and tags with the same label space; see `hub.Head`.
+        targets: maps and tags by name, with one row per image. An array (2, …, `IMAGE_SIZE`, `IMAGE_SIZE`) is a map,
+            of which each image takes its upper left part; anything else is a tag.
         keypoints: number of keypoints of each object.
-        fields: further values of the objects by name, which are drawn at random.
+        fields: further values of the objects by name, drawn at random.
     """
 
     Options = Options
@@ -80,11 +80,11 @@ class TinyDataset(Dataset):
         )
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """The image as if read from its file; see `hub.data.Dataset.load`."""
+        """Return the image at the size of its file; see `hub.data.Dataset.load`."""
         return self._sample(index, needs, in_chans=in_chans, scale=_SCALE)
 
     def batch(self, needs: frozenset[str], *, in_chans: int = 3) -> Batch:
-        """Both images, of half the files' size, padded to `IMAGE_SIZE`."""
+        """Return both images at half the size of their files, padded to `IMAGE_SIZE`."""
         samples = [self._sample(i, needs, in_chans=in_chans, scale=1) for i in range(2)]
         sizes = [tuple(size) for size in self.sizes.tolist()]
         return collate([replace(s, original_size=size) for s, size in zip(samples, sizes, strict=True)])
@@ -132,7 +132,7 @@ class TinyDataset(Dataset):
 
 
 def without_targets(batch: Batch) -> Batch:
-    """The same images with nothing on them: no valid object, every pixel of a map to be ignored."""
+    """Return the same images without targets: no valid object, and every pixel of a map ignored."""
     objects = batch.instances
     return replace(
         batch,

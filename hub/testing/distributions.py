@@ -1,4 +1,4 @@
-"""Distributions installed for the length of a test, without pip: a folder on the path, with metadata beside it."""
+"""Temporary distributions for tests, installed without pip: a folder on the path with package metadata."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def distribution(
     """Install a distribution inside the ``with`` block, as the registry and `importlib.metadata` see it.
 
     Args:
-        folder: to write it to; best an empty one for each distribution.
-        name: of the distribution.
-        version: of the distribution.
-        files: path below ``folder`` → source text, of the modules that it brings.
+        folder: where to write it; use an empty folder for each distribution.
+        name: name of the distribution.
+        version: its version.
+        files: path below ``folder`` → source text of a module.
         entry_points: group → name → ``module:attribute``.
 
     Yields:
-        The folder. When the block ends, the distribution is off the path and its modules are forgotten.
+        The folder. At the end of the block, the distribution is removed from the path and its modules are unloaded.
 
     >>> import tempfile, hub
     >>> spec = "from hub import TaskSpec\\nmine = TaskSpec(name='mine', kind='k', summary='s', target='m:T')"

@@ -1,4 +1,4 @@
-"""The conformance kit of task plugins: whether a head keeps the contract of `hub.Head`."""
+"""Conformance tests of task plugins: check that a head fulfills the contract of `hub.Head`."""
 
 from __future__ import annotations
 
@@ -42,33 +42,37 @@ def check_task(
     targets: Mapping[str, npt.ArrayLike] | None = None,
     keypoints: int = 17,
     fields: Mapping[str, FieldSpec] | None = None,
-    beside: Mapping[str, Mapping[str, Any]] | None = None,
-    trunk: Mapping[str, Any] | None = None,
-    **options: Any,
+    beside: Mapping[str, Mapping[str, object]] | None = None,
+    trunk: Mapping[str, object] | None = None,
+    **options: object,
 ) -> None:
-    """Check that a task keeps the contract of a head, on two small drawn images.
+    """Check that a task fulfills the contract of a head, on two small drawn images.
 
-    The losses are finite float32 scalars under the same names with and without objects, in bfloat16 too, and reach
-    every parameter of the head; one without parameters may have none. Predictions have one shape, need no targets and
-    are the same each time. There is a result for each image, in pixels of the file, ready for JSON. Drawing leaves the
-    image alone. The metric can be sent between processes and merged. A misspelt option is refused with the right one.
-    Weights load into a model of the same recipe. The spec is light.
+    - The losses are finite float32 scalars with the same names with and without objects, also under bfloat16, and
+      every parameter of the head gets a gradient; a head without parameters may have no losses.
+    - Predictions have a fixed shape, need no targets and are deterministic.
+    - There is one result per image, in pixels of the file, ready for JSON.
+    - Drawing does not change the image.
+    - The metric can be pickled and merged.
+    - A misspelled option is rejected and the right one suggested.
+    - Weights load into another model of the same recipe.
+    - The module of the spec does not import torch.
 
     Args:
-        name: of the task, bare or canonical.
-        backbone: the trunk to put it on; its pyramid gets 32 channels.
-        labels: class names, for a head that has classes.
-        targets: for a head that needs other things than boxes, masks and keypoints: each map or tag by name; see
+        name: name of the task, bare or canonical.
+        backbone: the trunk of the model; its pyramid gets 32 channels.
+        labels: class names, for a head with classes.
+        targets: for a head that needs other targets than boxes, masks and keypoints: the map or tag of each name; see
             `TinyDataset`.
         keypoints: number of keypoints of each drawn object.
         fields: for a head that needs further values of each object: their declarations by name.
-        beside: for a head that joins what others answer: the heads before it in the model's name, each with its
+        beside: for a head that uses the results of others: the heads before it in the model's name, each with its
             options. They have the same labels.
-        trunk: what else `hub.create` is told of the trunk, such as ``in_chans`` and ``backbone``.
-        options: of the head.
+        trunk: further trunk arguments of `hub.create`, such as ``in_chans`` and ``backbone``.
+        options: options of the head.
 
     Raises:
-        AssertionError: the first promise that is not kept, in words.
+        AssertionError: the first violation, in words.
         HubError: the task cannot be found or built.
     """
     _check_spec(name)
@@ -88,7 +92,7 @@ def check_task(
 
 @dataclass
 class _Case:
-    """One model with what it is checked on."""
+    """A model with the data for its checks."""
 
     task: str
     recipe: dict[str, Any]
@@ -99,15 +103,17 @@ class _Case:
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         self.model.train()
-        return self.model(batch)[self.task]
+        losses: dict[str, Tensor] = self.model(batch)[self.task]
+        return losses
 
     @torch.inference_mode()
     def predictions(self, batch: Batch, model: Model | None = None) -> dict[str, Tensor]:
-        return (model or self.model).eval()(batch)[self.task]
+        found: dict[str, Tensor] = (model or self.model).eval()(batch)[self.task]
+        return found
 
     @torch.inference_mode()
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Result]:
-        """The head's results, completed by those of the heads beside it."""
+        """Return the results of the head, with those of the other heads of the model joined."""
         raw = self.model.eval()(batch) if len(self.model.heads) > 1 else {}
         return self.model.results({**raw, self.task: predictions}, batch)[self.task]
 
@@ -140,7 +146,7 @@ def _build(
     needs = frozenset().union(*(cls.needs for cls in classes.values()))
     strange = sorted(needs - drawable)
     assert not strange, (
-        f"{name} needs {strange[0]!r}, which the kit cannot draw: pass targets={{{strange[0]!r}: array}}, "
+        f"{name} needs {strange[0]!r}, which TinyDataset does not have: pass targets={{{strange[0]!r}: array}}, "
         f"of shape (2, …, {IMAGE_SIZE}, {IMAGE_SIZE}) for a map or (2, …) for a tag, or "
         f"fields={{{strange[0]!r}: FieldSpec(…)}} for a value of each object"
     )
@@ -171,7 +177,7 @@ def _check_class_rows(case: _Case) -> None:
 
 def _check_losses(case: _Case) -> None:
     if not list(case.head.parameters()) and not case.losses(case.batch):
-        return  # there is nothing to learn
+        return  # nothing to learn
     names: dict[str, list[str]] = {}
     for what, batch in (("with objects", case.batch), ("without objects", without_targets(case.batch))):
         for precision in (torch.float32, torch.bfloat16):
@@ -181,7 +187,7 @@ def _check_losses(case: _Case) -> None:
             names[where] = list(losses)
             _check_each_loss(losses, where)
             case.model.zero_grad()
-            torch.stack(list(losses.values())).sum().backward()
+            torch.autograd.backward(torch.stack(list(losses.values())).sum())
             idle = [n for n, p in case.head.named_parameters() if p.requires_grad and p.grad is None]
             assert not idle, f"{where}: the losses do not depend on {', '.join(idle)}, so distributed training hangs"
     first, *others = names.items()
@@ -206,8 +212,8 @@ def _check_predictions(case: _Case) -> dict[str, Tensor]:
         assert isinstance(tensor, Tensor), f"predict: {name} is a {type(tensor).__name__}, not a tensor"
         assert tensor.ndim, f"predict: {name} is a scalar; its first dimension must be the batch"
         assert len(tensor) == 2, f"predict: {name} has {len(tensor)} rows for 2 images"
-    _assert_same(predictions, case.predictions(bare), "predict gives other values the second time")
-    _assert_same(predictions, case.predictions(case.batch), "predict gives other values where there are targets")
+    _assert_same(predictions, case.predictions(bare), "predict returns other values the second time")
+    _assert_same(predictions, case.predictions(case.batch), "predict returns other values if there are targets")
     black = case.predictions(replace(bare, images=torch.zeros_like(bare.images)))
     shapes = [{n: tuple(t.shape) for n, t in p.items()} for p in (predictions, black)]
     assert shapes[0] == shapes[1], f"predict: shapes depend on the pixels: {shapes[0]} and {shapes[1]} for black images"
@@ -224,12 +230,12 @@ def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Resul
         try:
             json.dumps(result.to_records())
         except TypeError as error:
-            raise AssertionError(f"results: to_records() is not ready for JSON: {error}") from error
+            raise AssertionError(f"results: to_records() cannot be written as JSON: {error}") from error
         for suffix, content in result.files().items():
-            assert suffix.startswith("."), f"results: files() names {suffix!r}, which is no suffix such as '.npy'"
-            assert suffix != ".png", "results: files() names '.png', which is the drawing's"
-            assert isinstance(content, bytes), f"results: files() gives a {type(content).__name__}, not bytes"
-    # Other factors for height and width: swapped axes must not go unnoticed.
+            assert suffix.startswith("."), f"results: the key {suffix!r} of files() is not a suffix such as '.npy'"
+            assert suffix != ".png", "results: the suffix '.png' of files() is reserved for the drawing"
+            assert isinstance(content, bytes), f"results: files() has a {type(content).__name__}, not bytes"
+    # Different factors for height and width, to detect swapped axes.
     larger = replace(case.batch, original_sizes=case.batch.original_sizes * torch.tensor([2, 3]))
     for small, large in zip(results, case.results(predictions, larger), strict=True):
         if isinstance(small, Detections) and isinstance(large, Detections):
@@ -238,15 +244,15 @@ def _check_results(case: _Case, predictions: Mapping[str, Tensor]) -> list[Resul
 
 
 def _check_detections(small: Detections, large: Detections) -> None:
-    """Answers to one prediction for a file and for one of twice its height and three times its width."""
+    """Compare the results of one prediction for a file and for one of twice its height and three times its width."""
     height, width = small.size
     limit = torch.tensor([width, height, width, height]) + 1e-3
     inside = bool(((small.boxes >= -1e-3) & (small.boxes <= limit)).all())
-    assert inside, f"results: boxes outside the file of {width}×{height} pixels"
+    assert inside, f"results: boxes outside the image of {width}×{height} pixels"
     scaled = torch.allclose(large.boxes, small.boxes * torch.tensor([3.0, 2, 3, 2]), atol=1e-2)
-    assert scaled, "results: boxes are not in pixels of the file: they do not grow with original_sizes"
-    assert bool((small.scores[:-1] >= small.scores[1:]).all()), "results: scores are not in falling order"
-    assert bool((small.labels < len(small.label_space)).all()), "results: a label beyond the label space"
+    assert scaled, "results: boxes are not in pixels of the file: they do not scale with original_sizes"
+    assert bool((small.scores[:-1] >= small.scores[1:]).all()), "results: scores are not in descending order"
+    assert bool((small.labels < len(small.label_space)).all()), "results: a label outside the label space"
     if small.masks is not None:
         shape = tuple(small.masks.shape[1:])
         assert shape == (height, width), f"results: masks of {shape}, but the file has {(height, width)}"
@@ -268,26 +274,26 @@ def _check_metric(case: _Case, results: Sequence[Result]) -> None:
     first.update(results[:1])
     second.update(results[1:])
     evaluation = whole.compute()
-    assert isinstance(evaluation, Evaluation), f"metric: compute() gives a {type(evaluation).__name__}"
+    assert isinstance(evaluation, Evaluation), f"metric: compute() returns a {type(evaluation).__name__}"
     assert evaluation.main in evaluation.metrics, (
         f"metric: the main metric {evaluation.main!r} is not among {list(evaluation.metrics)}"
     )
     assert evaluation.main not in evaluation.units, (
-        f"metric: the main metric {evaluation.main!r} has a unit; choose a fraction, of which more is better"
+        f"metric: the main metric {evaluation.main!r} has a unit; choose a fraction for which higher is better"
     )
     for name, metric in evaluation.metrics.items():
         assert isinstance(metric, float), f"metric: {name} is a {type(metric).__name__}, not a float"
         fraction = name not in evaluation.units
         assert not math.isinf(metric), f"metric: {name} is {metric}"
         assert math.isnan(metric) or not fraction or 0 <= metric <= 1, (
-            f"metric: {name} is {metric}, not a fraction; name its unit in Evaluation.units"
+            f"metric: {name} is {metric}, not a fraction; declare its unit in Evaluation.units"
         )
     first.merge([pickle.loads(pickle.dumps(second))])
     merged = first.compute().metrics
     same = merged.keys() == evaluation.metrics.keys() and np.allclose(
         list(merged.values()), list(evaluation.metrics.values()), equal_nan=True
     )
-    assert same, f"metric: merged from two processes {merged}, but {evaluation.metrics} from one"
+    assert same, f"metric: two merged metrics give {merged}, but one metric gives {evaluation.metrics}"
 
 
 def _check_options(case: _Case) -> None:
@@ -299,18 +305,18 @@ def _check_options(case: _Case) -> None:
     except OptionError as error:
         message = str(error)
     else:
-        raise AssertionError(f"the option {wrong!r} does not exist, but is accepted; derive Options from hub.Options")
-    assert wrong in message, f"the error about the option {wrong!r} does not name it: {message}"
+        raise AssertionError(f"the unknown option {wrong!r} is accepted; derive Options from hub.Options")
+    assert wrong in message, f"the error about the unknown option {wrong!r} does not name it: {message}"
     suggested = known in message.partition("fix:")[0].replace(wrong, "")
     assert suggested or not type(case.head).Options.model_fields, f"no suggestion for the option {wrong!r}: {message}"
 
 
 def _check_state_dict(case: _Case) -> None:
     torch.manual_seed(1)
-    twin = create_model(**case.recipe)
-    twin.load_state_dict(case.model.state_dict())
-    mine, its = case.predictions(case.batch), case.predictions(case.batch, twin)
-    _assert_same(mine, its, "the same weights in another model of the same recipe predict something else")
+    copy = create_model(**case.recipe)
+    copy.load_state_dict(case.model.state_dict())
+    expected, found = case.predictions(case.batch), case.predictions(case.batch, copy)
+    _assert_same(expected, found, "another model of the same recipe with the same weights predicts other values")
 
 
 def _assert_same(one: Mapping[str, Tensor], other: Mapping[str, Tensor], message: str) -> None:

@@ -1,7 +1,7 @@
-"""Pictures and tables of what a model finds and how well."""
+"""Drawings of predictions and annotations, and tables of metrics."""
 
 from hub.visual.classes import draw_classes
-from hub.visual.colors import class_color, ink_on
+from hub.visual.colors import class_color, text_color_on
 from hub.visual.draw import draw_detections, draw_instances
 from hub.visual.grid import side_by_side
 from hub.visual.panoptic import draw_panoptic
@@ -17,8 +17,8 @@ __all__ = [
     "draw_panoptic",
     "draw_semantic",
     "evaluation_table",
-    "ink_on",
     "per_class_table",
     "side_by_side",
+    "text_color_on",
     "write_image",
 ]

@@ -1,4 +1,4 @@
-"""Tables of what a dataset holds, for the terminal."""
+"""Tables of dataset statistics, for the terminal."""
 
 from __future__ import annotations
 
@@ -10,68 +10,68 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from hub.data.tools.statistics import Figures, ObjectFigures, Spread
+from hub.data.tools.statistics import DatasetStatistics, ObjectStatistics, Range
 from hub.visual.tables import percent
 
 T = TypeVar("T")
 
 
-def data_table(splits: Mapping[str, Figures]) -> Table:
-    """A column for each split, a row for each metric; rows that would be 0 everywhere are left out.
+def data_table(splits: Mapping[str, DatasetStatistics]) -> Table:
+    """Return a table with a column for each split; rows that would be 0 everywhere are left out.
 
     Args:
-        splits: name of the split → its metrics.
+        splits: name of the split → its statistics.
     """
     table = _table("", splits)
-    table.add_row("images", *(f"{f.images:,}" for f in splits.values()))
-    table.add_row("width: least, median, most", *(_spread(f.widths) for f in splits.values()))
-    table.add_row("height: least, median, most", *(_spread(f.heights) for f in splits.values()))
-    if all(f.objects is None for f in splits.values()):
+    table.add_row("images", *(f"{s.images:,}" for s in splits.values()))
+    table.add_row("width: min, median, max", *(_range(s.widths) for s in splits.values()))
+    table.add_row("height: min, median, max", *(_range(s.heights) for s in splits.values()))
+    if all(s.objects is None for s in splits.values()):
         return table
 
-    def row(what: str, of: Callable[[ObjectFigures], str]) -> None:
-        cells = ["" if f.objects is None else of(f.objects) for f in splits.values()]
+    def row(name: str, cell: Callable[[ObjectStatistics], str]) -> None:
+        cells = ["" if s.objects is None else cell(s.objects) for s in splits.values()]
         if any(cells):
-            table.add_row(what, *cells)
+            table.add_row(name, *cells)
 
-    def some(number: int) -> str:
+    def nonzero(number: int) -> str:
         return f"{number:,}" if number else ""
 
-    def part(number: int, whole: int) -> str:
-        return f"{number:,} ({percent(number / whole if whole else math.nan)} %)"
+    def part(number: int, total: int) -> str:
+        return f"{number:,} ({percent(number / total if total else math.nan)} %)"
 
     row("objects", lambda o: f"{o.total:,}")
-    row("objects an image: least, median, most", lambda o: _spread(o.per_image))
-    row("small: below 32² pixels", lambda o: part(o.small, o.total))
+    row("objects per image: min, median, max", lambda o: _range(o.per_image))
+    row("small: area below 32² pixels", lambda o: part(o.small, o.total))
     row("medium", lambda o: part(o.medium, o.total))
-    row("large: from 96² pixels", lambda o: part(o.large, o.total))
-    row("objects with a mask", lambda o: some(o.masked))
-    row("objects with keypoints", lambda o: some(o.keypointed))
-    row("crowd regions", lambda o: some(o.crowds))
-    row("images without objects", lambda o: some(o.empty))
-    row("bad boxes: without area", lambda o: some(o.report.zero_area))
-    row("bad boxes: outside the image", lambda o: some(o.report.outside))
-    row("bad boxes: not finite", lambda o: some(o.report.not_finite))
-    row("boxes clipped to the image", lambda o: some(o.report.partly_outside))
+    row("large: area from 96² pixels", lambda o: part(o.large, o.total))
+    row("objects with a mask", lambda o: nonzero(o.with_mask))
+    row("objects with keypoints", lambda o: nonzero(o.with_keypoints))
+    row("crowd regions", lambda o: nonzero(o.crowds))
+    row("images without objects", lambda o: nonzero(o.images_without))
+    row("bad boxes: without area", lambda o: nonzero(o.report.zero_area))
+    row("bad boxes: outside the image", lambda o: nonzero(o.report.outside))
+    row("bad boxes: not finite", lambda o: nonzero(o.report.not_finite))
+    row("boxes clipped to the image", lambda o: nonzero(o.report.partly_outside))
     return table
 
 
-def class_tables(splits: Mapping[str, Figures]) -> list[Table]:
-    """A table of classes for objects, and one for each map and tag: counts, and in brackets the images."""
+def class_tables(splits: Mapping[str, DatasetStatistics]) -> list[Table]:
+    """Return a table of classes for objects and for each map and tag: counts, and the number of images in brackets."""
     tables = []
-    objects = {s: f.objects.per_class for s, f in splits.items() if f.objects is not None}
+    objects = {name: s.objects.per_class for name, s in splits.items() if s.objects is not None}
     if objects:
-        tables.append(_classes("class: objects (images)", splits, objects, lambda of: f"{of[0]:,} ({of[1]:,})"))
-    for name in _keys(f.maps for f in splits.values()):
+        tables.append(_classes("class: objects (images)", splits, objects, lambda n: f"{n[0]:,} ({n[1]:,})"))
+    for name in _keys(s.maps for s in splits.values()):
         shares = {}
-        for split, metrics in splits.items():
-            found = metrics.maps.get(name, {})
-            whole = sum(pixels for pixels, _ in found.values())
-            shares[split] = {k: (pixels / whole if whole else math.nan, n) for k, (pixels, n) in found.items()}
+        for split, statistics in splits.items():
+            found = statistics.maps.get(name, {})
+            total = sum(pixels for pixels, _ in found.values())
+            shares[split] = {k: (pixels / total if total else math.nan, n) for k, (pixels, n) in found.items()}
         title = f"{name}: % of the pixels (images)"
-        tables.append(_classes(title, splits, shares, lambda of: f"{_fine(of[0])} ({of[1]:,})", none="(ignored)"))
-    for name in _keys(f.tags for f in splits.values()):
-        counts = {split: metrics.tags.get(name, {}) for split, metrics in splits.items()}
+        tables.append(_classes(title, splits, shares, lambda n: f"{_fine(n[0])} ({n[1]:,})", none="(ignored)"))
+    for name in _keys(s.tags for s in splits.values()):
+        counts = {split: statistics.tags.get(name, {}) for split, statistics in splits.items()}
         tables.append(_classes(f"{name}: images", splits, counts, lambda n: f"{n:,}", none="(unknown)"))
     return tables
 
@@ -86,7 +86,7 @@ def _classes(
 ) -> Table:
     table = _table(title, splits)
     classes = _keys(found.values())
-    for name in sorted(classes, key=lambda name: name is None):  # in the order of the labels, what has none last
+    for name in sorted(classes, key=lambda name: name is None):  # in the order of the labels, None last
         cells = [cell(found[s][name]) if s in found and name in found[s] else "" for s in splits]
         table.add_row(none if name is None else escape(name), *cells)
     return table
@@ -104,10 +104,10 @@ def _keys(mappings: Iterable[Mapping[T, Any]]) -> list[T]:
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
 
-def _spread(of: Spread) -> str:
-    return ", ".join("–" if math.isnan(v) else f"{v:,.10g}" for v in (of.least, of.median, of.most))
+def _range(values: Range) -> str:
+    return ", ".join("–" if math.isnan(v) else f"{v:,.10g}" for v in (values.minimum, values.median, values.maximum))
 
 
 def _fine(share: float) -> str:
-    """As `percent`, with a sign for what would round to nothing."""
+    """Format like `percent`, but show positive shares that round to 0 as <0.1."""
     return "<0.1" if 0 < share < 0.0005 else percent(share)

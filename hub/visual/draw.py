@@ -1,4 +1,4 @@
-"""Drawing objects on an image: masks, boxes, keypoints, and tags that stay inside it."""
+"""Drawings of objects: masks, boxes, keypoints, and labels that stay inside the image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.visual.colors import Color, class_color, ink_on
+from hub.visual.colors import Color, class_color, rgb_copy, text_color_on
 from hub.visual.text import font, shorten
 
 if TYPE_CHECKING:
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from hub.labels import LabelSpace
 
 MASK_ALPHA = 0.4
-HALO_ALPHA = 0.45  # a dark rim, so that a line shows on any background
-CROWDED = 0.25  # a tag that other tags would cover more of than this is left out; its box tells the class by colour
+OUTLINE_ALPHA = 0.45  # dark outline, so that a line is visible on any background
+MAX_OVERLAP = 0.25  # a label that overlaps others by more is left out; the color of its box still shows the class
 Rectangle = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Style:
-    """Sizes in pixels that follow the image's.
+    """Sizes in pixels, which follow the size of the image.
 
     Attributes:
-        line: width of a box's line.
-        text: height of the letters.
+        line: line width of a box.
+        text: font size.
         dot: radius of a keypoint.
     """
 
@@ -38,7 +38,7 @@ class Style:
 
     @classmethod
     def of(cls, height: int, width: int) -> Style:
-        """The style for an image of this size.
+        """Return the style for an image of this size.
 
         >>> Style.of(128, 128), Style.of(480, 640), Style.of(1080, 1920)
         (Style(line=1, text=10, dot=2), Style(line=2, text=12, dot=3), Style(line=4, text=32, dot=7))
@@ -50,16 +50,16 @@ class Style:
 def draw_detections(
     image: np.ndarray, detections: Detections, *, score: float = 0.5, max_objects: int = 100
 ) -> np.ndarray:
-    """Draw what was found on a copy of the image.
+    """Draw detections on a copy of the image.
 
     Args:
-        image: (H, W, 3) uint8 RGB, or grey as (H, W) or (H, W, 1): the file that the detections are of.
-        detections: their boxes, and masks and keypoints where there are.
-        score: objects with less are left out.
-        max_objects: only so many of the best are drawn.
+        image: (H, W, 3) uint8 RGB, or gray as (H, W) or (H, W, 1), at the size of the image file.
+        detections: boxes, with masks and keypoints if they have them.
+        score: minimum score of the objects to draw.
+        max_objects: maximum number of objects to draw, best first.
 
     Returns:
-        (H, W, 3) uint8 RGB. Every class has the same colour in every picture.
+        (H, W, 3) uint8 RGB. Every class has the same color in every drawing.
     """
     order = detections.scores.argsort(descending=True, stable=True)
     order = order[detections.scores[order] >= score][:max_objects]
@@ -78,16 +78,16 @@ def draw_detections(
 def draw_instances(
     image: np.ndarray, instances: Instances, labels: LabelSpace, *, max_objects: int = 100
 ) -> np.ndarray:
-    """Draw annotated objects on a copy of the image, the largest first; crowds are marked as such.
+    """Draw annotated objects on a copy of the image; crowds are marked as such.
 
     Args:
-        image: (H, W, 3) uint8 RGB, or grey as (H, W) or (H, W, 1): the image that the annotations are of.
-        instances: boxes, and masks and keypoints where they were loaded.
-        labels: the dataset's ``"instances"`` label space.
-        max_objects: only so many of the largest are drawn.
+        image: (H, W, 3) uint8 RGB, or gray as (H, W) or (H, W, 1).
+        instances: boxes, with masks and keypoints if they were loaded.
+        labels: label space ``"instances"`` of the dataset.
+        max_objects: maximum number of objects to draw, largest first.
 
     Returns:
-        (H, W, 3) uint8 RGB, in the colours of `draw_detections`.
+        (H, W, 3) uint8 RGB, in the colors of `draw_detections`.
     """
     sides = instances.boxes[:, 2:] - instances.boxes[:, :2]
     order = np.argsort(-sides.prod(axis=1), kind="stable")[:max_objects]
@@ -106,13 +106,12 @@ def _draw(
     image: np.ndarray,
     boxes: np.ndarray,
     names: Sequence[str],
-    tags: Sequence[str],
+    texts: Sequence[str],
     masks: Sequence[np.ndarray] | None,
     keypoints: np.ndarray | None,
 ) -> np.ndarray:
-    """Draw N objects, the most important first: those are drawn last, over the others, but get their tag first."""
-    grey = image.ndim == 2 or image.shape[2] == 1
-    canvas = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if grey else image.copy()
+    """Draw N objects, most important first: they are drawn on top of the others, and their labels are placed first."""
+    canvas = rgb_copy(image)
     style = Style.of(*canvas.shape[:2])
     colors = [class_color(name) for name in names]
     rectangles = [_inside(box, canvas.shape[1], canvas.shape[0]) for box in boxes]
@@ -125,11 +124,11 @@ def _draw(
     if keypoints is not None:
         for i in last_to_first:
             _draw_keypoints(canvas, keypoints[i], colors[i], style)
-    return _draw_tags(canvas, rectangles, tags, colors, style)
+    return _draw_labels(canvas, rectangles, texts, colors, style)
 
 
 def _inside(box: np.ndarray, width: int, height: int) -> Rectangle:
-    """The box as the pixels at its corners, inside the image."""
+    """Return the corner pixels of a box, clipped to the image."""
     limits = np.array([width, height, width, height])
     x1, y1, x2, y2 = (int(v) for v in np.rint(np.nan_to_num(box)).clip(0, limits))
     x1, y1 = min(x1, width - 1), min(y1, height - 1)
@@ -137,26 +136,26 @@ def _inside(box: np.ndarray, width: int, height: int) -> Rectangle:
 
 
 def _draw_mask(canvas: np.ndarray, mask: np.ndarray, color: Color, style: Style) -> None:
-    """Tint the mask's pixels and trace its outline."""
+    """Tint the pixels of a mask and draw its contour."""
     import cv2
 
     shape = np.ascontiguousarray(mask, dtype=np.uint8)
     covered = shape.view(bool)
     tint = np.array(color) * MASK_ALPHA
     canvas[covered] = (canvas[covered] * (1 - MASK_ALPHA) + tint).astype(np.uint8)
-    outlines, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, outlines, -1, color, max(1, style.line // 2), cv2.LINE_AA)
+    contours, _ = cv2.findContours(shape, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, contours, -1, color, max(1, style.line // 2), cv2.LINE_AA)
 
 
 def _draw_box(canvas: np.ndarray, rectangle: Rectangle, color: Color, style: Style) -> None:
-    """A coloured frame with a dark rim one pixel wide on either side."""
+    """Draw a colored frame with a dark outline of one pixel on both sides."""
     x1, y1, x2, y2 = rectangle
-    _frame(canvas, (x1 - 1, y1 - 1, x2 + 1, y2 + 1), style.line + 2, (0, 0, 0), HALO_ALPHA)
+    _frame(canvas, (x1 - 1, y1 - 1, x2 + 1, y2 + 1), style.line + 2, (0, 0, 0), OUTLINE_ALPHA)
     _frame(canvas, rectangle, style.line, color, 1.0)
 
 
 def _frame(canvas: np.ndarray, rectangle: Rectangle, thickness: int, color: Color, alpha: float) -> None:
-    """Blend a frame that grows inwards from the rectangle's outermost pixels, so that image borders cut none."""
+    """Blend a frame that extends inwards from the rectangle, so that it is complete at image borders."""
     x1, y1, x2, y2 = rectangle
     x_in, y_in = min(x1 + thickness, x2 + 1), min(y1 + thickness, y2 + 1)
     x_out, y_out = max(x2 + 1 - thickness, x_in), max(y2 + 1 - thickness, y_in)
@@ -171,23 +170,23 @@ def _frame(canvas: np.ndarray, rectangle: Rectangle, thickness: int, color: Colo
 
 
 def _draw_keypoints(canvas: np.ndarray, points: np.ndarray, color: Color, style: Style) -> None:
-    """A dot with a white ring for each keypoint that is visible, that is, whose third value is above 0."""
+    """Draw a dot with a white ring for each keypoint whose third value (visibility or score) is above 0."""
     import cv2
 
     for x, y in points[points[:, 2] > 0, :2]:
-        center = (round(float(x) * 16), round(float(y) * 16))  # in sixteenths of a pixel
+        center = (round(float(x) * 16), round(float(y) * 16))  # fixed point with 4 fractional bits
         cv2.circle(canvas, center, (style.dot + 1) * 16, (255, 255, 255), -1, cv2.LINE_AA, 4)
         cv2.circle(canvas, center, style.dot * 16, color, -1, cv2.LINE_AA, 4)
 
 
-def _draw_tags(
+def _draw_labels(
     canvas: np.ndarray,
     rectangles: Sequence[Rectangle],
-    tags: Sequence[str],
+    texts: Sequence[str],
     colors: Sequence[Color],
     style: Style,
 ) -> np.ndarray:
-    """Write each tag on a plate of its colour, the first ones first, where there is room among those before."""
+    """Draw each label on a plate of its color, in order, if there is room beside the previous ones."""
     from PIL import Image, ImageDraw
 
     height, width = canvas.shape[:2]
@@ -195,25 +194,25 @@ def _draw_tags(
     pad = max(2, style.text // 4)
     plate_height = style.text + pad
     plates: dict[int, Rectangle] = {}
-    for i, (rectangle, tag) in enumerate(zip(rectangles, tags, strict=True)):
-        plate_width = min(round(letters.getlength(tag)) + 2 * pad, width)
+    for i, (rectangle, text) in enumerate(zip(rectangles, texts, strict=True)):
+        plate_width = min(round(letters.getlength(text)) + 2 * pad, width)
         taken = list(plates.values())
         plate = _place(rectangle, plate_width, plate_height, width, height, taken)
-        if _covered(plate, taken) <= CROWDED * plate_width * plate_height:
+        if _covered(plate, taken) <= MAX_OVERLAP * plate_width * plate_height:
             plates[i] = plate
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture)
     for i, (x1, y1, x2, y2) in reversed(plates.items()):
         pen.rectangle((x1, y1, x2 - 1, y2 - 1), fill=colors[i])
-        text = shorten(tags[i], letters, x2 - x1 - 2 * pad)
-        pen.text((x1 + pad, (y1 + y2) / 2), text, ink_on(colors[i]), letters, anchor="lm")
+        text = shorten(texts[i], letters, x2 - x1 - 2 * pad)
+        pen.text((x1 + pad, (y1 + y2) / 2), text, text_color_on(colors[i]), letters, anchor="lm")
     return np.array(picture)
 
 
 def _place(
     rectangle: Rectangle, plate_width: int, plate_height: int, width: int, height: int, taken: Sequence[Rectangle]
 ) -> Rectangle:
-    """The place where a tag covers the least of others: above the box, in its corners, below it, beside it."""
+    """Return where a label overlaps others least: above the box, in its corners, below it, or beside it."""
     x1, y1, x2, y2 = rectangle
     corners = [
         (x1, y1 - plate_height),
@@ -234,7 +233,7 @@ def _place(
 
 
 def _covered(plate: Rectangle, taken: Sequence[Rectangle]) -> int:
-    """How many pixels of a plate other plates cover."""
+    """Return the number of pixels of a plate that other plates cover."""
     return sum(
         max(0, min(plate[2], other[2]) - max(plate[0], other[0]))
         * max(0, min(plate[3], other[3]) - max(plate[1], other[1]))

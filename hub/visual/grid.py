@@ -1,4 +1,4 @@
-"""A contact sheet of several pictures."""
+"""A grid of images with titles."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from hub.images import resize_image
 from hub.visual.text import font, shorten
 
-PAPER = (255, 255, 255)
-INK = (32, 33, 36)
+BACKGROUND = (255, 255, 255)
+TEXT = (32, 33, 36)
 
 
 def side_by_side(
@@ -21,19 +21,19 @@ def side_by_side(
     *,
     cell: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Lay images out in rows on white paper, each with its title above it.
+    """Arrange images in rows on a white background, each with its title above it.
 
     Args:
-        images: each (H, W, 3) uint8 RGB, of any sizes; each is scaled to fill its cell, its aspect ratio kept.
-        titles: one for each image, or none at all; one that is too long for its cell ends in "…".
-        columns: images in a row; by default as many as there are images, up to 4.
-        cell: (height, width) in pixels that each image gets; by default the median ones.
+        images: each (H, W, 3) uint8 RGB, of any size; each is scaled to fit its cell with its aspect ratio.
+        titles: one for each image, or none; a title that is too long for its cell ends in "…".
+        columns: images per row; by default the number of images, at most 4.
+        cell: (height, width) in pixels of a cell; by default the median height and width.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: there are no images, or titles that are not as many.
+        ValueError: there are no images, or the number of titles differs.
 
     >>> side_by_side([np.zeros((60, 80, 3), np.uint8)] * 3, columns=2).shape
     (132, 172, 3)
@@ -49,7 +49,7 @@ def side_by_side(
     title_height = round(letters.size * 1.6) if titles else 0
     rows = math.ceil(len(images) / columns)
     sheet = np.empty((rows * (height + title_height + gap) + gap, columns * (width + gap) + gap, 3), np.uint8)
-    sheet[:] = PAPER
+    sheet[:] = BACKGROUND
     places = []
     for n, image in enumerate(images):
         row, column = divmod(n, columns)
@@ -60,8 +60,8 @@ def side_by_side(
         y = top + title_height + (height - size[0]) // 2
         x = left + (width - size[1]) // 2
         sheet[y : y + size[0], x : x + size[1]] = resize_image(image, size)
-    paper = Image.fromarray(sheet)
-    pen = ImageDraw.Draw(paper)
+    picture = Image.fromarray(sheet)
+    pen = ImageDraw.Draw(picture)
     for title, (left, top) in zip(titles, places, strict=False):
-        pen.text((left, top + title_height / 2), shorten(title, letters, width), INK, letters, anchor="lm")
-    return np.asarray(paper)
+        pen.text((left, top + title_height / 2), shorten(title, letters, width), TEXT, letters, anchor="lm")
+    return np.asarray(picture)

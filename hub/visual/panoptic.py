@@ -1,4 +1,4 @@
-"""Drawing segments that share no pixel: stuff tinted, things told apart by shade and outline, and a legend."""
+"""Drawings of panoptic segments: stuff is tinted, things also differ in shade and have an outline, with a legend."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hub.visual.colors import Color, class_color
 from hub.visual.draw import Style
 from hub.visual.semantic import ALPHA, MAX_LEGEND, PLAIN, with_legend
 
-SHADES = (0.0, 0.35, -0.3, 0.6, -0.5)  # towards white or black, in turn for the things of one class
-RIM = (255, 255, 255)
+SHADES = (0.0, 0.35, -0.3, 0.6, -0.5)  # lighter or darker, alternating among the things of one class
+OUTLINE = (255, 255, 255)
 
 
 def draw_panoptic(
@@ -22,13 +22,13 @@ def draw_panoptic(
     """Draw a map of segments on a copy of the image.
 
     Args:
-        image: (H, W, 3) uint8 RGB, or grey as (H, W) or (H, W, 1).
-        segments: (H, W) integer ids. Of another size, it is resized.
-        names: id → the name of its class; other ids are not drawn, and neither is stuff that is called background.
-        things: the ids of things, which are outlined.
+        image: (H, W, 3) uint8 RGB, or gray as (H, W) or (H, W, 1).
+        segments: (H, W) integer ids, resized if its size differs from the image.
+        names: id → name of its class; other ids and stuff named background are not drawn.
+        things: ids of the things, which get an outline.
 
     Returns:
-        (H, W, 3) uint8 RGB; the legend names the classes that cover the most.
+        (H, W, 3) uint8 RGB; the legend names the classes with the largest areas.
     """
     import cv2
 
@@ -45,14 +45,14 @@ def draw_panoptic(
         seen[names[id_]] += 1
         covered[names[id_]] += int(region.sum())
         canvas[region] = (canvas[region] * (1 - ALPHA) + np.array(color) * ALPHA).astype(np.uint8)
-    for id_ in sorted(shown, key=lambda id_: id_ in things):  # the outlines of things are drawn over those of stuff
-        outlines, _ = cv2.findContours(regions[id_].astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        color = RIM if id_ in things else class_color(names[id_])
-        cv2.drawContours(canvas, outlines, -1, color, line if id_ in things else 1, cv2.LINE_AA)
+    for id_ in sorted(shown, key=lambda id_: id_ in things):  # the contours of things are drawn over those of stuff
+        contours, _ = cv2.findContours(regions[id_].astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        color = OUTLINE if id_ in things else class_color(names[id_])
+        cv2.drawContours(canvas, contours, -1, color, line if id_ in things else 1, cv2.LINE_AA)
     return with_legend(canvas, [name for name, pixels in covered.most_common(MAX_LEGEND) if pixels])
 
 
-def _shade(color: Color, towards: float) -> Color:
-    goal = 255 if towards > 0 else 0
-    red, green, blue = (round(value + abs(towards) * (goal - value)) for value in color)
+def _shade(color: Color, amount: float) -> Color:
+    limit = 255 if amount > 0 else 0
+    red, green, blue = (round(value + abs(amount) * (limit - value)) for value in color)
     return red, green, blue

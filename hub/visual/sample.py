@@ -1,4 +1,4 @@
-"""Drawing a sample with all its annotations, as training sees it."""
+"""Drawings of a sample with all its annotations, as training gets it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ MAX_NAMES = 6
 
 
 def draw_sample(sample: Sample, labels: Mapping[str, LabelSpace]) -> np.ndarray:
-    """Draw the maps and the objects of a sample on a copy of its image; `caption` has its tags in words.
+    """Draw the maps and objects of a sample on a copy of its image; for its tags see `caption`.
 
     Args:
         sample: with the annotations to draw.
-        labels: ``"instances"``, or the name of a map or tag → the labels that the sample's numbers index.
+        labels: ``"instances"`` or name of a map or tag → its label space.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     canvas = to_rgb(sample.image)
     for name, values in sample.maps.items():
-        while values.ndim > 2:  # of a volume, whose image shows the middle, too
+        while values.ndim > 2:  # of a volume: the image shows the middle slice too
             values = values[len(values) // 2]
         if np.issubdtype(values.dtype, np.integer) and name in labels:
             canvas = draw_semantic(canvas, values, labels[name])
         elif np.issubdtype(values.dtype, np.floating):
-            canvas = _draw_heat(canvas, values)
+            canvas = _draw_heatmap(canvas, values)
     if sample.instances is not None and len(sample.instances):
         canvas = draw_instances(canvas, sample.instances, labels["instances"])
     return canvas
 
 
 def caption(sample: Sample, labels: Mapping[str, LabelSpace]) -> str:
-    """The tags of a sample in words, by the names of their labels; empty where there are none.
+    """Return the tags of a sample as text, with the names of their labels; empty if there are none.
 
     >>> from pathlib import Path
     >>> tagged = Sample(np.zeros((1, 1, 3)), 1, Path("a.png"), (1, 1), tags={"class": np.array(1)})
@@ -53,8 +53,8 @@ def caption(sample: Sample, labels: Mapping[str, LabelSpace]) -> str:
     return ", ".join(f"{name}: {text}" for name, text in words.items())
 
 
-def magnified(sample: Sample, factor: int) -> Sample:
-    """A copy with every pixel ``factor`` times as wide and high: lines and letters need room."""
+def enlarge(sample: Sample, factor: int) -> Sample:
+    """Return a copy that is ``factor`` times as wide and high, so that lines and labels have room."""
     if factor <= 1:
         return sample
 
@@ -89,17 +89,17 @@ def _words(value: np.ndarray, labels: LabelSpace | None) -> str:
     return ", ".join(known[:MAX_NAMES]) + more if known else "none"
 
 
-def _draw_heat(canvas: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A map of numbers in colours from its least to its greatest; unknown ones stay as they are."""
+def _draw_heatmap(canvas: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Blend a map of numbers into the image, colored from minimum to maximum, where it is finite."""
     import cv2
 
     known = np.isfinite(values)
     if not known.any():
         return canvas
-    least, most = float(values[known].min()), float(values[known].max())
+    low, high = float(values[known].min()), float(values[known].max())
     scaled = np.zeros(values.shape, np.uint8)
-    scaled[known] = (255 * (values[known] - least) / max(most - least, 1e-12)).astype(np.uint8)
-    colours = cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS)[:, :, ::-1]
+    scaled[known] = (255 * (values[known] - low) / max(high - low, 1e-12)).astype(np.uint8)
+    colors = cv2.applyColorMap(scaled, cv2.COLORMAP_VIRIDIS)[:, :, ::-1]
     out = canvas.copy()
-    out[known] = canvas[known] // 2 + colours[known] // 2
+    out[known] = canvas[known] // 2 + colors[known] // 2
     return out

@@ -1,4 +1,4 @@
-"""Drawing a class for every pixel: tinted regions with their outlines, and a legend."""
+"""Drawings of semantic maps: tinted regions with contours, and a legend."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hub.visual.colors import class_color, ink_on
+from hub.visual.colors import class_color, rgb_copy, text_color_on
 from hub.visual.text import font, shorten
 
 if TYPE_CHECKING:
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 ALPHA = 0.55
 MAX_LEGEND = 12
-PLAIN = frozenset({"background", "__background__", "void", "unlabeled"})  # stays as it is
+PLAIN = frozenset({"background", "__background__", "void", "unlabeled"})  # not tinted
 
 
 def draw_semantic(image: np.ndarray, classes: np.ndarray, labels: LabelSpace) -> np.ndarray:
     """Draw a map of classes on a copy of the image.
 
     Args:
-        image: (H, W, 3) uint8 RGB, or grey as (H, W) or (H, W, 1).
-        classes: (H, W) integers into ``labels``; others, such as 255, are not drawn. Of another size, it is resized.
-        labels: the classes; one that is called background is not drawn.
+        image: (H, W, 3) uint8 RGB, or gray as (H, W) or (H, W, 1).
+        classes: (H, W) indices into ``labels``, resized if its size differs from the image; others, such as 255, are
+            not drawn.
+        labels: the classes; a class named background is not drawn.
 
     Returns:
-        (H, W, 3) uint8 RGB; the legend names the classes that cover the most.
+        (H, W, 3) uint8 RGB; the legend names the classes with the largest areas.
     """
     import cv2
 
-    grey = image.ndim == 2 or image.shape[2] == 1
-    canvas = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if grey else image.copy()
+    canvas = rgb_copy(image)
     if classes.shape != canvas.shape[:2]:
         size = canvas.shape[1], canvas.shape[0]
         classes = cv2.resize(classes.astype(np.int32), size, interpolation=cv2.INTER_NEAREST)
@@ -41,13 +41,13 @@ def draw_semantic(image: np.ndarray, classes: np.ndarray, labels: LabelSpace) ->
         region = classes == k
         color = class_color(labels.names[k])
         canvas[region] = (canvas[region] * (1 - ALPHA) + np.array(color) * ALPHA).astype(np.uint8)
-        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(canvas, outlines, -1, color, 1, cv2.LINE_AA)
+        contours, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(canvas, contours, -1, color, 1, cv2.LINE_AA)
     return with_legend(canvas, [labels.names[k] for k in order[:MAX_LEGEND]])
 
 
 def with_legend(canvas: np.ndarray, names: list[str]) -> np.ndarray:
-    """Plates with the names in their colours, from the upper left corner down."""
+    """Return a copy with a legend of class names in their colors, from the upper left corner down."""
     from PIL import Image, ImageDraw
 
     height, width = canvas.shape[:2]
@@ -61,5 +61,5 @@ def with_legend(canvas: np.ndarray, names: list[str]) -> np.ndarray:
             break
         text = shorten(name, letters, width - 6)
         pen.rectangle((0, top, letters.getlength(text) + 5, top + line - 1), fill=class_color(name))
-        pen.text((3, top + line / 2), text, ink_on(class_color(name)), letters, anchor="lm")
+        pen.text((3, top + line / 2), text, text_color_on(class_color(name)), letters, anchor="lm")
     return np.array(picture)

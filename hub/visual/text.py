@@ -1,4 +1,4 @@
-"""The one font of all pictures, and text cut to a width."""
+"""The font of all drawings, and text shortened to a width."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=64)
 def font(size: int) -> FreeTypeFont:
-    """The font that Pillow brings, at a size in pixels; no file of the system is needed."""
+    """Return Pillow's built-in font at a size in pixels; no font needs to be installed."""
     from typing import cast
 
     from PIL import ImageFont
@@ -20,7 +20,7 @@ def font(size: int) -> FreeTypeFont:
 
 
 def shorten(text: str, letters: FreeTypeFont, width: float) -> str:
-    """The text, or as much of its beginning as fits into ``width`` pixels with "…" after it.
+    """Return the text, or if it is wider than ``width`` pixels, a beginning of it that fits with "…".
 
     >>> shorten("a rather long title", font(12), 1000), shorten("a rather long title", font(12), 5)
     ('a rather long title', '…')

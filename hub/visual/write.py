@@ -1,4 +1,4 @@
-"""Writing pictures, whole or not at all."""
+"""Atomic writing of images."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hub.files import write_atomic
 
 
 def write_image(path: str | os.PathLike[str], image: np.ndarray) -> Path:
-    """Write an image file; its ending chooses the format, and folders that are missing are made.
+    """Write an image file in the format of its suffix; missing folders are created.
 
     Args:
-        path: where to; ``.png``, ``.jpg`` or whatever else Pillow writes.
-        image: (H, W, 3) uint8 RGB, or (H, W) and (H, W, 1) for grey.
+        path: ends in ``.png``, ``.jpg`` or another suffix that Pillow can write.
+        image: (H, W, 3) uint8 RGB, or gray as (H, W) or (H, W, 1).
 
     Returns:
         The path.
 
     Raises:
-        SaveError: the ending is unknown, or the file cannot be written; nothing is left behind then.
+        SaveError: the suffix is unknown, or the file cannot be written; no partial file is left behind.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Checkpoints that describe themselves, and moving weights to other labels."""
+"""Self-describing checkpoints, and transfer of weights to other labels."""
 
 from hub.weights.checkpoint import find_checkpoint, load, load_state, read_header, save
 from hub.weights.transfer import TransferReport, transfer

@@ -1,4 +1,4 @@
-"""Moving weights into a model with other labels or heads: by name, and saying what became of each part."""
+"""Transfer of weights to a model with other labels or heads, by name, with a report."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from hub.weights.checkpoint import load
 
 @dataclass
 class TransferReport:
-    """What `transfer` did.
+    """What `transfer` copied.
 
     Attributes:
-        kept: parameters copied whole.
-        matched: head → labels whose rows were found by name.
-        new: head → labels that start at random.
-        initialised: parameter → why it was not copied.
+        kept: tensors that were copied completely.
+        matched: head → labels whose rows were copied by name.
+        new: head → labels whose rows are new.
+        initialized: tensor → why it was not copied.
     """
 
     kept: list[str] = field(default_factory=list)
     matched: dict[str, list[str]] = field(default_factory=dict)
     new: dict[str, list[str]] = field(default_factory=dict)
-    initialised: dict[str, str] = field(default_factory=dict)
+    initialized: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"kept {len(self.kept)} tensors"]
+        lines = [f"copied {len(self.kept)} tensors"]
         for head, names in self.matched.items():
-            fresh = self.new.get(head, [])
-            lines.append(f"{head}: labels kept {', '.join(names) or 'none'}; started anew {', '.join(fresh) or 'none'}")
-        lines += [f"started anew: {name} ({why})" for name, why in self.initialised.items()]
+            new = self.new.get(head, [])
+            lines.append(f"{head}: copied labels: {', '.join(names) or 'none'}; new labels: {', '.join(new) or 'none'}")
+        lines += [f"not copied: {name} ({why})" for name, why in self.initialized.items()]
         return "\n".join(lines)
 
 
 def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
-    """Start ``model`` from another model's checkpoint.
+    """Initialize ``model`` from the checkpoint of another model.
 
-    What has the same name and shape is copied. Where a head keeps rows for each class, the rows of labels that both
-    models know are copied by label name, whatever their index. Preprocessing and provenance come along.
+    Tensors with the same name and shape are copied. If a head has rows for each class, the rows of labels that both
+    models have are copied by label name, independent of their index. Preprocessing and provenance are copied too.
 
     Args:
         model: changed in place.
@@ -52,14 +52,14 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
 
     Raises:
         CheckpointError: see `hub.load`.
-        CheckpointMismatchError: its backbone is another one; the model is left as it was.
+        CheckpointMismatchError: the backbones differ; the model is unchanged.
     """
     other = load(source)
     if other.preprocessing.in_chans != model.preprocessing.in_chans:
         raise CheckpointMismatchError(
-            f"{source} takes images of {other.preprocessing.in_chans} channels, "
+            f"{source} expects images of {other.preprocessing.in_chans} channels, "
             f"the new model {model.preprocessing.in_chans}",
-            fix="set in_chans to that of the checkpoint",
+            fix=f"set in_chans to {other.preprocessing.in_chans}",
         )
     report = TransferReport()
     theirs, own = {_plain(n): t for n, t in other.state_dict().items()}, model.state_dict()
@@ -81,36 +81,35 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
         for name, tensor in own.items():
             their = theirs.get(_plain(name))
             if their is None:
-                report.initialised[name] = "the checkpoint does not have it"
+                report.initialized[name] = "the checkpoint does not have it"
             elif name in rows and their.shape[1:] == tensor.shape[1:]:
                 head, layout = rows[name]
                 _copy_rows(tensor, their, model.labels[head], other.labels[head], layout)
             elif their.shape != tensor.shape:
-                report.initialised[name] = f"shape {tuple(their.shape)} there, {tuple(tensor.shape)} here"
+                report.initialized[name] = f"shape {tuple(their.shape)} there, {tuple(tensor.shape)} here"
             else:
                 tensor.copy_(their)
                 report.kept.append(name)
-    # Preprocessing belongs to the weights; size, dtype and range of the images are those of the new model's data, of
-    # which mean and std are in units.
+    # Mean and std belong to the weights; the size, dtype and value range of the images belong to the new model's data.
     images = model.preprocessing
     model.preprocessing = replace(other.preprocessing, resize=images.resize, pixels=images.pixels)
     model.trunk.provenance = other.trunk.provenance
     if not report.kept:
         raise CheckpointMismatchError(
             f"{source} ({other.recipe.name}) shares no weights with {model.recipe.name}",
-            fix="choose the same backbone",
+            fix="use the same backbone",
         )
     return report
 
 
 def _plain(name: str) -> str:
-    """`plain_key` for the names of a whole model."""
+    """Apply `plain_key` to the parameter names of a complete model."""
     prefix = "trunk."
     return prefix + plain_key(name.removeprefix(prefix)) if name.startswith(prefix) else name
 
 
 def _copy_rows(own: torch.Tensor, theirs: torch.Tensor, labels: LabelSpace, other: LabelSpace, rows: ClassRows) -> None:
-    own[: rows.offset * rows.width] = theirs[: rows.offset * rows.width]  # background and the like
+    own[: rows.offset * rows.width] = theirs[: rows.offset * rows.width]  # rows before the classes, e.g. background
     for here, there in enumerate(labels.map_to(other)):
         if there >= 0:
             a, b = (rows.offset + here) * rows.width, (rows.offset + there) * rows.width

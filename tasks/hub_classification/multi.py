@@ -86,7 +86,7 @@ class MultiLabel(ClassificationHead):
         return logits.sigmoid()
 
     def metric(self, dataset: Dataset) -> Metric:
-        """Mean average precision, AUROC and F1; see `hub.evaluation.LabelsMetric`."""
-        from hub.evaluation import LabelsMetric
+        """Mean average precision, AUROC and F1; see `hub.evaluation.MultilabelMetric`."""
+        from hub.evaluation import MultilabelMetric
 
-        return LabelsMetric(dataset, self.labels, name=self.labels_from)
+        return MultilabelMetric(dataset, self.labels, name=self.labels_from)

@@ -86,10 +86,10 @@ class Classification(ClassificationHead):
         return logits.softmax(-1) if self.options.loss == "softmax" else logits.sigmoid()
 
     def metric(self, dataset: Dataset) -> Metric:
-        """Top-1 and top-5, average precision, AUROC and calibration; see `hub.evaluation.ClassMetric`."""
-        from hub.evaluation import ClassMetric
+        """Top-1 and top-5, average precision, AUROC and calibration; see `hub.evaluation.ClassificationMetric`."""
+        from hub.evaluation import ClassificationMetric
 
-        return ClassMetric(dataset, self.labels, name=self.labels_from)
+        return ClassificationMetric(dataset, self.labels, name=self.labels_from)
 
     @torch.no_grad()
     def load_pretrained_classifier(self, classifier: PretrainedClassifier) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hub import Evaluation, LabelSpace, Result
 from hub.data import Dataset
-from hub.evaluation.checks import index_of, mean_defined, of_kind
+from hub.evaluation.checks import expect_result, image_index, nan_mean
 from hub_panoptic.quality import count_segments, qualities
 from hub_panoptic.results import PanopticMap
 from hub_panoptic.truth import check_truth, classes_of, things_of, truth_of
@@ -51,9 +51,9 @@ class PanopticMetric:
             ContractError: a result is no `PanopticMap`.
         """
         for result in results:
-            index = index_of(result, self.images, self.dataset.name)
+            index = image_index(result, self.images, self.dataset.name)
             if result.image_id not in self.seen:
-                self._add(index, of_kind(result, PanopticMap))
+                self._add(index, expect_result(result, PanopticMap))
                 self.seen.add(result.image_id)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class PanopticMetric:
         groups = {"": np.ones(len(self.things), bool), "_things": self.things, "_stuff": ~self.things}
         return Evaluation(
             metrics={
-                f"{name}{group}": mean_defined(values[chosen].tolist())
+                f"{name}{group}": nan_mean(values[chosen].tolist())
                 for group, chosen in groups.items()
                 for name, values in found.items()
             },

@@ -12,7 +12,7 @@ import pytest
 from hub.contract.sample import Sample
 from hub.data.transforms import Transform
 from hub.images import ResizeRule, to_rgb
-from hub.visual.sample import draw_sample, magnified
+from hub.visual.sample import draw_sample, enlarge
 
 DEPTH = 7
 
@@ -67,5 +67,5 @@ def test_a_rule_without_a_side_keeps_every_size() -> None:
 def test_the_middle_is_shown() -> None:
     volume = make_volume()
     np.testing.assert_array_equal(to_rgb(volume.image), volume.image[:, :, [DEPTH // 2] * 3])
-    large, small = magnified(volume, 3), slice_of(volume, DEPTH // 2)
-    np.testing.assert_array_equal(draw_sample(large, {}), draw_sample(magnified(small, 3), {}))
+    large, small = enlarge(volume, 3), slice_of(volume, DEPTH // 2)
+    np.testing.assert_array_equal(draw_sample(large, {}), draw_sample(enlarge(small, 3), {}))

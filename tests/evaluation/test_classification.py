@@ -1,4 +1,4 @@
-"""Classification's metrics: by hand, and average precision by its definition."""
+"""Classification's metrics: against scikit-learn and the definitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hub.contract import Classification
-from hub.evaluation import ClassMetric, LabelsMetric
+from hub.evaluation import ClassificationMetric, MultilabelMetric
 from hub.labels import LabelSpace
 
 LABELS = LabelSpace.of([f"c{i}" for i in range(6)])
@@ -37,7 +37,7 @@ def test_top1_and_top5_and_calibration() -> None:
     torch.manual_seed(0)
     scores = (torch.randn(200, 6) * 2).softmax(1)
     truth = torch.multinomial(scores, 1)[:, 0].numpy()  # drawn from the scores: calibrated by construction
-    whole, first, second = (ClassMetric(_data("class", truth), LABELS, name="class") for _ in range(3))
+    whole, first, second = (ClassificationMetric(_data("class", truth), LABELS, name="class") for _ in range(3))
     results = _results(scores)
     whole.update(results)
     first.update(results[:80])
@@ -57,14 +57,14 @@ def test_top1_and_top5_and_calibration() -> None:
 
 def test_classes_without_images_and_images_without_a_class() -> None:
     scores = torch.eye(6)[[0, 1, 2, 3, 0]]
-    metric = ClassMetric(_data("class", np.array([0, 1, 1, 255, 255])), LABELS, name="class")
+    metric = ClassificationMetric(_data("class", np.array([0, 1, 1, 255, 255])), LABELS, name="class")
     metric.update(_results(scores))
     found = metric.compute()
     assert found.metrics["top1"] == pytest.approx(2 / 3)
     assert found.metrics["mean_class_accuracy"] == pytest.approx(0.75)  # of the two classes that have images
     assert math.isnan(found.per_class["c4"]["AP"])
     assert math.isnan(found.per_class["c4"]["AUROC"])
-    empty = ClassMetric(_data("class", np.array([0])), LABELS, name="class").compute()
+    empty = ClassificationMetric(_data("class", np.array([0])), LABELS, name="class").compute()
     assert all(math.isnan(metric) for metric in empty.metrics.values())
 
 
@@ -72,7 +72,7 @@ def test_calibration_by_its_definition() -> None:
     rng = np.random.default_rng(1)
     scores, truth = rng.random((50, 6)).astype(np.float32), (rng.random((50, 6)) < 0.3).astype(np.float32)
     truth[rng.random((50, 6)) < 0.2] = np.nan
-    metric = LabelsMetric(_data("labels", truth), LABELS, name="labels")
+    metric = MultilabelMetric(_data("labels", truth), LABELS, name="labels")
     metric.update(_results(torch.from_numpy(scores)))
     known = ~np.isnan(truth)
     s, t = scores[known], truth[known]
@@ -81,20 +81,20 @@ def test_calibration_by_its_definition() -> None:
     assert metric.compute().metrics["ECE"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_classes_go_by_name() -> None:
+def test_classes_are_matched_by_name() -> None:
     own = LabelSpace.of(["dog", "cat"])
-    metric = ClassMetric(_data("class", np.array([0, 1]), LabelSpace.of(["cat", "dog"])), own, name="class")
+    metric = ClassificationMetric(_data("class", np.array([0, 1]), LabelSpace.of(["cat", "dog"])), own, name="class")
     metric.update(_results(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), own))
     assert metric.compute().metrics["top1"] == 1.0
 
 
-def test_average_precision_ignores_what_is_unknown() -> None:
+def test_average_precision_ignores_unknown_labels() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random((60, 6)).astype(np.float32)
     truth = (rng.random((60, 6)) < 0.4).astype(np.float32)
     truth[rng.random((60, 6)) < 0.2] = np.nan
     truth[:, 5] = np.where(np.isnan(truth[:, 5]), np.nan, 0)  # never positive
-    metric = LabelsMetric(_data("labels", truth), LABELS, name="labels")
+    metric = MultilabelMetric(_data("labels", truth), LABELS, name="labels")
     metric.update(_results(torch.from_numpy(scores)))
     found = metric.compute()
     expected = []

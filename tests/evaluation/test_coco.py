@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 
 class Packed(Dataset):
-    """Annotations in COCO's format, packed as the contract says; no pixels."""
+    """Annotations in COCO's format, packed as the contract says; without images."""
 
     def __init__(self, data: Json, *, image_ids: dict[int, int | str] | None = None) -> None:
         self.name = "annotations.json"
@@ -169,16 +169,16 @@ def metric_of(data: Json, found: list[Detections], iou_type: str = "bbox", **opt
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_boxes_give_pycocotools_figures(seed: int) -> None:
+def test_boxes_match_pycocotools(seed: int) -> None:
     data = annotations(seed)
     found = detections(data, seed, skip=seed % 3, many=150 * (seed % 2))
     stats, precision = oracle(data, box_records(found))
-    assert 0.05 < stats[0] < 0.95  # otherwise the comparison would say little
+    assert 0.05 < stats[0] < 0.95  # otherwise the comparison would mean little
     assert_equal(metric_of(data, found).compute(), stats, precision)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_pycocotools_is_an_equal_fallback_and_is_announced_once(
+def test_pycocotools_is_an_equal_fallback_and_logged_once(
     seed: int,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -209,7 +209,7 @@ def test_pycocotools_is_an_equal_fallback_and_is_announced_once(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_masks_give_pycocotools_figures_with_the_area_of_the_mask(seed: int) -> None:
+def test_masks_give_pycocotools_metrics_with_the_area_of_the_mask(seed: int) -> None:
     data = annotations(seed)
     found = detections(data, seed)
     records = []
@@ -228,7 +228,7 @@ def test_masks_give_pycocotools_figures_with_the_area_of_the_mask(seed: int) -> 
 
 
 @pytest.mark.parametrize(("count", "sigmas"), [(17, None), (5, None), (4, (0.02, 0.1, 0.05, 0.07))])
-def test_keypoints_give_pycocotools_figures(count: int, sigmas: tuple[float, ...] | None) -> None:
+def test_keypoints_match_pycocotools(count: int, sigmas: tuple[float, ...] | None) -> None:
     data = annotations(count, keypoints=count)
     rng = np.random.default_rng(count)
     found = detections(data, 3, skip=0)
@@ -337,7 +337,7 @@ def test_perfect_detections_score_one_also_for_the_annotation_with_id_zero() -> 
     assert math.isnan(evaluation.per_class["class 90"]["AP"])  # no object of it
 
 
-def test_images_never_given_count_as_missed() -> None:
+def test_objects_of_images_without_results_are_missed() -> None:
     data = annotations(2)
     found = detections(data, 2, skip=0)
     some = metric_of(data, found[:3]).compute().metrics["AR100"]
@@ -345,24 +345,24 @@ def test_images_never_given_count_as_missed() -> None:
     assert CocoMetric(Packed(data), found[0].label_space).compute().metrics["AP"] == 0.0
 
 
-def test_a_dataset_without_any_object_has_no_defined_figure() -> None:
+def test_a_dataset_without_any_object_has_no_defined_metric() -> None:
     data = {**annotations(0), "annotations": []}
     assert all(math.isnan(v) for v in metric_of(data, detections(data, 0)).compute().metrics.values())
 
 
-def test_metrics_of_several_processes_merge_to_the_whole_whatever_the_order() -> None:
+def test_metrics_of_several_processes_merge_to_the_same_result_in_any_order() -> None:
     data = annotations(3)
     found = detections(data, 3, skip=0)
     whole = metric_of(data, found).compute().metrics
     metric = metric_of(data, found[2::3])
     sent = [pickle.dumps(metric_of(data, found[i::3])) for i in (0, 1)]
-    assert len(sent[0]) < len(pickle.dumps(data)), "the annotations need not travel: every process has them"
+    assert len(sent[0]) < len(pickle.dumps(data)), "only detections are sent: every process has the annotations"
     metric.merge([pickle.loads(one) for one in sent])
     assert metric.compute().metrics == pytest.approx(whole, nan_ok=True, abs=0)
 
 
 @pytest.mark.parametrize("merged", [False, True])
-def test_an_image_given_twice_counts_once_and_the_first_results_win(merged: bool) -> None:
+def test_an_image_given_twice_counts_once_with_its_first_results(merged: bool) -> None:
     data = annotations(4)
     found = detections(data, 4, skip=0)
     other = [d.above(0.7) for d in found]
@@ -374,7 +374,7 @@ def test_an_image_given_twice_counts_once_and_the_first_results_win(merged: bool
     assert metric.compute().metrics == pytest.approx(metric_of(data, found).compute().metrics, nan_ok=True, abs=0)
 
 
-def test_text_image_ids_give_the_figures_of_numbers_in_the_same_order() -> None:
+def test_text_ids_give_the_same_metrics_as_numbers_in_the_same_order() -> None:
     data = annotations(5)
     found = detections(data, 5)
     names: dict[int, int | str] = {i["id"]: f"street/{i['id']:06}.jpg" for i in data["images"]}
@@ -395,24 +395,24 @@ def test_classes_are_matched_by_name_and_unknown_ones_are_dropped_and_counted(
     for one in found:
         labels = torch.tensor([shuffled.index(name) for name in one.names])
         boxes, scores = one.boxes.repeat(2, 1), torch.cat([one.scores, torch.ones(len(one))])
-        labels = torch.cat([labels, torch.zeros_like(labels)])  # as many zebras, all sure
+        labels = torch.cat([labels, torch.zeros_like(labels)])  # as many zebras, all with score 1
         fields = {**vars(one), "boxes": boxes, "scores": scores, "labels": labels, "label_space": shuffled}
         moved.append(Detections(**fields))
     with caplog.at_level(logging.WARNING, "hub"):
         assert metric_of(data, moved).compute().metrics == pytest.approx(expected, nan_ok=True, abs=0)
     zebras = sum(map(len, found))
-    assert f"annotations.json does not have zebra, tram: left out {zebras} detections" in caplog.text
+    assert f"annotations.json does not have the classes zebra, tram: ignored {zebras} detections" in caplog.text
 
 
 def test_a_class_that_the_model_lacks_is_missed(caplog: pytest.LogCaptureFixture) -> None:
     data = annotations(6)
     with caplog.at_level(logging.WARNING, "hub"):
         metric = CocoMetric(Packed(data), LabelSpace(("class 2",)))
-    assert "the model does not know class 3, class 5, class 90" in caplog.text
+    assert "the model does not have the classes class 3, class 5, class 90" in caplog.text
     assert metric.compute().per_class["class 3"]["AP"] == 0.0
 
 
-def test_an_object_without_a_mask_among_masks_is_neither_missed_nor_a_trap() -> None:
+def test_an_object_without_a_mask_among_masks_counts_neither_as_missed_nor_as_found() -> None:
     data = annotations(7)
     labels = LabelSpace(tuple(c["name"] for c in data["categories"]))
     square = {"image_id": data["images"][0]["id"], "category_id": 2, "area": 400.0, "iscrowd": 0}
@@ -421,7 +421,7 @@ def test_an_object_without_a_mask_among_masks_is_neither_missed_nor_a_trap() -> 
         {**square, "id": 2, "bbox": [100, 100, 20, 20]},
     ]
     masks = torch.zeros(2, 260, 280, dtype=torch.bool)
-    masks[0, 100:120, 100:120] = True  # the unmasked object, and more surely than
+    masks[0, 100:120, 100:120] = True  # on the object without a mask, with a higher score
     masks[1, 10:30, 10:30] = True
     found = Detections(
         image_id=square["image_id"],
@@ -435,7 +435,7 @@ def test_an_object_without_a_mask_among_masks_is_neither_missed_nor_a_trap() -> 
     assert metric_of(data, [found], "segm").compute().metrics["AP"] == pytest.approx(1)
 
 
-def test_an_image_of_another_dataset_is_refused() -> None:
+def test_an_image_of_another_dataset_is_rejected() -> None:
     data = annotations(0)
     found = detections(data, 0)
     found[0].image_id = 12345
@@ -443,7 +443,7 @@ def test_an_image_of_another_dataset_is_refused() -> None:
         metric_of(data, found)
 
 
-def test_results_in_other_labels_are_refused() -> None:
+def test_results_in_other_labels_are_rejected() -> None:
     data = annotations(0)
     metric = CocoMetric(Packed(data), LabelSpace(("class 2", "class 3")))
     with pytest.raises(LabelMismatchError, match="other labels"):
@@ -456,7 +456,7 @@ def test_an_unknown_iou_type_suggests_the_nearest() -> None:
         CocoMetric(Packed(data), LabelSpace(("class 2",)), "box")
 
 
-def test_masks_are_asked_of_results_and_of_the_dataset() -> None:
+def test_results_and_dataset_must_have_masks() -> None:
     data = annotations(0)
     found = detections(data, 0)
     with pytest.raises(ContractError, match="has no masks"):
@@ -468,7 +468,7 @@ def test_masks_are_asked_of_results_and_of_the_dataset() -> None:
         metric_of(data, found, "keypoints")
 
 
-def test_as_many_sigmas_as_keypoints_are_asked_for() -> None:
+def test_there_must_be_as_many_sigmas_as_keypoints() -> None:
     data = annotations(0, keypoints=5)
     with pytest.raises(DataError, match="2 sigmas for the 5 keypoints"):
         CocoMetric(Packed(data), LabelSpace(("class 2",)), "keypoints", sigmas=(0.1, 0.1))

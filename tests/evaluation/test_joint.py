@@ -1,4 +1,4 @@
-"""Several metrics as one: prefixed metrics, one main metric, merged part by part."""
+"""Several metrics combined: prefixed names, one main metric, merged part by part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub.evaluation import JointMetric
 
 
 class Count:
-    """The share of ten images that were seen."""
+    """The fraction of ten images that were added."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -28,7 +28,7 @@ class Count:
         )
 
 
-def test_figures_carry_their_prefix_and_parts_are_merged() -> None:
+def test_metrics_get_their_prefix_and_parts_are_merged() -> None:
     one, other = (JointMetric({"box": Count(), "mask": Count()}, main="mask") for _ in range(2))
     one.update([Result(image_id=1, size=(2, 2))])
     other.update([Result(image_id=2, size=(2, 2)), Result(image_id=3, size=(2, 2))])

@@ -1,4 +1,4 @@
-"""Semantic metrics: scikit-learn's confusion matrix where it is installed, and cases worked out by hand."""
+"""Semantic metrics: scikit-learn's confusion matrix where it is installed, and cases computed by hand."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def _data(maps: list[np.ndarray], classes: LabelSpace = CLASSES) -> Any:
     )
 
 
-def _answer(index: int, classes: np.ndarray, labels: LabelSpace = CLASSES) -> SemanticMap:
+def _result(index: int, classes: np.ndarray, labels: LabelSpace = CLASSES) -> SemanticMap:
     return SemanticMap(image_id=index, size=classes.shape, classes=torch.from_numpy(classes), label_space=labels)
 
 
 def _random(seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     rng = np.random.default_rng(seed)
     truth = [rng.integers(0, 3, (20, 30)).astype(np.uint8) for _ in range(3)]
-    answers = [np.where(rng.random(t.shape) < 0.6, t, rng.integers(0, 3, t.shape)).astype(np.uint8) for t in truth]
+    predicted = [np.where(rng.random(t.shape) < 0.6, t, rng.integers(0, 3, t.shape)).astype(np.uint8) for t in truth]
     truth[0][:5] = 255
-    return truth, answers
+    return truth, predicted
 
 
-def test_figures_follow_their_definitions() -> None:
-    truth, answers = _random(0)
+def test_metrics_follow_their_definitions() -> None:
+    truth, predicted = _random(0)
     metric = SemanticMetric(_data(truth), CLASSES)
-    metric.update([_answer(i, a) for i, a in enumerate(answers)])
+    metric.update([_result(i, a) for i, a in enumerate(predicted)])
     found = metric.compute()
-    t, a = (np.concatenate([x.ravel() for x in maps]) for maps in (truth, answers))
+    t, a = (np.concatenate([x.ravel() for x in maps]) for maps in (truth, predicted))
     t, a = t[t != 255], a[t != 255]
     iou = [((t == k) & (a == k)).sum() / ((t == k) | (a == k)).sum() for k in range(3)]
     dice = [2 * ((t == k) & (a == k)).sum() / ((t == k).sum() + (a == k).sum()) for k in range(3)]
@@ -62,8 +62,8 @@ def test_figures_follow_their_definitions() -> None:
 
 
 def test_parts_of_two_processes_give_the_same_and_repeated_images_count_once() -> None:
-    truth, answers = _random(1)
-    results = [_answer(i, a) for i, a in enumerate(answers)]
+    truth, predicted = _random(1)
+    results = [_result(i, a) for i, a in enumerate(predicted)]
     whole, first, second = (SemanticMetric(_data(truth), CLASSES) for _ in range(3))
     whole.update(results)
     first.update([results[0], results[0]])
@@ -72,11 +72,11 @@ def test_parts_of_two_processes_give_the_same_and_repeated_images_count_once() -
     assert first.compute() == whole.compute()
 
 
-def test_classes_go_by_name_and_absent_ones_are_left_out() -> None:
+def test_classes_are_matched_by_name_and_absent_ones_are_left_out() -> None:
     other = LabelSpace.of(["tree", "road", "sky"])
     truth = [np.array([[0, 0, 1, 1]], np.uint8)]
     metric = SemanticMetric(_data(truth), other)
-    metric.update([_answer(0, np.array([[2, 0, 1, 1]], np.uint8), other)])
+    metric.update([_result(0, np.array([[2, 0, 1, 1]], np.uint8), other)])
     found = metric.compute()
     assert found.per_class["sky"]["IoU"] == 0.5
     assert found.per_class["road"]["IoU"] == 1.0
@@ -91,7 +91,7 @@ def test_boundaries_are_what_erosion_removes() -> None:
     assert np.array_equal(boundary(region), region & ~inner)
 
 
-def test_a_dataset_without_the_map_is_refused() -> None:
+def test_a_dataset_without_the_map_is_rejected() -> None:
     data = _data([])
     data.provides = {"boxes"}
     with pytest.raises(DataError, match="streets has no 'semantic' to score"):

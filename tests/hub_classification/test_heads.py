@@ -123,7 +123,7 @@ def test_a_classifiers_weights_start_a_detector(tmp_path: Path) -> None:
     source = hub.create("classification/convnext_atto", labels=LABELS)
     model = hub.create("faster-rcnn/convnext_atto-fpn", labels=["a"], channels=16)
     report = transfer(model, save(source, tmp_path / "classifier.safetensors"))
-    assert not [name for name in report.initialised if name.startswith("trunk.body")]
+    assert not [name for name in report.initialized if name.startswith("trunk.body")]
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         last = source.eval().trunk.body.net.forward_features(x)

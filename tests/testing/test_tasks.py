@@ -310,8 +310,8 @@ def test_a_sound_head_passes(register: Any, options: dict[str, Any]) -> None:
         (HalfLosses, "bfloat16: loss heat is torch.bfloat16, not float32"),
         (EmptyMeanLosses, "a batch without objects in float32: loss heat is"),
         (IdleParameter, "do not depend on idle.weight, idle.bias"),
-        (RandomPredictions, "predict gives other values the second time"),
-        (NeedsTargets, "predict gives other values where there are targets"),
+        (RandomPredictions, "predict returns other values the second time"),
+        (NeedsTargets, "predict returns other values if there are targets"),
         (VariableShapes, "shapes depend on the pixels"),
         (ResizedPixels, "not in pixels of the file"),
         (LostResult, "results: 1 for 2 images"),
@@ -319,17 +319,17 @@ def test_a_sound_head_passes(register: Any, options: dict[str, Any]) -> None:
         (ScribblingDraw, "draw changes the image"),
         (SmallDraw, "draw: "),
         (WrongMain, "the main metric 'AP' is not among"),
-        (NoFraction, "error is 7.5, not a fraction; name its unit"),
+        (NoFraction, "error is 7.5, not a fraction; declare its unit"),
         (Infinite, "error is inf"),
         (MainInMetres, "the main metric 'error' has a unit"),
-        (NoMerge, "merged from two processes"),
-        (AnyOption, "option 'detectionss' does not exist, but is accepted"),
-        (Unsaved, "the same weights in another model"),
+        (NoMerge, "two merged metrics give"),
+        (AnyOption, "unknown option 'detectionss' is accepted"),
+        (Unsaved, "another model of the same recipe"),
         (WrongRows, "heat.weight has 2 rows"),
         (UnknownRows, "'haet.weight', which is not a parameter"),
     ],
 )
-def test_what_is_wrong_is_named(register: Any, head: type[Head], message: str) -> None:
+def test_each_violation_is_named(register: Any, head: type[Head], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_task(register(head))
 
@@ -337,7 +337,7 @@ def test_what_is_wrong_is_named(register: Any, head: type[Head], message: str) -
 def test_targets_that_the_kit_cannot_draw(register: Any) -> None:
     name = register(MapHead)
     semantic = np.random.default_rng(0).integers(0, 2, (2, IMAGE_SIZE, IMAGE_SIZE)).astype(np.uint8)
-    with pytest.raises(AssertionError, match="needs 'scene', which the kit cannot draw"):
+    with pytest.raises(AssertionError, match="needs 'scene', which TinyDataset does not have"):
         check_task(name, targets={"semantic": semantic})
     check_task(name, targets={"semantic": semantic, "scene": np.array([0, 1])})
 
@@ -393,7 +393,11 @@ class Light(Result):
 
 @pytest.mark.parametrize(
     ("written", "message"),
-    [({"txt": b""}, "'txt', which is no suffix"), ({".png": b""}, "the drawing's"), ({".txt": ""}, "a str, not bytes")],
+    [
+        ({"txt": b""}, r"the key 'txt' of files\(\) is not a suffix"),
+        ({".png": b""}, "reserved for the drawing"),
+        ({".txt": ""}, "a str, not bytes"),
+    ],
 )
 def test_a_head_without_classes(
     register: Any, monkeypatch: pytest.MonkeyPatch, written: dict[str, Any], message: str

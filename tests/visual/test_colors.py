@@ -1,15 +1,15 @@
-"""Colours are the class's own, and text on them can be read."""
+"""Colors are the class's own, and text on them can be read."""
 
 from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.visual import class_color, ink_on
+from hub.visual import class_color, text_color_on
 
 
-def test_a_class_keeps_its_colour_from_run_to_run() -> None:
-    # Pictures of two runs, or of a paper and its code, must agree: this value is a promise.
+def test_a_class_has_the_same_color_in_every_run() -> None:
+    # The color of a class must not change between versions.
     assert class_color("person") == (224, 222, 29)
 
 
@@ -21,9 +21,9 @@ def luminance(color: tuple[int, int, int]) -> float:
 
 @settings(deadline=None, max_examples=50)
 @given(st.text(max_size=30))
-def test_any_name_has_a_strong_colour_on_which_its_ink_reads(name: str) -> None:
+def test_any_name_has_a_strong_color_on_which_text_is_readable(name: str) -> None:
     color = class_color(name)
     assert all(0 <= c <= 255 for c in color)
-    assert max(color) - min(color) > 100  # not grey
-    light, dark = sorted((luminance(color), luminance(ink_on(color))), reverse=True)
+    assert max(color) - min(color) > 100  # not gray
+    light, dark = sorted((luminance(color), luminance(text_color_on(color))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) > 2.5

@@ -1,4 +1,4 @@
-"""What a drawing shows, and what it leaves alone."""
+"""Drawings of objects."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hub.visual import class_color, draw_detections, draw_instances
 from hub.visual.draw import Style, _covered, _place
 
 LABELS = LabelSpace(("cat", "dog"))
-GREY = 128
+GRAY = 128
 
 
 def blank(height: int = 240, width: int = 320) -> np.ndarray:
-    return np.full((height, width, 3), GREY, np.uint8)
+    return np.full((height, width, 3), GRAY, np.uint8)
 
 
 def found(boxes: list[list[float]], scores: list[float], labels: list[int] | None = None, **more: Any) -> Detections:
@@ -42,16 +42,16 @@ def has(image: np.ndarray, name: str) -> bool:
     return bool((image == class_color(name)).all(axis=2).any())
 
 
-def test_a_box_is_drawn_in_its_class_colour_on_its_own_border_pixels() -> None:
+def test_a_box_is_drawn_in_its_class_color_on_its_own_border_pixels() -> None:
     image = blank()
     drawn = draw_detections(image, found([[40, 60, 140, 160]], [0.9], [1]))
     for y, x in ((110, 40), (110, 139), (159, 90)):  # left, right, bottom: x2 and y2 are past the last pixel
         assert tuple(drawn[y, x]) == class_color("dog")
     inside = drawn[70:150, 50:130]
-    assert (inside == GREY).all()
-    assert (drawn[165:] == GREY).all()
-    assert (drawn[:, 150:] == GREY).all()
-    assert (image == GREY).all()  # a copy
+    assert (inside == GRAY).all()
+    assert (drawn[165:] == GRAY).all()
+    assert (drawn[:, 150:] == GRAY).all()
+    assert (image == GRAY).all()  # a copy
 
 
 def test_objects_below_the_score_and_beyond_the_limit_are_left_out() -> None:
@@ -77,23 +77,23 @@ def test_a_mask_tints_its_own_pixels_only() -> None:
     mask = torch.zeros(1, 240, 320, dtype=torch.bool)
     mask[0, 100:140, 100:140] = True
     drawn = draw_detections(blank(), found([[60, 60, 200, 200]], [0.9], masks=mask))
-    tint = np.array(class_color("cat"), float) - GREY
-    change = drawn[120, 120].astype(float) - GREY
+    tint = np.array(class_color("cat"), float) - GRAY
+    change = drawn[120, 120].astype(float) - GRAY
     assert (np.sign(change) == np.sign(tint)).all()
-    assert (np.abs(change) < np.abs(tint)).all()  # the image shows through
-    assert tuple(drawn[90, 90]) == (GREY, GREY, GREY)
+    assert (np.abs(change) < np.abs(tint)).all()  # the image is visible through it
+    assert tuple(drawn[90, 90]) == (GRAY, GRAY, GRAY)
 
 
 def test_visible_keypoints_are_dots_and_others_are_not_drawn() -> None:
     keypoints = torch.tensor([[[100.0, 100, 1], [150, 150, 0]]])
     drawn = draw_detections(blank(), found([[60, 60, 200, 200]], [0.9], keypoints=keypoints))
     assert tuple(drawn[100, 100]) == class_color("cat")
-    assert tuple(drawn[150, 150]) == (GREY, GREY, GREY)
+    assert tuple(drawn[150, 150]) == (GRAY, GRAY, GRAY)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 64, 1)])
-def test_grey_images_are_drawn_on_in_colour(shape: tuple[int, ...]) -> None:
-    drawn = draw_detections(np.full(shape, GREY, np.uint8), found([[10, 10, 50, 50]], [0.9]))
+def test_gray_images_are_drawn_on_in_color(shape: tuple[int, ...]) -> None:
+    drawn = draw_detections(np.full(shape, GRAY, np.uint8), found([[10, 10, 50, 50]], [0.9]))
     assert drawn.shape == (64, 64, 3)
     assert has(drawn, "cat")
 
@@ -128,7 +128,7 @@ corner = st.tuples(st.integers(0, 400), st.integers(0, 400))
 
 @settings(deadline=None, max_examples=200)
 @given(width=sides, height=sides, first=corner, second=corner, plate=st.tuples(st.integers(1, 20), st.integers(1, 20)))
-def test_a_tag_always_lies_inside_the_image(
+def test_a_label_is_always_inside_the_image(
     width: int, height: int, first: tuple[int, int], second: tuple[int, int], plate: tuple[int, int]
 ) -> None:
     (x1, x2), (y1, y2) = sorted((first[0], second[0])), sorted((first[1], second[1]))
@@ -138,7 +138,7 @@ def test_a_tag_always_lies_inside_the_image(
     assert (right - left, bottom - top) == plate
 
 
-def test_a_tag_gives_way_to_those_already_there() -> None:
+def test_a_label_avoids_earlier_ones() -> None:
     box = (50, 50, 150, 150)
     first = _place(box, 40, 12, 300, 300, [])
     second = _place(box, 40, 12, 300, 300, [first])
@@ -146,12 +146,12 @@ def test_a_tag_gives_way_to_those_already_there() -> None:
     assert _covered(second, [first]) == 0
 
 
-def test_tags_for_which_there_is_no_room_are_left_out() -> None:
+def test_labels_without_room_are_left_out() -> None:
     drawn = draw_detections(blank(32, 64), found([[0, 0, 64, 32]] * 40, [0.9] * 39 + [0.95], [0] * 39 + [1]))
     assert (drawn[2:8, 2:20] == class_color("dog")).all(axis=2).any()  # the best keeps its own on top
 
 
-def test_annotations_are_drawn_in_the_colours_of_detections_and_crowds_are_marked() -> None:
+def test_annotations_are_drawn_in_the_colors_of_detections_and_crowds_are_marked() -> None:
     boxes = np.array([[40, 60, 140, 160], [180, 60, 300, 200]], np.float32)
     instances = Instances(boxes, np.array([1, 0]), np.array([False, False]))
     crowd = Instances(boxes, np.array([1, 0]), np.array([False, True]))
@@ -175,6 +175,6 @@ def test_annotated_masks_and_keypoints_are_drawn() -> None:
         boxes, np.array([0]), np.array([False]), masks=InstanceMasks.from_planes(masks), keypoints=points
     )
     drawn = draw_instances(blank(), instances, LABELS)
-    assert tuple(drawn[120, 120]) != (GREY, GREY, GREY)
+    assert tuple(drawn[120, 120]) != (GRAY, GRAY, GRAY)
     assert tuple(drawn[180, 180]) == class_color("cat")
-    assert tuple(drawn[180, 70]) == (GREY, GREY, GREY)
+    assert tuple(drawn[180, 70]) == (GRAY, GRAY, GRAY)

@@ -1,4 +1,4 @@
-"""Contact sheets."""
+"""Grids of images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def count(sheet: np.ndarray, color: tuple[int, int, int]) -> int:
     return int((sheet == color).all(axis=2).sum())
 
 
-def test_images_of_one_size_are_shown_whole_and_unscaled() -> None:
+def test_images_of_one_size_are_shown_completely_and_unscaled() -> None:
     sheet = side_by_side([plain(60, 80, RED), plain(60, 80, BLUE)])
     assert count(sheet, RED) == count(sheet, BLUE) == 60 * 80
     reds = np.argwhere((sheet == RED).all(axis=2))
@@ -40,7 +40,7 @@ def test_images_of_other_sizes_fill_their_cell_with_their_aspect_ratio_kept() ->
     assert count(sheet, BLUE) == 100 * 200
 
 
-def test_titles_stand_above_and_never_on_the_images() -> None:
+def test_titles_are_above_and_never_on_the_images() -> None:
     images = [plain(120, 160, RED), plain(120, 160, BLUE)]
     bare, titled = side_by_side(images), side_by_side(images, ["before", "after " * 50])
     assert titled.shape[0] > bare.shape[0]

@@ -9,7 +9,7 @@ SEGMENTS = np.repeat(np.repeat(np.array([[1, 2, 3, 0]]), 60, 0), 40, 1)  # 60 ×
 NAMES = {1: "cat", 2: "cat", 3: "sky", 9: "not there"}
 
 
-def test_things_of_a_class_are_told_apart_and_void_is_left_alone() -> None:
+def test_things_of_a_class_differ_and_void_is_unchanged() -> None:
     image = np.full((60, 160, 3), 100, np.uint8)
     drawn = draw_panoptic(image, SEGMENTS, NAMES, things={1, 2})
     assert (image == 100).all()
@@ -20,7 +20,7 @@ def test_things_of_a_class_are_told_apart_and_void_is_left_alone() -> None:
     assert (drawn[50, 85:115] == inside[2]).all(), "stuff is plain inside"
 
 
-def test_the_legend_names_what_is_there() -> None:
+def test_the_legend_names_the_classes() -> None:
     image = np.zeros((60, 160, 3), np.uint8)
     drawn = draw_panoptic(image, SEGMENTS, NAMES, things={1, 2})
     plates = {tuple(color) for color in drawn[:30, :30].reshape(-1, 3).tolist()}
@@ -29,7 +29,7 @@ def test_the_legend_names_what_is_there() -> None:
     assert class_color("not there") not in plates
 
 
-def test_stuff_called_background_stays_as_it_is_but_a_thing_does_not() -> None:
+def test_stuff_called_background_is_not_drawn_but_a_thing_is() -> None:
     image = np.zeros((60, 160, 3), np.uint8)
     for things, touched in (((), False), ({3}, True)):
         drawn = draw_panoptic(image, SEGMENTS, {3: "background"}, things=things)

@@ -8,7 +8,7 @@ from hub.contract.instance_masks import InstanceMasks
 from hub.contract.sample import Instances, Sample
 from hub.labels import LabelSpace
 from hub.visual import class_color
-from hub.visual.sample import caption, draw_sample, magnified
+from hub.visual.sample import caption, draw_sample, enlarge
 
 LABELS = LabelSpace.of(["cat", "dog", "emu"])
 
@@ -35,17 +35,17 @@ def test_each_kind_of_annotation_changes_the_picture_and_not_the_sample() -> Non
     assert (plain == 100).all()
 
 
-def test_objects_have_the_colours_of_their_names_in_the_labels_given() -> None:
+def test_objects_have_the_colors_of_their_names_in_the_labels_given() -> None:
     objects = Instances(np.array([[10, 12, 50, 36]], np.float32), np.array([1]), np.array([False]))
     drawn = draw_sample(sample(instances=objects), {"instances": LABELS})
     assert (drawn == class_color("dog")).all(-1).any()
     assert not (drawn == class_color("cat")).all(-1).any()
 
 
-def test_grey_images_are_drawn_on_too() -> None:
-    grey = sample(maps={"semantic": np.ones((40, 60), np.int64)})
-    grey.image = grey.image[:, :, :1]
-    assert draw_sample(grey, {"semantic": LABELS}).shape == (40, 60, 3)
+def test_gray_images_are_drawn_on_too() -> None:
+    gray = sample(maps={"semantic": np.ones((40, 60), np.int64)})
+    gray.image = gray.image[:, :, :1]
+    assert draw_sample(gray, {"semantic": LABELS}).shape == (40, 60, 3)
 
 
 def test_captions_name_tags() -> None:
@@ -56,7 +56,7 @@ def test_captions_name_tags() -> None:
     assert caption(sample(tags=several), {"labels": LABELS}) == "labels: cat, dog?, age: 7.5"
 
 
-def test_magnified_annotations_stay_where_they_are() -> None:
+def test_enlarged_annotations_match_the_image() -> None:
     mask = np.zeros((1, 40, 60), np.uint8)
     mask[0, 12:36, 10:50] = 1
     points = np.array([[[10, 12, 2], [0, 0, 0]]], np.float32)
@@ -67,7 +67,7 @@ def test_magnified_annotations_stay_where_they_are() -> None:
         InstanceMasks.from_planes(mask),
         points,
     )
-    grown = magnified(sample(instances=objects, maps={"semantic": mask[0]}), 3)
+    grown = enlarge(sample(instances=objects, maps={"semantic": mask[0]}), 3)
     assert grown.image.shape == (120, 180, 3)
     assert grown.instances is not None
     assert grown.instances.masks is not None

@@ -1,4 +1,4 @@
-"""Maps are tinted in the colours of their classes; background and ignored pixels stay."""
+"""Maps are tinted in the colors of their classes; background and ignored pixels stay."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hub.labels import LabelSpace
 from hub.visual import class_color, draw_semantic
 
 
-def test_only_classes_are_tinted_and_the_image_is_left_alone() -> None:
+def test_only_classes_are_tinted_and_the_image_is_unchanged() -> None:
     image = np.full((80, 120, 3), 100, np.uint8)
     classes = np.zeros((80, 120), np.uint8)
     classes[40:60, 50:100] = 1

@@ -35,7 +35,7 @@ def test_each_head_has_its_own_column_in_percent_with_one_decimal() -> None:
     ]
 
 
-def test_a_figure_with_a_unit_is_no_percentage() -> None:
+def test_a_metric_with_a_unit_is_not_a_percentage() -> None:
     surfaces = Evaluation({"Dice": 0.5, "HD95": 12.3456, "ratio": NAN}, "Dice", units={"HD95": "mm", "ratio": ""})
     surfaces.per_class = {"liver": {"Dice": 0.25, "HD95": 3.0}}
     assert cells(evaluation_table({"h": surfaces})) == [
@@ -44,7 +44,7 @@ def test_a_figure_with_a_unit_is_no_percentage() -> None:
     assert cells(per_class_table("h", surfaces))[-1] == ["liver", "25.0", "3", "mm"]
 
 
-def test_a_main_figure_stands_out() -> None:
+def test_the_main_metric_is_bold() -> None:
     table = evaluation_table({"faster-rcnn": BOXES})
     assert [row.style for row in table.rows] == ["bold", None, None]
 
@@ -65,10 +65,10 @@ def test_classes_are_rows_with_the_columns_that_the_metric_gives() -> None:
     ]
 
 
-def test_a_metric_with_other_figures_is_shown_with_its_own() -> None:
+def test_a_metric_with_other_names_is_shown_with_them() -> None:
     assert cells(per_class_table("semantic-fpn", PIXELS))[1:] == [["class,", "%", "IoU"], ["road", "90.0"]]
 
 
-def test_names_with_brackets_are_not_taken_for_markup() -> None:
+def test_names_with_brackets_are_not_interpreted_as_markup() -> None:
     tricky = Evaluation({"AP": 0.5}, "AP", {"[red]van": {"AP": 0.5}})
     assert cells(per_class_table("a[bold]b", tricky)) == [["a[bold]b"], ["class,", "%", "AP"], ["[red]van", "50.0"]]

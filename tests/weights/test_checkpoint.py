@@ -39,8 +39,8 @@ def test_a_loaded_model_needs_no_config_and_predicts_the_same(model: Model, tmp_
     assert torch.equal(a.scores, b.scores)
 
 
-def test_a_run_folder_means_its_best_checkpoint(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds no best"):
+def test_a_run_folder_gives_its_best_checkpoint(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="has no best"):
         find_checkpoint(tmp_path)
     last = save(model, tmp_path / "last.safetensors")
     assert find_checkpoint(tmp_path) == last
@@ -52,19 +52,19 @@ def test_a_run_folder_means_its_best_checkpoint(model: Model, tmp_path: Path) ->
 def test_a_truncated_file_is_named(model: Model, tmp_path: Path, keep: int) -> None:
     path = save(model, tmp_path / "m.safetensors")
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(CheckpointError, match=r"m\.safetensors cannot be read, it is truncated"):
+    with pytest.raises(CheckpointError, match=r"m\.safetensors cannot be read: it is truncated"):
         load(path)
 
 
-def test_what_is_missing_or_foreign_is_named(tmp_path: Path) -> None:
+def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not exist"):
         load(tmp_path / "none.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(CheckpointError, match="not a checkpoint of this project"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of backbone-hub"):
         load(tmp_path / "foreign.safetensors")
 
 
-def test_another_models_tensors_are_refused_whole(model: Model) -> None:
+def test_another_models_tensors_are_rejected_completely(model: Model) -> None:
     other = hub.create("faster-rcnn/resnet18-fpn", labels=["a", "b", "c"], **SMALL)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(CheckpointMismatchError, match=r"cls_score\.weight has shape \(4, 32\) instead of \(3, 32\)"):

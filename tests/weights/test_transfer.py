@@ -20,7 +20,7 @@ def detector(labels: list[str], backbone: str = "resnet18", **options: object) -
     )
 
 
-def test_preprocessing_and_provenance_come_with_the_weights(tmp_path: Path) -> None:
+def test_preprocessing_and_provenance_are_copied_with_the_weights(tmp_path: Path) -> None:
     source, model = detector(["cat"]), detector(["cat"])
     source.preprocessing = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3, resize=ResizeRule(100, 100))
     source.trunk.provenance = Provenance("resnet18", "tv_in1k", "somewhere", "bsd-3-clause")
@@ -30,7 +30,7 @@ def test_preprocessing_and_provenance_come_with_the_weights(tmp_path: Path) -> N
     assert model.trunk.provenance == source.trunk.provenance
 
 
-def test_class_rows_follow_their_names_and_the_report_says_so(tmp_path: Path) -> None:
+def test_class_rows_are_copied_by_name_and_reported(tmp_path: Path) -> None:
     source, model = detector(["cat", "dog", "cow"]), detector(["dog", "owl", "cat"])
     fresh = model.state_dict()["heads.faster-rcnn.box_head.cls_score.weight"].clone()
     report = transfer(model, save(source, tmp_path / "a.safetensors"))
@@ -45,19 +45,19 @@ def test_class_rows_follow_their_names_and_the_report_says_so(tmp_path: Path) ->
     assert all(torch.equal(own[n], theirs[n]) for n in others)
     assert report.matched == {"faster-rcnn": ["dog", "cat"]}
     assert report.new == {"faster-rcnn": ["owl"]}
-    assert "labels kept dog, cat; started anew owl" in str(report)
+    assert "copied labels: dog, cat; new labels: owl" in str(report)
 
 
-def test_what_does_not_fit_is_left_and_said(tmp_path: Path) -> None:
+def test_tensors_of_other_shapes_are_not_copied_but_reported(tmp_path: Path) -> None:
     source, model = detector(["a"]), detector(["a"], box_head_fc_channels=16)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     report = transfer(model, save(source, tmp_path / "a.safetensors"))
     layer = "heads.faster-rcnn.box_head.cls_score.weight"
-    assert report.initialised[layer] == "shape (2, 32) there, (2, 16) here"
+    assert report.initialized[layer] == "shape (2, 32) there, (2, 16) here"
     assert torch.equal(model.state_dict()[layer], before[layer])
 
 
-def test_a_checkpoint_of_another_backbone_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_backbone_is_rejected(tmp_path: Path) -> None:
     path = save(detector(["a"]), tmp_path / "a.safetensors")
     model = detector(["a"], backbone="mobilenetv3_small_100")
     before = {k: v.clone() for k, v in model.state_dict().items()}

@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine and print."""
-    from hub.data.tools.doctor import examine
+    from hub.data.tools.check import find_problems
 
     splits = open_source(args)
     problems: dict[str, list[str]] = {}
     for split, dataset in splits.items():
         with progress_bar(split) as progress:
-            problems[split] = examine(dataset, workers=args.workers, progress=progress)
+            problems[split] = find_problems(dataset, workers=args.workers, progress=progress)
     for found in problems.values():
         for line in found:
             print(line)

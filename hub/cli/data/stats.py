@@ -22,18 +22,18 @@ def run(args: argparse.Namespace) -> int:
     """Count and print the tables."""
     from rich.console import Console
 
-    from hub.data.tools.statistics import count
+    from hub.data.tools.statistics import dataset_statistics
     from hub.visual.data_tables import class_tables, data_table
 
     splits = open_source(args)
-    metrics = {}
+    statistics = {}
     for split, dataset in splits.items():
         with progress_bar(split) as progress:
-            metrics[split] = count(dataset, progress=progress)
+            statistics[split] = dataset_statistics(dataset, progress=progress)
     console = Console()
     for split, dataset in splits.items():
         console.print(f"{split}: {dataset.name}", markup=False, highlight=False, soft_wrap=True)
-    console.print(data_table(metrics))
-    for table in class_tables(metrics):
+    console.print(data_table(statistics))
+    for table in class_tables(statistics):
         console.print(table)
     return 0

@@ -1,1 +1,1 @@
-"""Checks and statistics of datasets."""
+"""Checks of datasets, and their statistics."""

@@ -1,4 +1,4 @@
-"""Figures of a dataset: what people ask before they train on it."""
+"""Statistics of a dataset: sizes of images and objects, and counts of classes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from hub.contract.targets import IGNORE, map_names, tag_names
 from hub.data.annotations.boxes import BoxReport, check_boxes
 from hub.labels import LabelSpace
 
-SMALL, LARGE = 32**2, 96**2  # limits of COCO's sizes in square pixels (https://cocodataset.org/#detection-eval)
+SMALL, LARGE = 32**2, 96**2  # COCO's area ranges in square pixels (https://cocodataset.org/#detection-eval)
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The least, the median and the greatest of some numbers; NaN where there are none."""
+class Range:
+    """Minimum, median and maximum of some numbers; NaN for an empty array."""
 
-    least: float
+    minimum: float
     median: float
-    most: float
+    maximum: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Spread:
-        """The spread of an array.
+    def of(cls, values: np.ndarray) -> Range:
+        """Return the range of an array.
 
-        >>> Spread.of(np.array([1, 9, 2]))
-        Spread(least=1.0, median=2.0, most=9.0)
+        >>> Range.of(np.array([1, 9, 2]))
+        Range(minimum=1.0, median=2.0, maximum=9.0)
         """
         if not len(values):
             return cls(np.nan, np.nan, np.nan)
@@ -39,72 +39,72 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class ObjectFigures:
-    """Of the objects; crowd regions and unusable boxes are counted apart, and among nothing else.
+class ObjectStatistics:
+    """Statistics of the objects of a dataset. Crowd regions and unusable boxes count only as such.
 
     Attributes:
-        total: objects to learn from.
-        crowds: regions.
-        empty: images without an object to learn from.
-        per_image: objects in an image.
-        small: of less than 32² pixels, by the annotated area.
-        medium: in between.
-        large: of 96² pixels and more.
-        masked: objects with a mask.
-        keypointed: objects with a labelled keypoint.
+        total: number of objects to learn from.
+        crowds: number of crowd regions.
+        images_without: number of images without an object to learn from.
+        per_image: objects per image.
+        small: objects with an annotated area below 32² pixels.
+        medium: objects in between.
+        large: objects with an annotated area of 96² pixels or more.
+        with_mask: objects with a mask.
+        with_keypoints: objects with a labeled keypoint.
         report: on all boxes, crowds included.
         per_class: class → (objects, images that show one).
     """
 
     total: int
     crowds: int
-    empty: int
-    per_image: Spread
+    images_without: int
+    per_image: Range
     small: int
     medium: int
     large: int
-    masked: int
-    keypointed: int
+    with_mask: int
+    with_keypoints: int
     report: BoxReport
     per_class: dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Of a dataset.
+class DatasetStatistics:
+    """Statistics of a dataset.
 
     Attributes:
-        name: the dataset's.
-        images: how many.
-        widths: in pixels.
-        heights: in pixels.
-        objects: None where the dataset has none to give.
-        maps: map → class → (pixels, images that show it); pixels to ignore are under None.
-        tags: tag → class → images; images of which it is unknown are under None.
+        name: name of the dataset.
+        images: number of images.
+        widths: image widths in pixels.
+        heights: image heights in pixels.
+        objects: statistics of the objects, or None if the dataset provides none.
+        maps: map → class → (pixels, images that show it); the key None counts ignored pixels.
+        tags: tag → class → images; the key None counts images with unknown labels.
     """
 
     name: str
     images: int
-    widths: Spread
-    heights: Spread
-    objects: ObjectFigures | None
+    widths: Range
+    heights: Range
+    objects: ObjectStatistics | None
     maps: dict[str, dict[str | None, tuple[int, int]]] = field(default_factory=dict)
     tags: dict[str, dict[str | None, int]] = field(default_factory=dict)
 
 
-def count(dataset: Dataset, *, progress: Progress | None = None) -> Figures:
-    """Count what there is; only maps are decoded for it, image by image.
+def dataset_statistics(dataset: Dataset, *, progress: Progress | None = None) -> DatasetStatistics:
+    """Compute the statistics of a dataset; only maps are decoded, image by image.
 
     Args:
-        dataset: any.
-        progress: called with (images done, images in all) while maps or tags are read.
+        dataset: any dataset.
+        progress: called with (images done, total images) while maps or tags are read.
 
     Raises:
-        DataError: a map that cannot be read.
+        DataError: a map cannot be read.
     """
     spaces = dataset.label_spaces
-    maps = {name: _Pixels(spaces[name]) for name in map_names(dataset) if name in spaces}
-    tags = {name: _Images(spaces[name]) for name in tag_names(dataset) if name in spaces}
+    maps = {name: _PixelCounts(spaces[name]) for name in map_names(dataset) if name in spaces}
+    tags = {name: _ImageCounts(spaces[name]) for name in tag_names(dataset) if name in spaces}
     for index in range(len(dataset)) if maps or tags else ():
         if maps:
             sample = dataset.load(index, frozenset(maps) | frozenset(tags))
@@ -115,44 +115,44 @@ def count(dataset: Dataset, *, progress: Progress | None = None) -> Figures:
             images.add(values[name])
         if progress is not None:
             progress(index + 1, len(dataset))
-    return Figures(
+    return DatasetStatistics(
         name=dataset.name,
         images=len(dataset),
-        widths=Spread.of(dataset.sizes[:, 1]),
-        heights=Spread.of(dataset.sizes[:, 0]),
+        widths=Range.of(dataset.sizes[:, 1]),
+        heights=Range.of(dataset.sizes[:, 0]),
         objects=None if dataset.instances is None else _objects(dataset, dataset.instances),
-        maps={name: pixels.found() for name, pixels in maps.items()},
-        tags={name: images.found() for name, images in tags.items()},
+        maps={name: pixels.counts() for name, pixels in maps.items()},
+        tags={name: images.counts() for name, images in tags.items()},
     )
 
 
-def _objects(dataset: Dataset, packed: PackedInstances) -> ObjectFigures:
+def _objects(dataset: Dataset, packed: PackedInstances) -> ObjectStatistics:
     owners = np.repeat(np.arange(len(dataset)), np.diff(packed.offsets))
     report = check_boxes(packed.boxes, dataset.sizes[owners])
-    taught = report.usable & ~packed.crowd
-    labels, area = packed.labels[taught], packed.area[taught]
-    each = np.bincount(owners[taught], minlength=len(dataset))
+    trainable = report.usable & ~packed.crowd
+    labels, area = packed.labels[trainable], packed.area[trainable]
+    per_image = np.bincount(owners[trainable], minlength=len(dataset))
     names = dataset.label_spaces["instances"].names
-    shown = np.unique(np.stack([labels, owners[taught]]), axis=1)[0]  # a class once for each image
-    counts, images = (np.bincount(of, minlength=len(names)).tolist() for of in (labels, shown))
+    shown = np.unique(np.stack([labels, owners[trainable]]), axis=1)[0]  # each class once per image
+    counts, images = (np.bincount(values, minlength=len(names)).tolist() for values in (labels, shown))
     segments, keypoints = packed.segments, packed.keypoints
-    return ObjectFigures(
-        total=int(taught.sum()),
+    return ObjectStatistics(
+        total=int(trainable.sum()),
         crowds=int((report.usable & packed.crowd).sum()),
-        empty=int((each == 0).sum()),
-        per_image=Spread.of(each),
+        images_without=int((per_image == 0).sum()),
+        per_image=Range.of(per_image),
         small=int((area < SMALL).sum()),
         medium=int(((area >= SMALL) & (area < LARGE)).sum()),
         large=int((area >= LARGE).sum()),
-        masked=0 if segments is None else int((np.diff(segments.offsets)[taught] > 0).sum()),
-        keypointed=0 if keypoints is None else int((keypoints[taught][..., 2] > 0).any(1).sum()),
+        with_mask=0 if segments is None else int((np.diff(segments.offsets)[trainable] > 0).sum()),
+        with_keypoints=0 if keypoints is None else int((keypoints[trainable][..., 2] > 0).any(1).sum()),
         report=report,
         per_class={name: (n, i) for name, n, i in zip(names, counts, images, strict=True)},
     )
 
 
-class _Pixels:
-    """Counts the pixels of a map's classes."""
+class _PixelCounts:
+    """Counts the pixels of each class of a map."""
 
     def __init__(self, labels: LabelSpace) -> None:
         self.names = labels.names
@@ -165,17 +165,17 @@ class _Pixels:
             self.pixels += pixels[: len(self.pixels)]
             self.images += pixels[: len(self.pixels)] > 0
 
-    def found(self) -> dict[str | None, tuple[int, int]]:
-        found: dict[str | None, tuple[int, int]] = {
+    def counts(self) -> dict[str | None, tuple[int, int]]:
+        counts: dict[str | None, tuple[int, int]] = {
             name: (int(self.pixels[k]), int(self.images[k])) for k, name in enumerate(self.names)
         }
         if len(self.names) <= IGNORE and self.pixels[IGNORE]:
-            found[None] = int(self.pixels[IGNORE]), int(self.images[IGNORE])
-        return found
+            counts[None] = int(self.pixels[IGNORE]), int(self.images[IGNORE])
+        return counts
 
 
-class _Images:
-    """Counts the images of a tag's classes."""
+class _ImageCounts:
+    """Counts the images of each class of a tag."""
 
     def __init__(self, labels: LabelSpace) -> None:
         self.names = labels.names
@@ -191,8 +191,8 @@ class _Images:
             self.images += (value > 0.5).reshape(-1, len(self.names)).any(0)
             self.unknown += bool(np.isnan(value).any())
 
-    def found(self) -> dict[str | None, int]:
-        found: dict[str | None, int] = dict(zip(self.names, self.images.tolist(), strict=True))
+    def counts(self) -> dict[str | None, int]:
+        counts: dict[str | None, int] = dict(zip(self.names, self.images.tolist(), strict=True))
         if self.unknown:
-            found[None] = self.unknown
-        return found
+            counts[None] = self.unknown
+        return counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hub.visual import ink_on
+from hub.visual import text_color_on
 from hub.visual.text import font
 
 RANGE = (2.0, 98.0)  # percentiles of depth that the colours span: a few stray pixels would take most of them
@@ -59,5 +59,7 @@ def _with_scale(picture: np.ndarray, near: float, far: float) -> np.ndarray:
     middle = height - strip / 2
     for text, x, anchor in ((texts[0], 4, "lm"), (texts[1], width - 4, "rm")):
         below = picture[-1, min(max(x, 0), width - 1)]
-        pen.text((x, middle), text, ink_on((int(below[0]), int(below[1]), int(below[2]))), letters, anchor=anchor)
+        pen.text(
+            (x, middle), text, text_color_on((int(below[0]), int(below[1]), int(below[2]))), letters, anchor=anchor
+        )
     return np.array(canvas)

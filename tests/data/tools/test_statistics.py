@@ -1,4 +1,4 @@
-"""Figures against a count by hand, and pycocotools."""
+"""Statistics against counts by hand, and pycocotools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hub.data.formats.coco import Coco, CocoOptions
 from hub.data.formats.csv_labels import CsvLabels, CsvOptions
 from hub.data.formats.mask_folder import MaskFolder, MaskFolderOptions
 from hub.data.formats.shapes import Shapes, ShapesOptions
-from hub.data.tools.statistics import Spread, count
+from hub.data.tools.statistics import Range, dataset_statistics
 
 
 def test_objects_are_counted_apart_from_crowds_and_bad_boxes(tmp_path: Path) -> None:
@@ -40,16 +40,16 @@ def test_objects_are_counted_apart_from_crowds_and_bad_boxes(tmp_path: Path) -> 
         "categories": [{"id": 4, "name": "cat"}, {"id": 9, "name": "dog"}, {"id": 11, "name": "emu"}],
     }
     (tmp_path / "a.json").write_text(json.dumps(content))
-    found = count(Coco(CocoOptions(root=str(tmp_path), images=".", annotations="a.json", max_bad_boxes=1)))
+    found = dataset_statistics(Coco(CocoOptions(root=str(tmp_path), images=".", annotations="a.json", max_bad_boxes=1)))
     assert found.images == 3
-    assert found.widths == Spread(10, 50, 200)
-    assert found.heights == Spread(10, 100, 300)
+    assert found.widths == Range(10, 50, 200)
+    assert found.heights == Range(10, 100, 300)
     objects = found.objects
     assert objects is not None
-    assert (objects.total, objects.crowds, objects.empty) == (3, 1, 1)
+    assert (objects.total, objects.crowds, objects.images_without) == (3, 1, 1)
     assert (objects.small, objects.medium, objects.large) == (1, 1, 1)
-    assert (objects.masked, objects.keypointed) == (1, 0)
-    assert objects.per_image == Spread(0, 1, 2)
+    assert (objects.with_mask, objects.with_keypoints) == (1, 0)
+    assert objects.per_image == Range(0, 1, 2)
     assert (objects.report.zero_area, objects.report.outside) == (1, 1)
     assert objects.per_class == {"cat": (2, 1), "dog": (1, 1), "emu": (0, 0)}
 
@@ -62,7 +62,7 @@ def test_pixels_are_counted_and_ignored_ones_apart(tmp_path: Path) -> None:
         Image.fromarray(np.array(values, np.uint8)).save(tmp_path / f"masks/{name}.png")
     seen: list[tuple[int, int]] = []
     data = MaskFolder(MaskFolderOptions(root=str(tmp_path), names=("floor", "wall", "door")))
-    found = count(data, progress=lambda *at: seen.append(at))
+    found = dataset_statistics(data, progress=lambda *at: seen.append(at))
     assert found.maps == {"semantic": {"floor": (5, 2), "wall": (2, 1), "door": (0, 0), None: (1, 1)}}
     assert found.objects is None
     assert seen == [(1, 2), (2, 2)]
@@ -72,15 +72,15 @@ def test_tags_are_counted_and_unknown_ones_apart(tmp_path: Path) -> None:
     for name in "abc":
         Image.new("RGB", (2, 2)).save(tmp_path / f"{name}.png")
     (tmp_path / "t.csv").write_text("file,edema,fracture\na.png,1,1\nb.png,1,0\nc.png,,0\n")
-    found = count(CsvLabels(CsvOptions(root=str(tmp_path), file="t.csv", unknown="mask")))
+    found = dataset_statistics(CsvLabels(CsvOptions(root=str(tmp_path), file="t.csv", unknown="mask")))
     assert found.tags == {"labels": {"edema": 2, "fracture": 1, None: 1}}
 
 
 def test_everything_at_once(tmp_path: Path) -> None:
     data = Shapes(ShapesOptions(root=str(tmp_path / "s"), train=6, val=2, size=48))
-    found = count(data)
+    found = dataset_statistics(data)
     assert found.objects is not None
-    assert found.objects.keypointed == found.objects.masked == found.objects.total
+    assert found.objects.with_keypoints == found.objects.with_mask == found.objects.total
     semantic = [
         np.bincount(data.load(i, frozenset({"semantic"})).maps["semantic"].ravel(), minlength=6) for i in range(6)
     ]
@@ -93,7 +93,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
 def test_real_coco_counts_as_pycocotools_does(shared_data: Any, split: str) -> None:
     root = shared_data("coco128")
     place = f"annotations/instances_{split}2017.json"
-    objects = count(Coco(CocoOptions(root=str(root), images=f"{split}2017", annotations=place))).objects
+    objects = dataset_statistics(Coco(CocoOptions(root=str(root), images=f"{split}2017", annotations=place))).objects
     reference = COCO(root / place)
     assert objects is not None
     assert objects.crowds == len(reference.getAnnIds(iscrowd=True))

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hub.images import resize_image
-from hub.visual import ink_on, side_by_side
+from hub.visual import side_by_side, text_color_on
 from hub.visual.text import font, shorten
 from hub_medical.errors import MetricError
 from hub_medical.volumes.slicing import Plane, plane_shape, take_planes
@@ -125,5 +125,5 @@ def _legend(names: Sequence[str], width: int) -> np.ndarray:
     pen = ImageDraw.Draw(paper)
     for color, text, left, top, length in places:
         pen.rectangle((left, top, left + length - 1, top + 23), fill=color)
-        pen.text((left + 6, top + 12), text, ink_on(color), letters, anchor="lm")
+        pen.text((left + 6, top + 12), text, text_color_on(color), letters, anchor="lm")
     return np.asarray(paper)

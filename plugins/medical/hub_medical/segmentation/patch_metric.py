@@ -13,7 +13,7 @@ from hub import Evaluation, LabelSpace, Result
 from hub.contract import IGNORE
 from hub.data import Dataset
 from hub.errors import DataError
-from hub.evaluation.checks import index_of, labels_of, mean_defined, of_kind
+from hub.evaluation.checks import expect_result, image_index, nan_mean, target_labels
 from hub.inference.windows import importance
 from hub_medical.errors import MetricError
 from hub_medical.segmentation.patch_result import PatchScores
@@ -72,8 +72,8 @@ class PatchVolumeMetric(VolumeMetric):
         from hub_medical.segmentation.patches import patch_start
 
         for result in results:
-            case, place = self.dataset.slices[index_of(result, self.images, self.dataset.name)].tolist()
-            scores = of_kind(result, PatchScores).probabilities.float().numpy()
+            case, place = self.dataset.slices[image_index(result, self.images, self.dataset.name)].tolist()
+            scores = expect_result(result, PatchScores).probabilities.float().numpy()
             depth, step = scores.shape[1], self.dataset.options.step
             if depth < step:
                 raise MetricError(
@@ -151,7 +151,7 @@ class PatchMetric:
 
     def __init__(self, dataset: Dataset, labels: LabelSpace, name: str = "semantic") -> None:
         self.dataset, self.map = dataset, name
-        self.classes = labels_of(dataset, name)
+        self.classes = target_labels(dataset, name)
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         to_class = np.asarray(labels.map_to(self.classes), np.int64)
         self._to_class = np.where(to_class < 0, len(self.classes), to_class)
@@ -166,10 +166,10 @@ class PatchMetric:
             ContractError: a result is no `PatchScores`.
         """
         for result in results:
-            index = index_of(result, self.images, self.dataset.name)
+            index = image_index(result, self.images, self.dataset.name)
             if result.image_id in self.seen:
                 continue
-            answer = self._to_class[of_kind(result, PatchScores).classes.numpy()]
+            answer = self._to_class[expect_result(result, PatchScores).classes.numpy()]
             truth = self.dataset.load(index, frozenset({self.map})).maps[self.map]
             if truth.shape != answer.shape:
                 raise DataError(
@@ -199,7 +199,7 @@ class PatchMetric:
         sizes = annotated + answered
         dice = np.divide(2 * both, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0).tolist()
         return Evaluation(
-            metrics={"mDice": mean_defined(dice)},
+            metrics={"mDice": nan_mean(dice)},
             main="mDice",
             per_class={name: {"Dice": value} for name, value in zip(self.classes.names, dice, strict=True)},
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from hub import Evaluation, LabelSpace, Result, SemanticMap
 from hub.errors import OptionError, did_you_mean
-from hub.evaluation.checks import index_of, labels_of, of_kind
+from hub.evaluation.checks import expect_result, image_index, target_labels
 from hub.files import to_json
 from hub_medical.errors import MetricError
 from hub_medical.metrics.cases import CaseScore, SegmentationSummary, score_case, summarize_cases
@@ -43,7 +43,7 @@ class VolumeMetric:
     def __init__(self, dataset: VolumeDataset, labels: LabelSpace) -> None:
         self.dataset = dataset
         self.images = {image: index for index, image in enumerate(dataset.ids)}
-        own = labels_of(dataset, "semantic")
+        own = target_labels(dataset, "semantic")
         to_own = np.asarray(labels.map_to(own), np.int64)
         background = own.ids.index(0) if 0 in own.ids else 0
         self._index = np.where(to_own < 0, background, to_own).astype(np.uint8)  # in the dataset's labels
@@ -58,9 +58,9 @@ class VolumeMetric:
             ContractError: a result is no `hub.SemanticMap`.
         """
         for result in results:
-            index = index_of(result, self.images, self.dataset.name)
+            index = image_index(result, self.images, self.dataset.name)
             case, position = self.dataset.slices[index].tolist()
-            classes = self._index[of_kind(result, SemanticMap).classes.numpy()]
+            classes = self._index[expect_result(result, SemanticMap).classes.numpy()]
             self.planes.setdefault(case, {})[position] = zlib.compress(classes.tobytes(), 1)
 
     def __getstate__(self) -> dict[str, Any]:

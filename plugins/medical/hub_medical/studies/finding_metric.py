@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from hub import Classification, Evaluation, LabelSpace, Result
-from hub.evaluation.checks import index_of, of_kind
+from hub.evaluation.checks import expect_result, image_index
 from hub.files import to_json
 from hub_medical.studies.finding_report import finding_data, finding_page, worst_first
 from hub_medical.studies.finding_scores import RANKING, Chosen, FindingScores, choose, score_findings
@@ -51,8 +51,8 @@ class FindingMetric:
             ContractError: a result is no `hub.Classification`.
         """
         for result in results:
-            index = index_of(result, self.images, self.dataset.name)
-            scores = of_kind(result, Classification).scores.numpy()
+            index = image_index(result, self.images, self.dataset.name)
+            scores = expect_result(result, Classification).scores.numpy()
             self.scores[index] = np.where(self.from_label >= 0, scores[self.from_label], 0.0).astype(np.float32)
             if isinstance(result, StudyScores):
                 self.attention[index] = result.attention.numpy()

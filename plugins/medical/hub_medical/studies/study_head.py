@@ -130,9 +130,9 @@ class StudyHead(Head):
 
     def metric(self, dataset: Dataset) -> Metric:
         """Average precision, AUROC and F1; data with patients bring their own."""
-        from hub.evaluation import LabelsMetric
+        from hub.evaluation import MultilabelMetric
 
-        return LabelsMetric(dataset, self.labels, name=self.labels_from)
+        return MultilabelMetric(dataset, self.labels, name=self.labels_from)
 
     def draw(self, image: np.ndarray, result: StudyScores, *, score: float = 0.5) -> np.ndarray:
         """A copy of the image with the best classes, and along its bottom a bar for the attention of every slice."""

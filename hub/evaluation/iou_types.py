@@ -1,4 +1,4 @@
-"""What COCO's evaluation compares: boxes, masks or keypoints, each with its own annotations and detections."""
+"""The IoU types of COCO's evaluation: how boxes, masks and keypoints are packed for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hub.evaluation.coco_table import CocoTable, Segment
 
 
 @dataclass(frozen=True)
-class Found:
-    """The detections of one image, packed.
+class PackedDetections:
+    """The detections of one image.
 
     Attributes:
         size: (height, width) of the image.
-        labels: (D,) int64 indices into the model's labels.
+        labels: (D,) int64 indices into the labels of the model.
         scores: (D,) float32.
         shapes: boxes (D, 4), masks as D strings of COCO's compressed RLE, or keypoints (D, K, 3).
     """
@@ -35,13 +35,13 @@ class Found:
     shapes: np.ndarray | PackedBytes
 
 
-class Shapes(ABC):
-    """One kind of shape that COCO's evaluation compares.
+class IouType(ABC):
+    """Base of the IoU types.
 
     Attributes:
-        field: the attribute of `hub.Detections` that holds it.
-        metrics: the metrics that COCO gives for it.
-        sigmas: of the object keypoint similarity, or None.
+        field: the attribute of `hub.Detections` that is compared.
+        metrics: the metrics of COCO's summary.
+        sigmas: standard deviations of the object keypoint similarity, or None.
     """
 
     field: ClassVar[str]
@@ -53,48 +53,48 @@ class Shapes(ABC):
 
     @abstractmethod
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> np.ndarray | PackedBytes:
-        """Pack the shapes found in an image of this (height, width)."""
+        """Pack the boxes, masks or keypoints of an image of this (height, width)."""
 
     @abstractmethod
     def annotations(self, table: CocoTable) -> CocoTable:
-        """Complete the table of the annotated boxes with this kind's column."""
+        """Add the column of this type to the table of annotated boxes."""
 
     @abstractmethod
-    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
-        """Complete the table of the detections with this kind's column.
+    def detections(self, table: CocoTable, found: Sequence[PackedDetections], keep: np.ndarray) -> CocoTable:
+        """Add the column of this type to the table of detections.
 
         Args:
-            table: of the N detections to score, whose boxes are zeros.
-            found: all images.
+            table: the N detections to score, with boxes of zeros.
+            found: the detections of all images.
             keep: (all detections,) bool, True for the N detections to score.
         """
 
 
-class Boxes(Shapes):
-    """Boxes, compared by their IoU."""
+class BoxIou(IouType):
+    """IoU of boxes."""
 
     field = "boxes"
 
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> np.ndarray:
-        """(D, 4) as x1 y1 x2 y2."""
+        """Return (D, 4) as x1 y1 x2 y2."""
         return np.asarray(shapes.numpy())
 
     def annotations(self, table: CocoTable) -> CocoTable:
-        """Return the table as it is: every annotation has its box."""
+        """Return the table unchanged: every annotation has its box."""
         return table
 
-    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
-        """Set the boxes; the width is taken in float64, as from a results file."""
+    def detections(self, table: CocoTable, found: Sequence[PackedDetections], keep: np.ndarray) -> CocoTable:
+        """Set the boxes; width and height are computed in float64, as in a results file."""
         corners = _concatenate([one.shapes for one in found], (0, 4))[keep].astype(np.float64)
         corners[:, 2:] -= corners[:, :2]
         return replace(table, boxes=corners)
 
 
-class Masks(Shapes):
-    """Masks, compared by their IoU.
+class MaskIou(IouType):
+    """IoU of masks.
 
-    An object without a mask in a dataset of masks becomes a crowd region as large as its box: missing it costs
-    nothing, and neither do detections inside it.
+    In a dataset with masks, an object without one becomes a crowd region of the size of its box: it counts neither
+    as missed nor as found, and detections inside it are ignored.
     """
 
     field = "masks"
@@ -106,7 +106,7 @@ class Masks(Shapes):
         self.segments = instances.segments
 
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> PackedBytes:
-        """Compressed RLE of (D, H, W) bool."""
+        """Return the compressed RLE of masks (D, H, W) bool."""
         from pycocotools import mask as coco_mask
 
         if tuple(shapes.shape[1:]) != size:
@@ -114,12 +114,12 @@ class Masks(Shapes):
                 f"masks of {tuple(shapes.shape[1:])} pixels for an image of {size}",
                 fix="paste masks at the size of the image file",
             )
-        # RLE runs along columns: (D, W, H) in C order is the (H, W, D) in Fortran order that it is made from.
+        # RLE runs along columns: (D, W, H) in C order is (H, W, D) in Fortran order, which encode expects.
         columns = np.ascontiguousarray(shapes.numpy().transpose(0, 2, 1), dtype=np.uint8)
         return PackedBytes.pack(rle["counts"] for rle in coco_mask.encode(columns.T))
 
     def annotations(self, table: CocoTable) -> CocoTable:
-        """Add polygons and RLEs."""
+        """Add the polygons and RLEs."""
         texts = [self.segments[row] for row in range(len(table))]
         missing = np.array([not text for text in texts], bool)
         parsed = iter(json.loads(b"[" + b",".join(text for text in texts if text) + b"]"))
@@ -127,11 +127,11 @@ class Masks(Shapes):
         assert table.crowd is not None
         return replace(
             table,
-            segments=[next(parsed) if text else _outline(boxes[row]) for row, text in enumerate(texts)],
+            segments=[next(parsed) if text else _rectangle(boxes[row]) for row, text in enumerate(texts)],
             crowd=table.crowd | missing,
         )
 
-    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
+    def detections(self, table: CocoTable, found: Sequence[PackedDetections], keep: np.ndarray) -> CocoTable:
         """Add the RLEs."""
         rows = iter(keep.tolist())
         segments: list[Segment] = [
@@ -143,15 +143,15 @@ class Masks(Shapes):
         return replace(table, segments=segments)
 
 
-#: Of nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles (https://cocodataset.org/#keypoints-eval).
+#: Nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles (https://cocodataset.org/#keypoints-eval).
 COCO_SIGMAS = tuple(s / 1000 for s in (26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89))
 UNIFORM_SIGMA = 0.05
 
 
-class Keypoints(Shapes):
-    """Keypoints, compared by the object keypoint similarity.
+class KeypointOks(IouType):
+    """Object keypoint similarity.
 
-    As in COCO, an object without a labeled keypoint is ignored: neither found nor missed.
+    As in COCO, an object without a labeled keypoint is ignored: it counts neither as found nor as missed.
     """
 
     field = "keypoints"
@@ -166,23 +166,23 @@ class Keypoints(Shapes):
         default = COCO_SIGMAS if count == len(COCO_SIGMAS) else (UNIFORM_SIGMA,) * count
         self.sigmas = default if sigmas is None else tuple(sigmas)
         if len(self.sigmas) != count:
-            raise DataError(f"{len(self.sigmas)} sigmas for the {count} keypoints of {name}", fix="give one for each")
+            raise DataError(f"{len(self.sigmas)} sigmas for the {count} keypoints of {name}", fix=f"give {count}")
 
     def pack(self, shapes: Tensor, size: tuple[int, int]) -> np.ndarray:
-        """(D, K, 3) float32."""
+        """Return (D, K, 3) float32."""
         return np.asarray(shapes.float().numpy())
 
     def annotations(self, table: CocoTable) -> CocoTable:
         """Add the annotated keypoints."""
         return replace(table, keypoints=self.keypoints)
 
-    def detections(self, table: CocoTable, found: Sequence[Found], keep: np.ndarray) -> CocoTable:
-        """Add the keypoints found."""
+    def detections(self, table: CocoTable, found: Sequence[PackedDetections], keep: np.ndarray) -> CocoTable:
+        """Add the detected keypoints."""
         points = _concatenate([one.shapes for one in found], (0, *self.keypoints.shape[1:]))
         return replace(table, keypoints=points[keep])
 
 
-SHAPES: Mapping[str, type[Shapes]] = {"bbox": Boxes, "segm": Masks, "keypoints": Keypoints}
+IOU_TYPES: Mapping[str, type[IouType]] = {"bbox": BoxIou, "segm": MaskIou, "keypoints": KeypointOks}
 
 
 def _strings(shapes: np.ndarray | PackedBytes) -> Iterator[bytes]:
@@ -195,6 +195,6 @@ def _concatenate(parts: Sequence[np.ndarray | PackedBytes], empty: tuple[int, ..
     return np.concatenate([np.zeros(empty, np.float32), *(np.asarray(part) for part in parts)])
 
 
-def _outline(box: np.ndarray) -> list[list[float]]:
+def _rectangle(box: np.ndarray) -> list[list[float]]:
     x1, y1, x2, y2 = box.tolist()
     return [[x1, y1, x2, y1, x2, y2, x1, y2]]

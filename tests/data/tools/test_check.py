@@ -10,7 +10,7 @@ from PIL import Image
 from hub.data.formats.coco import Coco, CocoOptions
 from hub.data.formats.mask_folder import MaskFolder, MaskFolderOptions
 from hub.data.formats.shapes import Shapes, ShapesOptions
-from hub.data.tools.doctor import examine
+from hub.data.tools.check import find_problems
 
 
 def _coco(root: Path, annotations: list[dict]) -> Coco:
@@ -26,7 +26,7 @@ def _coco(root: Path, annotations: list[dict]) -> Coco:
     return Coco(CocoOptions(root=str(root), images=".", annotations="a.json", max_bad_boxes=1))
 
 
-def test_every_problem_is_listed_and_none_stops_it(tmp_path: Path) -> None:
+def test_every_problem_is_listed(tmp_path: Path) -> None:
     square = [[1, 1, 5, 1, 5, 5]]
     data = _coco(
         tmp_path,
@@ -41,33 +41,33 @@ def test_every_problem_is_listed_and_none_stops_it(tmp_path: Path) -> None:
     )
     (tmp_path / "2.png").write_bytes(b"no image")
     done: list[tuple[int, int]] = []
-    found = examine(data, workers=3, progress=lambda *at: done.append(at))
+    found = find_problems(data, workers=3, progress=lambda *at: done.append(at))
     assert done == [(1, 3), (2, 3), (3, 3)]
-    said = [
+    expected = [
         "image 1: annotation 2: a box without area: 2, 2, 2, 6",
         "image 1: annotation 3: a box outside the image",
         "image 1: annotation 4: the same box and class as annotation 1",
         "2.png cannot be decoded",
         "image 2: annotation 5: a box clipped to the image",
-        "image 2: annotation 5: no mask, where others have one",
+        "image 2: annotation 5: no mask, but other objects have one",
         "annotation 6 of image 3 is neither polygons nor an RLE",
     ]
-    assert len(found) == len(said)
-    for line, part in zip(found, said, strict=True):
+    assert len(found) == len(expected)
+    for line, part in zip(found, expected, strict=True):
         assert part in line
         assert "\n" not in line
 
 
-def test_masks_that_opening_did_not_read_are_read(tmp_path: Path) -> None:
+def test_masks_that_were_not_read_when_opening_are_read(tmp_path: Path) -> None:
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.full((4, 4), 7, np.uint8)).save(tmp_path / folder / "a.png")
     data = MaskFolder(MaskFolderOptions(root=str(tmp_path), names=("wall",), check=0))
-    (line,) = examine(data)
+    (line,) = find_problems(data)
     assert "value 7 has no name" in line
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_sound_data_have_no_problem(tmp_path: Path, workers: int) -> None:
+def test_valid_data_have_no_problems(tmp_path: Path, workers: int) -> None:
     data = Shapes(ShapesOptions(root=str(tmp_path / "s"), train=5, val=1, size=48))
-    assert examine(data, workers=workers) == []
+    assert find_problems(data, workers=workers) == []
