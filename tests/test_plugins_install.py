@@ -30,7 +30,7 @@ def plugin(
     version: str = "1.0",
     group: str = "tasks",
 ) -> AbstractContextManager[Path]:
-    """A distribution with tasks; ``source`` is the module of the spec, by default a sound one."""
+    """A distribution with tasks; ``source`` is the module of the spec, by default a valid one."""
     module = name.replace("-", "_")
     files: Mapping[str, str] = {
         f"{module}.py": SPEC.format(name=tasks[0], by=name, module=module) if source is None else source,
@@ -112,7 +112,7 @@ def test_ctrl_c_during_an_import_is_not_a_broken_plugin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(("alpha", "beta", "gamma"))))
-def test_two_of_a_name_are_used_by_their_ids_whatever_the_order(tmp_path: Path, order: tuple[str, ...]) -> None:
+def test_two_of_a_name_are_used_by_their_ids_in_any_order(tmp_path: Path, order: tuple[str, ...]) -> None:
     with ExitStack() as stack:
         for name in order:
             stack.enter_context(plugin(tmp_path, name, "shared" if name != "gamma" else "single"))
@@ -134,7 +134,7 @@ def test_a_first_party_name_keeps_its_meaning(tmp_path: Path) -> None:
         assert hub.list("*faster-rcnn") == ["aaa_usurper:faster-rcnn", "faster-rcnn"]
 
 
-def test_one_name_in_two_groups_is_no_collision(tmp_path: Path) -> None:
+def test_one_name_in_two_groups_is_not_a_collision(tmp_path: Path) -> None:
     with plugin(tmp_path, "two-plugin", "two"), plugin(tmp_path, "neck-plugin", "two", group="necks"):
         assert find("tasks", "two").id == "two_plugin:two"
         assert find("necks", "two").id == "neck_plugin:two"
@@ -150,7 +150,7 @@ def test_another_version_of_the_contract_is_seen_but_never_imported(tmp_path: Pa
         assert "future_plugin" not in sys.modules
 
 
-def test_another_version_of_the_contract_does_not_stand_in_the_way(tmp_path: Path) -> None:
+def test_another_version_of_the_contract_is_ignored(tmp_path: Path) -> None:
     with (
         plugin(tmp_path, "future-plugin", "some-head", contract=2),
         plugin(tmp_path, "today-plugin", "some-head"),
@@ -192,7 +192,7 @@ def test_a_shadowed_older_version_announces_nothing(tmp_path: Path) -> None:
         {"METADATA": "Name: odd\nVersion: 1\n", "entry_points.txt": "[backbone_hub.tasks.v1]\nx = \n"},
     ],
 )
-def test_damaged_metadata_of_others_do_no_harm(
+def test_damaged_metadata_of_other_distributions_are_ignored(
     tmp_path: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "odd-1.dist-info"
@@ -225,7 +225,7 @@ def tiny(pretrained=False, in_chans=3):
         assert (trunk.channels, trunk.strides) == ({"c2": 4, "c3": 6}, {"c2": 4, "c3": 8})
         assert hub.create("tiny_plugin:tiny_net-fpn", channels=8).channels["p6"] == 8
         assert hub.create("resnet18").channels["c5"] == 512, "timm's names cannot be taken over"
-        with pytest.raises(UnknownNameError, match="has no tag 'in1k'"):
+        with pytest.raises(UnknownNameError, match="has no pretrained tag 'in1k'"):
             hub.create("tiny_net.in1k")
         with pytest.raises(UnknownNameError, match="Did you mean tiny_net"):
             hub.create("tinynet")

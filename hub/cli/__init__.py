@@ -1,4 +1,4 @@
-"""The command line: ``hub <command>``, one file a command, imported when it is asked for."""
+"""The command line ``hub COMMAND``: one file per command, imported on use."""
 
 from hub.cli.main import main
 

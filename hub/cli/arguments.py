@@ -1,4 +1,4 @@
-"""Types of arguments that several commands share."""
+"""Argument types that several commands share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 def positive(text: str) -> int:
-    """An integer above 0.
+    """Parse an integer above 0.
 
     >>> positive("8")
     8

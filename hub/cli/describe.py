@@ -1,4 +1,4 @@
-"""Words for a plugin, loading no more of it than its light spec, and never failing on a broken one."""
+"""Descriptions of plugins from their spec alone, which never fail on a broken plugin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hub.spec import CONTRACT_VERSION, TaskSpec
 
 
 def distribution_of(entry: Entry) -> str:
-    """Its distribution as people install it, with the version.
+    """Return the distribution of a plugin as pip names it, with the version.
 
     >>> distribution_of(Entry("tasks", "my-head", "my_package", "1.2"))
     'my-package 1.2'
@@ -17,7 +17,7 @@ def distribution_of(entry: Entry) -> str:
 
 
 def problem(entry: Entry) -> str | None:
-    """Why the spec cannot be had, in a few words, or None.
+    """Return why the spec of a plugin cannot be loaded, in a few words, or None if it can.
 
     >>> problem(Entry("tasks", "my-head", "my_package", "1.2", value="no_such_package:spec"))
     "broken: ModuleNotFoundError: No module named 'no_such_package'"
@@ -34,7 +34,7 @@ def problem(entry: Entry) -> str | None:
 
 
 def kind_and_summary(entry: Entry) -> tuple[str, str]:
-    """``("neck", its summary)``; a task's kind says what it answers; what is wrong stands in brackets."""
+    """Return the kind and the summary of a plugin, for example ``("detection task", …)``; problems are in brackets."""
     word = entry.group.removesuffix("s")
     if why := problem(entry):
         return word, f"[{why}]"

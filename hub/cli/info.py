@@ -1,4 +1,4 @@
-"""``hub info``: one plugin or one model in detail."""
+"""``hub info``: describe a plugin or a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.registry import Entry, find, info, list_names
 from hub.spec import TaskSpec
 
 SUMMARY = """\
-One plugin or one model in detail.
+describe a plugin or a model
 
   hub info faster-rcnn                 a plugin: where it comes from, and its options
   hub info resnet101-fpn               a trunk: its levels, size and pretrained weights
@@ -20,12 +20,12 @@ One plugin or one model in detail.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("name", metavar="NAME", help="a name that `hub list` shows, or a model's")
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="a name that `hub list` shows, or a model name")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what there is to know."""
+    """Print the description."""
     print("\n\n".join(_sections(args.name)))
     return 0
 
@@ -39,7 +39,7 @@ def _sections(text: str) -> list[str]:
     backbones = list_names(kind="backbones")
     if name.backbone not in backbones:
         raise UnknownNameError(
-            f"nothing is called {text!r}.{did_you_mean(name.trunk, [*list_names(), *backbones])}",
+            f"unknown name {text!r}.{did_you_mean(name.trunk, [*list_names(), *backbones])}",
             fix="`hub list` shows the plugins, `hub list --backbones` the backbones",
         )
     return [_trunk(name), *map(_plugin, plugins)]
@@ -67,7 +67,7 @@ def _trunk(name: ModelName) -> str:
     about = [
         ("parameters", f"{parameters / 1e6:.1f} million"),
         ("mean, std", f"{trunk.preprocessing.mean}, {trunk.preprocessing.std}"),
-        ("weights", ", ".join(tags) or "none to download"),
+        ("weights", ", ".join(tags) or "none"),
     ]
     return f"{name.trunk}: a trunk\n{_pairs(about)}\n\n{format_table(('LEVEL', 'CHANNELS', 'STRIDE'), rows)}"
 

@@ -1,4 +1,4 @@
-"""``hub list``: what there is to choose from."""
+"""``hub list``: list the available names."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hub.spec import SPECS
 from hub.timm_names import timm_names
 
 SUMMARY = """\
-What there is to choose from. A plugin that is broken, or for another version of the hub, says so.
+list tasks, necks, datasets and backbones; broken and incompatible plugins are marked
 
-  hub list                        tasks, necks, datasets, and backbones that plugins bring
-  hub list '*rcnn*'               those that match a shell pattern
-  hub list --backbones 'resnet*'  backbones, timm's included"""
+  hub list                        tasks, necks, datasets, and backbones of plugins
+  hub list '*rcnn*'               names that match a shell pattern
+  hub list --backbones 'resnet*'  backbones, including timm's"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("pattern", nargs="?", default="*", metavar="PATTERN", help="a shell pattern; quote it")
+    """Declare the arguments."""
+    parser.add_argument("pattern", nargs="?", default="*", metavar="PATTERN", help="a shell pattern, in quotes")
     kinds = parser.add_mutually_exclusive_group()
     for group in SPECS:
         kinds.add_argument(f"--{group}", dest="group", action="store_const", const=group, help=f"{group} only")
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         known = list_names(kind=args.group)
         raise UnknownNameError(
             f"no name matches {args.pattern!r}.{did_you_mean(args.pattern, known)}",
-            fix="`hub list` shows every plugin, `hub list --backbones` every backbone",
+            fix="`hub list` shows all plugins, `hub list --backbones` all backbones",
         )
     print(format_table(("NAME", "KIND", "FROM", "SUMMARY"), rows))
     return 0

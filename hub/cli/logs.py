@@ -1,4 +1,4 @@
-"""What the hub logs, on stderr, for as long as a command runs."""
+"""Logging to stderr while a command runs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def add_verbosity(parser: argparse.ArgumentParser) -> None:
     """Add ``-v`` and ``-q``; they set ``args.verbosity`` to a level of `logging`."""
     group = parser.add_mutually_exclusive_group()
     for flags, level, what in (
-        (("-v", "--verbose"), logging.DEBUG, "say more"),
-        (("-q", "--quiet"), logging.WARNING, "say only what is wrong"),
+        (("-v", "--verbose"), logging.DEBUG, "log details"),
+        (("-q", "--quiet"), logging.WARNING, "log only warnings and errors"),
     ):
         group.add_argument(*flags, dest="verbosity", action="store_const", const=level, default=logging.INFO, help=what)
 
 
 @contextlib.contextmanager
 def logs_to_stderr(level: int) -> Iterator[None]:
-    """Print the logger ``hub`` on stderr inside the ``with`` block: stdout is for answers.
+    """Print the logger ``hub`` on stderr inside the ``with`` block; stdout is for results.
 
     Args:
         level: the lowest level of `logging` to print.
@@ -41,7 +41,7 @@ def logs_to_stderr(level: int) -> Iterator[None]:
 
 
 class _Formatter(logging.Formatter):
-    """The bare message; what is worse than information says so."""
+    """Formats the message alone, with the level's name for warnings and errors."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)

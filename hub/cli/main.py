@@ -1,4 +1,4 @@
-"""From arguments to a command, and from whatever it raises to an exit code."""
+"""The entry point of the command line: parse the arguments, run the command, turn errors into exit codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 import hub
 from hub.cli.describe import distribution_of
@@ -16,37 +16,36 @@ from hub.errors import HubError, did_you_mean
 from hub.registry import entries, find
 
 COMMANDS = {
-    "train": ("hub.cli.train", "train a model as a config says"),
-    "evaluate": ("hub.cli.evaluate", "score a trained model on a dataset"),
+    "train": ("hub.cli.train", "train the model of a config"),
+    "evaluate": ("hub.cli.evaluate", "evaluate a trained model on a dataset"),
     "predict": ("hub.cli.predict", "run a trained model on images"),
-    "data": ("hub.cli.data.command", "make, convert, count, draw and check datasets"),
-    "list": ("hub.cli.listing", "what there is to choose from: tasks, necks, datasets, backbones"),
-    "info": ("hub.cli.info", "one plugin or one model in detail"),
-    "plugins": ("hub.cli.plugins", "third-party plugins, and what is wrong with them"),
+    "data": ("hub.cli.data.command", "generate, convert, count, draw and check datasets"),
+    "list": ("hub.cli.listing", "list tasks, necks, datasets and backbones"),
+    "info": ("hub.cli.info", "describe a plugin or a model"),
+    "plugins": ("hub.cli.plugins", "list third-party plugins, and find their problems"),
 }
 
 
 class UsageError(HubError):
-    """Arguments that the command line does not understand."""
+    """Invalid command-line arguments."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose errors are `HubError`: every message has one form."""
+    """An `argparse.ArgumentParser` that raises `UsageError`, so that all messages have the same form."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
-        """Raise the message instead of exiting."""
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError` instead of exiting."""
         raise UsageError(message, fix=f"see `{self.prog} --help`")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command.
+    """Run one command. With ``HUB_DEBUG=1`` in the environment, errors are printed with their traceback.
 
     Args:
-        argv: the arguments, those of the process if None.
+        argv: the arguments; None takes those of the process.
 
     Returns:
-        The exit code: 0, or that of the `hub.errors.HubError` raised, or 130 after Ctrl-C. ``HUB_DEBUG=1``
-        shows the traceback of an error.
+        The exit code: 0, or that of the `hub.errors.HubError` raised, or 130 after Ctrl-C.
 
     >>> main(["--version"])
     hub ...
@@ -64,9 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `hub list | head`: nobody reads on
+    except BrokenPipeError:  # `hub list | head`: the reader has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # as shells report it: 128 + SIGPIPE
+        return 141  # 128 + SIGPIPE, as in shells
 
 
 def _run(argv: list[str]) -> int:
@@ -94,13 +93,13 @@ def _run(argv: list[str]) -> int:
 
 
 def _command(name: str) -> tuple[Any, str]:
-    """A command and its summary: one of ours, or one that a plugin brings."""
+    """Return a command, built in or of a plugin, and its summary."""
     if name in COMMANDS:
         module, summary = COMMANDS[name]
         return importlib.import_module(module), summary
     known = [*COMMANDS, *(entry.name for entry in entries("commands"))]
     if name.rpartition(":")[2] not in known:
-        raise UsageError(f"unknown command {name!r}.{did_you_mean(name, known)}", fix=f"one of {', '.join(known)}")
+        raise UsageError(f"unknown command {name!r}.{did_you_mean(name, known)}", fix=f"choose {', '.join(known)}")
     entry = find("commands", name)
     return entry.target()(), entry.spec().summary
 
@@ -108,18 +107,18 @@ def _command(name: str) -> tuple[Any, str]:
 def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
     try:
         return parser.parse_intermixed_args(argv)  # `hub train CONFIG --resume key=value`
-    except TypeError:  # argparse cannot mix the arguments of a command with subcommands
+    except TypeError:  # argparse does not support intermixed arguments with subcommands
         return parser.parse_args(argv)
 
 
 def _help() -> str:
     commands = {name: summary for name, (_, summary) in COMMANDS.items()}
-    # From the metadata alone: help must not wait for plugins, nor break with one.
+    # From metadata alone: help must neither wait for plugins nor fail because of one.
     commands |= {e.name: f"from {distribution_of(e)}" for e in entries("commands") if e.name not in commands}
     width = max(map(len, commands))
     rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in commands.items())
-    what = (hub.__doc__ or "").partition("\n")[0]
+    description = (hub.__doc__ or "").partition("\n")[0]
     return (
-        f"usage: hub COMMAND [-h] …\n\n{what}\n\ncommands:\n{rows}\n\n"
-        "`hub COMMAND --help` explains one. HUB_DEBUG=1 shows the traceback of an error."
+        f"usage: hub COMMAND [-h] …\n\n{description}\n\ncommands:\n{rows}\n\n"
+        "`hub COMMAND --help` describes a command. HUB_DEBUG=1 shows the traceback of errors."
     )

@@ -1,4 +1,4 @@
-"""The options of a plugin: name, type, default, and what its docstring says."""
+"""The options of a plugin: name, type, default, and the description from its docstring."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _ITEM = re.compile(r"^    (\w[\w, ]*?)(?: \(.*?\))?: (.*(?:\n {6,}.*)*)", re.MUL
 
 
 def format_options(target: Any) -> str:
-    """The options of a head or a data format (its ``Options``), or of a neck (its keyword arguments).
+    """Describe the options of a head or a data format (its ``Options``), or of a neck (its keyword arguments).
 
     >>> class Neck:
     ...     def __init__(self, channels, *, out_channels: int = 256):
     ...         '''A neck.
     ...
     ...         Args:
-    ...             out_channels: width of every level.
+    ...             out_channels: channels of every level.
     ...         '''
     >>> print(format_options(Neck))
       out_channels: int = 256
-          width of every level.
+          channels of every level.
     """
     options = getattr(target, "Options", None)
     return "\n".join(_fields(options) if options is not None else _keywords(target)) or "  no options"
 
 
 def docs_of(thing: object) -> dict[str, str]:
-    """What the ``Args`` and ``Attributes`` of a Google-style docstring say, in one line each."""
+    """Return the ``Args`` and ``Attributes`` of a Google-style docstring: name → description on one line."""
     text = inspect.cleandoc(getattr(thing, "__doc__", None) or "")
     return {
         name.strip(): " ".join(meaning.split())
@@ -47,7 +47,7 @@ def _fields(model: type[BaseModel]) -> list[str]:
     docs: dict[str, str] = {}
     for cls in reversed(model.__mro__):
         docs |= docs_of(cls)
-    types = typing.get_type_hints(model)  # without the limits inside Annotated
+    types = typing.get_type_hints(model)  # without the constraints of Annotated
     return [
         _line(
             name,

@@ -1,4 +1,4 @@
-"""``hub plugins``: third-party plugins, and what is wrong with them."""
+"""``hub plugins``: list third-party plugins and find their problems."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from hub.registry import FIRST_PARTY, Entry, entries, shadowed
 from hub.spec import CONTRACT_VERSION
 
 SUMMARY = """\
-Third-party distributions that bring plugins.
+list third-party plugins, and find their problems
 
-  hub plugins          what is installed
-  hub plugins doctor   import everything and show the traceback of whatever is broken;
-                       the exit code is 1 if anything is"""
+  hub plugins          list the installed distributions with plugins
+  hub plugins doctor   import all plugins and show the tracebacks of broken ones;
+                       the exit code is 1 if there are any"""
 
 _SWITCHES = ("HUB_DISABLE_PLUGINS", "HUB_PLUGINS")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
+    """Declare the arguments."""
     parser.add_argument("action", nargs="?", choices=("list", "doctor"), default="list", help="(default: list)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table or the diagnosis."""
+    """Print the table or the report."""
     return {"list": _list, "doctor": _doctor}[args.action]()
 
 
@@ -51,22 +51,22 @@ def _list() -> int:
 def _doctor() -> int:
     for name in _SWITCHES:
         if value := os.environ.get(name):
-            print(f"note: {name}={value} is set, so some plugins are left out")
+            print(f"note: {name}={value} is set, so some plugins are ignored")
     for entry in shadowed():
-        print(f"note: the {entry.group[:-1]} name {entry.name!r} is not {entry.id}'s alone: use {entry.id}")
+        print(f"note: several plugins register the {entry.group[:-1]} {entry.name!r}: use the full name {entry.id}")
 
     found = entries()
     usable = [e for e in found if e.contract == CONTRACT_VERSION]
     for entry in found:
         if entry not in usable:
             print(f"note: {entry.id} is {problem(entry)}, so it is not imported")
-    broken = [entry for entry in usable if not _examine(entry)]
-    print(f"{len(usable) - len(broken)} of {len(usable)} plugins are sound")
+    broken = [entry for entry in usable if not _check(entry)]
+    print(f"{len(usable) - len(broken)} of {len(usable)} plugins are ok")
     return 1 if broken else 0
 
 
-def _examine(entry: Entry) -> bool:
-    """Import a plugin and print what is wrong with it; False where it is broken."""
+def _check(entry: Entry) -> bool:
+    """Import a plugin and print its problems; return False if it is broken."""
     from hub.contract.dataset import Dataset
     from hub.contract.head import Head
 
@@ -74,8 +74,8 @@ def _examine(entry: Entry) -> bool:
     try:
         target = entry.target()
         if base and not (isinstance(target, type) and issubclass(target, base)):
-            raise ContractError(f"{entry.spec().target} is no subclass of {base.__module__}.{base.__name__}")
-    except MissingRequirementError as error:  # not broken: the plugin says what it wants
+            raise ContractError(f"{entry.spec().target} is not a subclass of {base.__module__}.{base.__name__}")
+    except MissingRequirementError as error:  # not broken: the plugin declares the requirement
         print(f"note: {error}")
     except HubError as error:
         print(f"broken: {entry.id} ({distribution_of(entry)})\n{''.join(traceback.format_exception(error))}")

@@ -1,4 +1,4 @@
-"""One bar of progress, on stderr: stdout is for answers."""
+"""A progress bar on stderr; stdout is for results."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is gone when the ``with`` block ends.
+    """Show a progress bar inside the ``with`` block.
 
     Args:
-        what: stands before it.
+        what: label of the bar.
 
     Yields:
-        A function to call with (done, in all).
+        A function to call with (done, total).
     """
     from rich.console import Console
     from rich.progress import Progress

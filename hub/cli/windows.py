@@ -1,4 +1,4 @@
-"""Arguments for looking at large images in windows, shared by several commands."""
+"""Arguments for prediction in windows, which several commands share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def sides(text: str) -> tuple[int, int]:
-    """Height and width in pixels, from one number or from two.
+    """Parse height and width in pixels, from one number or two.
 
     >>> sides("512"), sides("512x768")
     ((512, 512), (512, 768))
     """
     numbers = [positive(part) for part in text.lower().split("x")]
     if len(numbers) > 2:
-        raise argparse.ArgumentTypeError(f"{text} is no size: write 512 or 512x768, the height first")
+        raise argparse.ArgumentTypeError(f"{text} is not a size: write 512 or 512x768 (height first)")
     return numbers[0], numbers[-1]
 
 
@@ -30,17 +30,17 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
         "--window",
         type=sides,
         metavar="SIZE",
-        help="look at each image in windows of 512 or 512x768 pixels, at the image's own resolution",
+        help="predict each image in windows of 512 or 512x768 pixels, at its original resolution",
     )
-    parser.add_argument("--overlap", type=float, help="share of a window that the next one covers too (default: 0.5)")
-    parser.add_argument("--window-scale", type=float, help="factor to resize the image by before that (default: 1)")
+    parser.add_argument("--overlap", type=float, help="overlap of neighboring windows, as a fraction (default: 0.5)")
+    parser.add_argument("--window-scale", type=float, help="factor to resize the image by first (default: 1)")
 
 
 def windows_of(args: argparse.Namespace) -> Windows | None:
-    """The windows asked for, computed ``--batch`` at a time; None without ``--window``.
+    """Return the requested windows, computed ``--batch`` at a time; None without ``--window``.
 
     Raises:
-        OptionError: values that there cannot be, or that mean nothing without ``--window``.
+        OptionError: a value is invalid, or is given without ``--window``.
     """
     from hub.contract import Windows
 
@@ -48,6 +48,6 @@ def windows_of(args: argparse.Namespace) -> Windows | None:
     options = {name: value for name, value in chosen.items() if value is not None}
     if args.window is None:
         if options:
-            raise OptionError("--overlap and --window-scale are about windows", fix="add --window SIZE, such as 512")
+            raise OptionError("--overlap and --window-scale need --window", fix="add --window SIZE, such as 512")
         return None
     return Windows(args.window, batch_size=args.batch, **options)

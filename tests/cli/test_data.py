@@ -133,10 +133,10 @@ def test_check_lists_every_problem(shapes: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
-        (["stats"], "no data are named"),
-        (["stats", "root=x"], "no data are named"),
+        (["stats"], "no data are given"),
+        (["stats", "root=x"], "no data are given"),
         (["stats", "nowhere.yaml"], "config nowhere.yaml does not exist"),
         (["stats", "--from", "cooc", "root=x"], "unknown dataset 'cooc'. Did you mean coco"),
         (["stats", "--from", "coco", "images=x"], "no root for the format coco"),
@@ -146,16 +146,16 @@ def test_check_lists_every_problem(shapes: Path, capsys: pytest.CaptureFixture[s
             ["stats", "--from", "coco", "root=/nowhere", "images=x", "annotations=a.json"],
             "annotation file /nowhere/a.json",
         ),
-        (["stats", "quickstart", "--split", "x"], "--split goes with --from"),
-        (["show", "--from", "voc", "root=/nowhere", "split=train", "--val"], "--val goes with a config"),
+        (["stats", "quickstart", "--split", "x"], "--split needs --from"),
+        (["show", "--from", "voc", "root=/nowhere", "split=train", "--val"], "--val needs a config"),
         (["convert", "out"], "required: --to"),
         (["show", "quickstart", "--count", "0"], "0 is not above 0"),
         (["stas"], "invalid choice: 'stas'"),
     ],
 )
-def test_errors_are_one_message(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_message(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", *words]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert expected in err
     assert "\n  fix: " in err
     assert "Traceback" not in err

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_twelve_figures_are_printed_and_written(
+def test_the_twelve_metrics_are_printed_and_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = main(["evaluate", str(folder / "model.safetensors"), "--out", str(tmp_path / "metrics.json")])
@@ -42,7 +42,7 @@ def test_the_twelve_figures_are_printed_and_written(
     assert found["main"] == "AP"
 
 
-def test_labels_that_the_model_lacks_are_refused(
+def test_labels_that_the_model_lacks_are_rejected(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = hub.create("faster-rcnn/resnet18-fpn", labels=["circle"], channels=16, resize=ResizeRule(64, 64))
@@ -52,7 +52,7 @@ def test_labels_that_the_model_lacks_are_refused(
     assert "labels that faster-rcnn does not know: square, triangle, star, ring" in error
 
 
-def test_without_a_config_it_says_what_is_missing(
+def test_the_error_without_a_config_names_the_option(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = tmp_path / "alone.safetensors"

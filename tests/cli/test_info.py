@@ -14,7 +14,7 @@ def test_a_neck_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     out = info(capsys, "fpn")
     assert "backbone_hub:fpn" in out
     assert "hub.necks.fpn:FPN" in out
-    assert "out_channels: int = 256\n      width of every level." in out
+    assert "out_channels: int = 256\n      channels of every level." in out
     assert "top: Literal['pool', 'conv'] = 'pool'" in out
 
 
@@ -42,7 +42,7 @@ def test_a_model_is_its_trunk_and_its_heads(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("faster-rcn", "nothing is called 'faster-rcn'. Did you mean faster-rcnn"),
+        ("faster-rcn", "unknown name 'faster-rcn'. Did you mean faster-rcnn"),
         ("resnet5O", "Did you mean resnet50"),
         ("faster-rcn/resnet50-fpn", "unknown task 'faster-rcn'. Did you mean faster-rcnn"),
         ("resnet18-fpm", "unknown neck 'fpm'. Did you mean fpn"),

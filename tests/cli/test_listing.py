@@ -44,7 +44,7 @@ def test_nothing_found_suggests(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Did you mean resnet50" in capsys.readouterr().err
 
 
-def test_what_is_wrong_with_a_plugin_is_said_in_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_problem_of_a_plugin_is_in_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = {"backbone_hub.tasks.v1": {"broken-head": "broken_specs:spec"}}
     future = {"backbone_hub.necks.v2": {"future-neck": "no_such:spec"}}
     usurper = {"backbone_hub.tasks.v1": {"faster-rcnn": "broken_specs:spec"}}

@@ -43,7 +43,7 @@ def fail(error: BaseException) -> Callable[[argparse.Namespace], int]:
     return run
 
 
-def test_every_command_of_the_table_is_there() -> None:
+def test_every_listed_command_exists() -> None:
     for module, _ in COMMANDS.values():
         loaded = importlib.import_module(module)
         assert loaded.SUMMARY
@@ -108,7 +108,7 @@ def test_errors_are_printed_without_a_traceback(
     assert err.endswith("error: gone wrong\n  fix: mend it\n")
 
 
-def test_a_bug_of_ours_shows_where_it_is(command: Callable[..., None]) -> None:
+def test_an_unexpected_error_has_a_traceback(command: Callable[..., None]) -> None:
     command(fail(ZeroDivisionError("a bug")))
     with pytest.raises(ZeroDivisionError):
         main(["try"])
@@ -127,7 +127,7 @@ def test_options_and_overrides_may_be_mixed(command: Callable[..., None]) -> Non
     assert (seen[0].config, seen[0].overrides, seen[0].resume) == ("a.yaml", ["x=1", "y=2"], True)
 
 
-def test_the_exit_code_is_the_commands(command: Callable[..., None]) -> None:
+def test_the_exit_code_of_the_command_is_returned(command: Callable[..., None]) -> None:
     command(lambda _: 7)
     assert main(["try"]) == 7
 
@@ -160,7 +160,7 @@ def test_logs_go_to_stderr(
     assert not logging.getLogger("hub").handlers
 
 
-def test_as_a_module_and_with_nobody_reading() -> None:
+def test_as_a_module_and_with_a_closed_pipe() -> None:
     """`hub list | head -1`: no traceback when the pipe closes."""
     listing = subprocess.Popen(
         [sys.executable, "-m", "hub", "list", "--backbones"], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -42,7 +42,7 @@ def test_it_runs_with_its_own_arguments_and_exit_code(tmp_path: Path, capsys: py
         assert "say hello" in capsys.readouterr().out
 
 
-def test_help_and_typos_know_it_without_importing_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_suggestions_do_not_import_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with greeting(tmp_path):
         assert main(["--help"]) == 0
         assert "greet" in (out := capsys.readouterr().out)

@@ -30,48 +30,48 @@ def test_none_installed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 
 def test_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sound = SPEC.format(target="collections:OrderedDict", requires={})
-    with plugin(tmp_path, "sound-plugin", "sound", sound), plugin(tmp_path, "bad-plugin", "bad", "1 / 0"):
+    good = SPEC.format(target="collections:OrderedDict", requires={})
+    with plugin(tmp_path, "good-plugin", "good", good), plugin(tmp_path, "bad-plugin", "bad", "1 / 0"):
         assert main(["plugins", "list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert lines["sound-plugin"].split() == ["sound-plugin", "1.0", "sound", "ok"]
+    assert lines["good-plugin"].split() == ["good-plugin", "1.0", "good", "ok"]
     assert "bad is broken: ZeroDivisionError" in lines["bad-plugin"]
     assert "backbone-hub" not in lines
 
 
-def test_doctor_finds_first_party_plugins_sound(
+def test_doctor_finds_no_problem_of_first_party_plugins(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUB_DISABLE_PLUGINS", "1")
     code = main(["plugins", "doctor"])
     out = capsys.readouterr().out
     assert code == 0, out
-    found = re.search(r"(\d+) of (\d+) plugins are sound", out)
+    found = re.search(r"(\d+) of (\d+) plugins are ok", out)
     assert found is not None, out
     assert found[1] == found[2]
     assert "note: HUB_DISABLE_PLUGINS=1 is set" in out
 
 
 @pytest.mark.parametrize(
-    ("source", "trouble"),
+    ("source", "problem"),
     [
         ("1 / 0", "ZeroDivisionError"),
         (SPEC.format(target="no_such_module:Head", requires={}), "No module named 'no_such_module'"),
-        (SPEC.format(target="collections:OrderedDict", requires={}), "no subclass of hub.contract.head.Head"),
+        (SPEC.format(target="collections:OrderedDict", requires={}), "not a subclass of hub.contract.head.Head"),
         ("spec = 3", "is a int, not a TaskSpec"),
     ],
 )
-def test_doctor_shows_the_traceback_of_what_is_broken(
-    source: str, trouble: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_doctor_shows_the_traceback_of_a_broken_plugin(
+    source: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with plugin(tmp_path, "bad-plugin", "bad", source):
         assert main(["plugins", "doctor"]) == 1
     out = capsys.readouterr().out
     assert "broken: bad_plugin:bad (bad-plugin 1.0)\nTraceback" in out
-    assert trouble in out
+    assert problem in out
 
 
-def test_doctor_notes_what_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_notes_what_is_not_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wants = SPEC.format(target="collections:OrderedDict", requires={"not_installed": "pip install not-installed"})
     with (
         plugin(tmp_path, "future-plugin", "future", "1 / 0", contract=2),
@@ -82,6 +82,6 @@ def test_doctor_notes_what_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert "note: future_plugin:future is for version 2 of the plugin contract" in out
     assert "pip install not-installed" in out
-    assert "use wanting_plugin:wanting" in out
+    assert "use the full name wanting_plugin:wanting" in out
     assert "use other_plugin:wanting" in out
     assert "Traceback" not in out

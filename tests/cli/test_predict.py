@@ -68,9 +68,9 @@ def test_a_broken_image_is_reported_and_the_others_are_done(
     picture(tmp_path / "in/good.jpg", height=40, width=60)
     (tmp_path / "in/bad.jpg").write_bytes(b"no image")
     assert main(["predict", str(model), str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 1
-    said = capsys.readouterr()
-    assert "bad.jpg cannot be decoded" in said.err
-    assert "1 of 2 images" in said.out
+    expected = capsys.readouterr()
+    assert "bad.jpg cannot be decoded" in expected.err
+    assert "1 of 2 images" in expected.out
     assert (tmp_path / "out/good.jpg.png").exists()
 
 
@@ -111,6 +111,6 @@ def test_one_image_or_many_in_python(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8)])
-def test_an_array_that_is_no_image_is_refused(model: Path, bad: np.ndarray) -> None:
+def test_an_array_that_is_not_an_image_is_rejected(model: Path, bad: np.ndarray) -> None:
     with pytest.raises(ImageError, match="is no image for this model"):
         hub.load(model).predict(bad)

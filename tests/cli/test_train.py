@@ -143,7 +143,7 @@ def test_two_processes_train_one_model(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["train", "tiny.yml"], "Did you mean tiny.yaml"),
         (["train", "tiny.yaml", "train.batsh=3"], "Did you mean batch"),
@@ -156,10 +156,10 @@ def test_two_processes_train_one_model(folder: Path) -> None:
         (["evaluate", "nothing"], "nothing does not exist"),
     ],
 )
-def test_a_mistake_gives_one_readable_message(folder: Path, straight: Path, words: list[str], said: str) -> None:
+def test_a_mistake_gives_one_readable_message(folder: Path, straight: Path, words: list[str], expected: str) -> None:
     done = hub(*words, cwd=folder)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -50,7 +50,7 @@ def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_predicting_in_windows_finds_more_than_one_window_may_hold(detector: Path, tmp_path: Path) -> None:
+def test_predicting_in_windows_finds_more_than_the_limit_of_one_window(detector: Path, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (150, 260, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "1.png")
     command = ["predict", str(detector), str(tmp_path / "1.png")]
@@ -95,7 +95,7 @@ def test_evaluating_in_windows_scores_what_predicting_in_windows_finds(segmenter
     ],
 )
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
-def test_windows_that_there_cannot_be_are_refused(
+def test_invalid_windows_are_rejected(
     command: str, asked: list[str], message: str, segmenter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = [str(segmenter / "images"), "--out", str(tmp_path / "out")] if command == "predict" else []

@@ -1,1 +1,1 @@
-"""The subcommands of ``hub data``."""
+"""The subcommands of ``hub data``, one file each."""

@@ -1,4 +1,4 @@
-"""``hub data check``: the doctor of datasets."""
+"""``hub data check``: find the problems of a dataset."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from hub.cli.data.source import EXAMPLES, add_source, open_source
 from hub.cli.progress import progress_bar
 
 SUMMARY = f"""\
-decode every image and annotation, and list every problem
+decode every image and annotation, and list all problems
 
 {EXAMPLES.format("hub data check")}
 
-The exit code is 1 if there is any problem."""
+The exit code is 1 if there are problems."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_source(parser)
-    parser.add_argument("--workers", type=positive, default=4, help="threads (default: 4)")
+    parser.add_argument("--workers", type=positive, default=4, help="number of threads (default: 4)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine and print."""
+    """Check the data and print the problems."""
     from hub.data.tools.check import find_problems
 
     splits = open_source(args)

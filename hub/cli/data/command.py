@@ -1,4 +1,4 @@
-"""``hub data``: make, convert and look into datasets. A file for each of its commands, ``data_….py``."""
+"""``hub data``: generate, convert and inspect datasets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.cli.main import Parser
 
-SUMMARY = "make, convert, count, draw and check datasets"
+SUMMARY = "generate, convert, count, draw and check datasets"
 
 COMMANDS = {
     "shapes": "hub.cli.data.shapes",
@@ -20,12 +20,12 @@ COMMANDS = {
 
 
 class MixedParser(Parser):
-    """A parser of a subcommand that, too, takes options among the positionals: ``CONFIG --count 4 key=value``."""
+    """A parser of a subcommand that accepts options between positional arguments: ``CONFIG --count 4 key=value``."""
 
     _mixing = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As `argparse.ArgumentParser.parse_known_args`, which intermixed parsing itself calls."""
+        """Parse as `argparse.ArgumentParser.parse_known_args`, which intermixed parsing calls itself."""
         if self._mixing:
             return super().parse_known_args(args, namespace)
         self._mixing = True
@@ -51,5 +51,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the subcommand chosen."""
+    """Run the chosen subcommand."""
     return int(args.run_data(args))

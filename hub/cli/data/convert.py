@@ -1,4 +1,4 @@
-"""``hub data convert``: from one format to another."""
+"""``hub data convert``: convert a dataset to another format."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ convert data to another format
 
 {EXAMPLES.format("hub data convert OUT --to voc")}
 
-OUT appears whole or not at all. What the format cannot hold is counted, and refused where it would spoil the data.
-Images are hard links to the originals where the file system can: change one, and you change both."""
+OUT is created completely or not at all. Annotations that the format cannot represent are counted; the conversion
+stops if leaving them out would make the data wrong. Images are hard links to the originals if the file system
+supports them: changing one changes both."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("out", metavar="OUT", help="folder to make")
+    parser.add_argument("out", metavar="OUT", help="folder to create")
     parser.add_argument("--to", required=True, metavar="FORMAT", help="coco, voc, yolo, mask-folder, csv, …")
-    parser.add_argument("--only", metavar="KIND,…", help="take these annotations alone, for example boxes")
+    parser.add_argument("--only", metavar="KIND,…", help="convert only these annotations, for example boxes")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--copy", dest="link", action="store_false", help="copy the images")
-    how.add_argument("--link", dest="link", action="store_true", help="link the images, or copy them (the default)")
+    how.add_argument("--link", dest="link", action="store_true", help="link the images, or else copy them (default)")
     parser.set_defaults(link=True)
     add_source(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert, and print what was kept, changed and lost, and how to open it."""
+    """Convert, and print what was kept, changed and lost, and the section for a config."""
     import yaml
 
     from hub.data.writers.convert import convert

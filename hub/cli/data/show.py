@@ -1,4 +1,4 @@
-"""``hub data show``: drawn samples, as training sees them."""
+"""``hub data show``: draw samples as training gets them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hub.cli.arguments import positive
 from hub.cli.data.source import EXAMPLES, add_source, open_source, source_config
 
 SUMMARY = f"""\
-draw samples with their labels, as training sees them
+draw samples with their labels, as training gets them
 
-With a config, samples are drawn after the augmentation of an epoch, with what the model's heads learn from, by the
-names of the model's labels. With --from, they are drawn as they are in the files, with all that these give.
+With a config, samples are drawn after the augmentation of an epoch, with the targets and label names of the model's
+heads. With --from, they are drawn as in their files, with all annotations.
 
 {EXAMPLES.format("hub data show")}"""
 
@@ -20,14 +20,14 @@ names of the model's labels. With --from, they are drawn as they are in the file
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_source(parser)
-    parser.add_argument("--out", metavar="FILE", default="data.png", help="picture to write (default: data.png)")
-    parser.add_argument("--count", type=positive, default=12, help="samples drawn (default: 12)")
-    parser.add_argument("--epoch", type=int, default=0, help="whose augmentation to show (default: 0)")
-    parser.add_argument("--val", action="store_true", help="the validation data, as evaluation sees them")
+    parser.add_argument("--out", metavar="FILE", default="data.png", help="image file to write (default: data.png)")
+    parser.add_argument("--count", type=positive, default=12, help="number of samples (default: 12)")
+    parser.add_argument("--epoch", type=int, default=0, help="epoch whose augmentation to show (default: 0)")
+    parser.add_argument("--val", action="store_true", help="draw the validation data, as evaluation gets them")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw, and say where."""
+    """Draw the samples and print where."""
     from hub.engine.data_sheet import config_pipelines, draw_sheet, plain_pipeline
     from hub.errors import ConfigError
     from hub.visual import write_image
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         pipelines, labels = config_pipelines(source_config(args), val=args.val)
     else:
         if args.val:
-            raise ConfigError("--val goes with a config", fix="name the split among the options of the format")
+            raise ConfigError("--val needs a config", fix="with --from, choose the split by the options of the format")
         (dataset,) = open_source(args).values()
         pipelines, labels = [plain_pipeline(dataset)], dict(dataset.label_spaces)
     write_image(Path(args.out), draw_sheet(pipelines, labels, count=args.count, epoch=args.epoch))

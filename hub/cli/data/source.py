@@ -1,4 +1,4 @@
-"""Which data a command is about: those of a config, or a folder whose format is named."""
+"""The data of a command: those of a config, or a folder in a given format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hub.engine.config import Config
 
 EXAMPLES = """\
-The data are a config's data.train and data.val, or a folder whose format is named, with the format's options:
+The data are data.train and data.val of a config, or a folder in a given format, with the options of the format:
 
   {0} configs/quickstart.yaml data.root=/data/shapes
   {0} --from coco root=/data/coco images=val2017 annotations=annotations/instances_val2017.json
@@ -22,35 +22,35 @@ The data are a config's data.train and data.val, or a folder whose format is nam
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that say which data."""
+    """Declare the arguments that select the data."""
     parser.add_argument(
         "source", nargs="*", metavar="CONFIG | key=value", help="a config and overrides; or, with --from, options"
     )
-    parser.add_argument("--from", dest="format", metavar="FORMAT", help="the data's format, in place of a config")
+    parser.add_argument("--from", dest="format", metavar="FORMAT", help="format of the data, instead of a config")
     parser.add_argument(
-        "--split", metavar="NAME", help="with --from: the split's name (default: the option split, else train)"
+        "--split", metavar="NAME", help="with --from: name of the split (default: the option split, or else train)"
     )
 
 
 def source_config(args: argparse.Namespace) -> Config:
-    """The config that was given.
+    """Load the config of the arguments.
 
     Raises:
-        ConfigError: none was, or it is wrong.
+        ConfigError: there is no config, or it is invalid.
     """
     from hub.engine.config import load_config
     from hub.engine.config_path import resolve_config
 
     if not args.source or "=" in args.source[0]:
-        raise ConfigError("no data are named", fix="give a config, or --from FORMAT key=value…; see --help")
+        raise ConfigError("no data are given", fix="give a config, or --from FORMAT key=value…; see --help")
     return load_config(resolve_config(args.source[0]), args.source[1:])
 
 
 def open_source(args: argparse.Namespace) -> dict[str, Dataset]:
-    """Split → dataset: ``train`` and ``val`` of the config (``train.0``… of a list), or the one of ``--from``.
+    """Open the datasets by split: ``train`` and ``val`` of the config (``train.0``… of a list), or that of ``--from``.
 
     Raises:
-        ConfigError, UnknownNameError, OptionError, DataError: what can be wrong with the data or their declaration.
+        ConfigError, UnknownNameError, OptionError, DataError: see `hub.errors`.
     """
     from hub.engine.build import open_dataset
     from hub.engine.config import apply_overrides
@@ -58,7 +58,7 @@ def open_source(args: argparse.Namespace) -> dict[str, Dataset]:
 
     if args.format is None:
         if args.split is not None:
-            raise ConfigError("--split goes with --from", fix="a config's splits are called train and val")
+            raise ConfigError("--split needs --from", fix="leave it out: the splits of a config are train and val")
         data = source_config(args).data
         splits = {}
         for split, declared in (("train", data.train), ("val", data.val)):

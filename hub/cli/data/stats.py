@@ -1,4 +1,4 @@
-"""``hub data stats``: what is in a dataset."""
+"""``hub data stats``: statistics of a dataset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hub.cli.data.source import EXAMPLES, add_source, open_source
 from hub.cli.progress import progress_bar
 
 SUMMARY = f"""\
-count images, objects, classes and what is odd
+count images, objects, classes and bad boxes
 
 {EXAMPLES.format("hub data stats")}"""
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Count and print the tables."""
+    """Compute the statistics and print the tables."""
     from rich.console import Console
 
     from hub.data.tools.statistics import dataset_statistics
