@@ -12,7 +12,7 @@ from hub.errors import HubError
 from hub.labels import LabelSpace
 from hub.registry import info, register
 from hub.registry import list_names as list
-from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, ReaderSpec, TaskSpec
+from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, ReaderSpec, TaskSpec, TransformSpec
 
 if TYPE_CHECKING:
     from hub.backbones.create import create_trunk
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from hub.images import ResizeRule
     from hub.model import Model, create, create_model
+    from hub.pixel_format import PixelFormat
     from hub.preprocessing import Preprocessing
     from hub.weights import load
 
@@ -48,6 +49,7 @@ _LAZY = {
     "Trunk": "hub.backbones.trunk",
     "create_trunk": "hub.backbones.create",
     "ResizeRule": "hub.images",
+    "PixelFormat": "hub.pixel_format",
     "Preprocessing": "hub.preprocessing",
     "load": "hub.weights",
     **dict.fromkeys(
@@ -83,6 +85,7 @@ __all__ = [
     "NeckSpec",
     "ObjectField",
     "Options",
+    "PixelFormat",
     "Prediction",
     "Preprocessing",
     "ReaderSpec",
@@ -90,6 +93,7 @@ __all__ = [
     "Result",
     "SemanticMap",
     "TaskSpec",
+    "TransformSpec",
     "Trunk",
     "Windows",
     "create",

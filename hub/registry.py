@@ -42,7 +42,8 @@ class Entry:
     """One plugin as the package metadata tell it.
 
     Attributes:
-        group: ``"tasks"``, ``"backbones"``, ``"necks"``, ``"datasets"``, ``"readers"`` or ``"commands"``.
+        group: ``"tasks"``, ``"backbones"``, ``"necks"``, ``"datasets"``, ``"transforms"``,
+            ``"readers"`` or ``"commands"``.
         name: what users type.
         distribution: the distribution that brings it, normalised (``my_plugin``), or ``local``.
         version: that distribution's version.
@@ -203,7 +204,8 @@ def list_names(pattern: str = "*", *, kind: str | None = None) -> list[str]:
 
     Args:
         pattern: as in `fnmatch`, for example ``"*rcnn*"``.
-        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"readers"``, ``"commands"``, ``"backbones"``; None means all.
+        kind: ``"tasks"``, ``"necks"``, ``"datasets"``, ``"transforms"``, ``"readers"``, ``"commands"``,
+            ``"backbones"``; None means all.
             ``"backbones"`` adds timm's own models, read from its source files, to those that plugins bring.
 
     Raises:

@@ -21,7 +21,7 @@ _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """Base of the six specs.
+    """Base of all specs.
 
     Args:
         name: what users type; lower case, words joined by ``-`` or ``_``.
@@ -154,5 +154,23 @@ class ReaderSpec(Spec):
     group: ClassVar[str] = "readers"
 
 
-_ALL: tuple[type[Spec], ...] = (TaskSpec, BackboneSpec, NeckSpec, DatasetSpec, ReaderSpec, CommandSpec)
+@dataclass(frozen=True, kw_only=True)
+class TransformSpec(Spec):
+    """A transform of training samples: ``target`` is a subclass of `hub.data.transforms.Step`.
+
+    Its name is what a config's list ``data.transforms`` says.
+    """
+
+    group: ClassVar[str] = "transforms"
+
+
+_ALL: tuple[type[Spec], ...] = (
+    TaskSpec,
+    BackboneSpec,
+    NeckSpec,
+    DatasetSpec,
+    TransformSpec,
+    ReaderSpec,
+    CommandSpec,
+)
 SPECS: dict[str, type[Spec]] = {spec.group: spec for spec in _ALL}

@@ -113,7 +113,7 @@ def training_transform(declared: Sequence[Mapping[str, Any]] | None, model: Mode
         ConfigError, OptionError: see `hub.data.transforms.Transform.parse`.
     """
     if declared is None:
-        declared = [{"name": "flip"}, {"name": "resize", **asdict(model.preprocessing.resize)}]
+        declared = [{"name": "horizontal_flip"}, {"name": "resize", **asdict(model.preprocessing.resize)}]
     return Transform.parse(declared)
 
 

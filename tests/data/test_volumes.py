@@ -37,7 +37,7 @@ def slice_of(volume: Sample, index: int) -> Sample:
 @pytest.mark.parametrize(
     "step",
     [
-        {"name": "flip", "p": 1.0},
+        {"name": "horizontal_flip", "p": 1.0},
         {"name": "vertical_flip", "p": 1.0},
         {"name": "resize", "shortest": 30},
         {"name": "resize", "shortest": None},

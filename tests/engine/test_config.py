@@ -13,6 +13,7 @@ from hub.engine.build import build_model, training_transform
 from hub.engine.config import Config, load_config, parse_config
 from hub.engine.config_path import resolve_config
 from hub.errors import ConfigError
+from hub.pixel_format import PixelFormat
 from hub.registry import find
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +57,7 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
     config = load_config(path, ["model.pretrained=false"])
     labels = hub.LabelSpace.of(["cat", "dog"])
     data = SimpleNamespace(
+        pixels=PixelFormat(),
         name="data",
         reader=None,
         label_spaces=dict.fromkeys(("instances", "semantic", "panoptic", "class", "labels"), labels),

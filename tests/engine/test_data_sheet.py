@@ -33,7 +33,7 @@ def config(tmp_path: Path) -> Config:
             "root": str(tmp_path / "shapes"),
             "train": {"format": "shapes", "split": "train", **SIZE},
             "val": {"format": "shapes", "split": "val", **SIZE},
-            "transforms": [{"name": "crop", "p": 1}, {"name": "colour", "p": 1}],
+            "transforms": [{"name": "crop", "p": 1}, {"name": "color_jitter", "p": 1}],
             "workers": 0,
         },
         "train": {"steps": 1, "batch": 2, "schedule": "constant", "seed": 3},

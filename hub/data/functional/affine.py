@@ -1,4 +1,4 @@
-"""Turning, scaling, shearing and shifting an image and all that is annotated on it, with one matrix."""
+"""Affine transforms of an image and all that is annotated on it, by one matrix."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hub.contract.sample import Sample
 from hub.data.functional.geometry import changed, clip, tighten
+from hub.data.functional.pixel_values import by_four_channels
 
 
 def affine_matrix(
@@ -20,7 +21,7 @@ def affine_matrix(
     shear: tuple[float, float] = (0.0, 0.0),
     translate: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """The (2, 3) float64 matrix that `affine` takes: shear, scale, rotate about the middle, then shift.
+    """Return the (2, 3) float64 matrix that `affine` takes: shear, scale, rotate about the center, then translate.
 
     Args:
         size: height and width of the image.
@@ -40,10 +41,10 @@ def affine_matrix(
     return np.column_stack([linear, shift])
 
 
-def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility: float = 0.0) -> Sample:
+def affine(sample: Sample, matrix: np.ndarray, *, fill: float = 0, min_visibility: float = 0.0) -> Sample:
     """Move every point (x, y) to ``matrix`` @ (x, y, 1), within the image's own size.
 
-    The image is sampled bilinearly; masks and maps take the pixel in which the middle of the new one lies. Boxes are
+    The image is sampled bilinearly; masks and maps take the pixel in which the center of the new one lies. Boxes are
     those of their four corners, and where the object has a mask, tightened around it. Pixels from outside are
     ``fill``, in maps "ignore".
 
@@ -59,14 +60,11 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility:
     def points(old: np.ndarray) -> np.ndarray:
         return old @ linear.T + shift
 
-    def boxes(old: np.ndarray) -> np.ndarray:
-        corners = points(old[:, [[0, 1], [2, 1], [2, 3], [0, 3]]].astype(np.float64))
-        return np.concatenate([corners.min(1), corners.max(1)], 1)
-
     def image(old: np.ndarray) -> np.ndarray:
-        # OpenCV's whole numbers are the middles of pixels, ours their edges.
-        centred = np.column_stack([linear, shift + linear @ (0.5, 0.5) - 0.5])
-        return cv2.warpAffine(old, centred, (width, height), borderValue=(fill,) * 4).reshape(old.shape)
+        # OpenCV's integer coordinates are the centers of pixels, ours their edges.
+        centered = np.column_stack([linear, shift + linear @ (0.5, 0.5) - 0.5])
+        size = (width, height)
+        return by_four_channels(old, lambda part: cv2.warpAffine(part, centered, size, borderValue=(fill,) * 4))
 
     @cache  # for all maps, and not at all where there are none
     def sources() -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +76,13 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility:
         return np.where(inside, moved, np.array(value, old.dtype))
 
     new = changed(
-        sample, matrix, image=image, boxes=boxes, points=points, plane=plane, masks=lambda masks: masks.warp(matrix)
+        sample,
+        matrix,
+        image=image,
+        boxes=lambda boxes: box_of_corners(boxes, matrix),
+        points=points,
+        plane=plane,
+        masks=lambda masks: masks.warp(matrix),
     )
     if sample.instances is None or new.instances is None:
         return new
@@ -92,6 +96,12 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: int = 0, min_visibility:
     # What is visible is judged by the corners' boxes: around a turned mask the tight box is smaller anyhow.
     moved.boxes[left < min_visibility * area] = 0
     return replace(new, instances=clip(moved, (height, width)))
+
+
+def box_of_corners(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return the boxes (N, 4) around the corners of boxes, moved to ``matrix`` @ (x, y, 1)."""
+    corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return np.concatenate([corners.min(1), corners.max(1)], 1)
 
 
 def _sources(matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ def fit(sample: Sample, size: tuple[int, int]) -> Sample:
     return pad(crop(sample, 0, 0, (min(height, size[0]), min(width, size[1]))), size)
 
 
-def collage(pieces: Sequence[tuple[Sample, int, int]], size: tuple[int, int], *, fill: int = 0) -> Sample:
+def collage(pieces: Sequence[tuple[Sample, int, int]], size: tuple[int, int], *, fill: float = 0) -> Sample:
     """Lay samples that do not overlap on a canvas.
 
     Args:

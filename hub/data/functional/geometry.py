@@ -107,7 +107,7 @@ def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visi
     return replace(new, instances=clip(tightened, size, min_visibility=min_visibility, uncut=uncut))
 
 
-def pad(sample: Sample, size: tuple[int, int], *, top: int = 0, left: int = 0, fill: int = 0) -> Sample:
+def pad(sample: Sample, size: tuple[int, int], *, top: int = 0, left: int = 0, fill: float = 0) -> Sample:
     """Add pixels of the value ``fill`` up to ``size`` = (height, width): ``top`` rows above, ``left`` columns before.
 
     The rest is added at the bottom and the right. Maps get their "ignore": 255 in integer ones, NaN in floats.

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from hub.contract.option_types import Fraction, Probability
 from hub.contract.sample import Sample
 from hub.data.functional.compose import fit, overlay
 from hub.data.functional.geometry import clip
 from hub.data.transforms.mixing import MixingStep
-from hub.data.transforms.step import Draw, Probability
+from hub.data.transforms.step import Draw
 from hub.errors import OptionError
 
 
@@ -19,13 +20,13 @@ class CopyPaste(MixingStep):
 
     What they hide is cut from the masks and boxes behind, and from the maps; objects of which less than
     ``min_visibility`` remains visible are removed. Crowds are not pasted. An image of another size is cut or padded at
-    the right and the bottom: let ``scale_jitter`` and ``flip`` come before, as in the paper.
+    the right and the bottom: let ``scale_jitter`` and ``horizontal_flip`` come before, as in the paper.
 
     Reference: Ghiasi et al., Simple Copy-Paste, 2021 (https://arxiv.org/abs/2012.07177), section 3.
     """
 
     share: Probability = 0.5
-    min_visibility: Probability = 0.1
+    min_visibility: Fraction = 0.1
 
     def check(self, sample: Sample) -> None:
         """Refuse tags, and objects without masks.

@@ -1,27 +1,29 @@
-"""Steps that move an image and all that is annotated on it."""
+"""Geometric transforms: each moves an image and all that is annotated on it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt
 
+from hub.contract.option_types import Fraction, PositiveFraction, Probability
 from hub.contract.sample import Sample
 from hub.data.functional.affine import affine, affine_matrix
 from hub.data.functional.geometry import crop, mirror, pad, resize
-from hub.data.transforms.step import GREY, Byte, Context, Fraction, Pixels, Probability, Range, Scale, Step
+from hub.data.functional.pixel_values import fill_value
+from hub.data.transforms.step import Context, Range, Step
 from hub.images import ResizeRule
 
 
 class Resize(Step):
-    """Bring the shorter side to ``shortest`` pixels, or to one of several, the other within ``longest``.
+    """Resize the shorter side to ``shortest`` pixels, or to one of several lengths, the longer one within ``longest``.
 
     None keeps the size.
     """
 
-    shortest: Pixels | Annotated[tuple[Pixels, ...], Field(min_length=1)] | None = 800
-    longest: Pixels = 1333
+    shortest: PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = 800
+    longest: PositiveInt = 1333
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
         """Resize; see `hub.images.ResizeRule`."""
@@ -30,7 +32,7 @@ class Resize(Step):
         return resize(sample, rule.size(*sample.image.shape[:2]))
 
 
-class Flip(Step):
+class HorizontalFlip(Step):
     """Mirror left to right with probability ``p``."""
 
     p: Probability = 0.5
@@ -41,7 +43,7 @@ class Flip(Step):
 
 
 class VerticalFlip(Step):
-    """Mirror top to bottom with probability ``p``; in this mirror, too, left and right change places."""
+    """Mirror top to bottom with probability ``p``; left and right keypoints change places here, too."""
 
     p: Probability = 0.5
 
@@ -53,38 +55,40 @@ class VerticalFlip(Step):
 
 
 class ScaleJitter(Range):
-    """Large-scale jitter: fit into ``size``, scale by ``low`` to ``high``, cut or pad to exactly ``size``.
+    """Large-scale jitter: fit into ``size``, scale by ``low`` to ``high``, crop or pad to exactly ``size``.
+
+    ``fill`` is the value of padded pixels, in units of the value range.
 
     Reference: Ghiasi et al., Simple Copy-Paste, 2021 (https://arxiv.org/abs/2012.07177), section 3.
     """
 
-    low: Scale = 0.1
-    high: Scale = 2.0
-    size: tuple[Pixels, Pixels] = (1024, 1024)
-    fill: Byte = GREY
-    min_visibility: Probability = 0.0
+    low: PositiveFloat = 0.1
+    high: PositiveFloat = 2.0
+    size: tuple[PositiveInt, PositiveInt] = (1024, 1024)
+    fill: Fraction = 0.5
+    min_visibility: Fraction = 0.0
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """Scale, cut and pad."""
+        """Scale, crop and pad."""
         height, width = sample.image.shape[:2]
         scale = rng.uniform(self.low, self.high) * min(self.size[0] / height, self.size[1] / width)
         scaled = resize(sample, (max(1, round(height * scale)), max(1, round(width * scale))))
         height, width = scaled.image.shape[:2]
         window = (min(height, self.size[0]), min(width, self.size[1]))
         cut = _random_crop(scaled, window, rng, self.min_visibility)
-        return pad(cut, self.size, fill=self.fill)
+        return pad(cut, self.size, fill=fill_value(self.fill, sample.pixels))
 
 
 class Crop(Range):
-    """With probability ``p`` cut out a window whose sides are ``low`` to ``high`` of the image's."""
+    """With probability ``p`` crop a window whose sides are ``low`` to ``high`` of the image's."""
 
-    low: Fraction = 0.5
-    high: Fraction = 1.0
+    low: PositiveFraction = 0.5
+    high: PositiveFraction = 1.0
     p: Probability = 0.5
-    min_visibility: Probability = 0.1
+    min_visibility: Fraction = 0.1
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """Cut, or not."""
+        """Crop, or not."""
         if rng.random() >= self.p:
             return sample
         height, width = sample.image.shape[:2]
@@ -94,23 +98,23 @@ class Crop(Range):
 
 
 class RandomResizedCrop(Range):
-    """Cut out ``low`` to ``high`` of the image's area, of a random shape, and bring it to ``size``.
+    """Crop ``low`` to ``high`` of the image's area, of a random shape, and resize it to ``size``.
 
-    Width to height is between 1 / ``ratio`` and ``ratio``, evenly on a logarithmic scale. Where no such window fits
-    in ten attempts, it is the largest one in the middle that does. Boxes of which less than ``min_visibility`` is
-    left are removed.
+    The aspect ratio, width / height, is between 1 / ``ratio`` and ``ratio``, uniform on a logarithmic scale. If no such
+    window fits in ten attempts, the largest one in the center that fits is used. Objects of whose box less than
+    ``min_visibility`` is left are removed.
 
     Reference: Szegedy et al., Going deeper with convolutions, 2014 (https://arxiv.org/abs/1409.4842), section 6.
     """
 
-    low: Fraction = 0.08
-    high: Fraction = 1.0
+    low: PositiveFraction = 0.08
+    high: PositiveFraction = 1.0
     ratio: Annotated[float, Field(ge=1)] = 4 / 3
-    size: tuple[Pixels, Pixels] = (224, 224)
-    min_visibility: Probability = 0.1
+    size: tuple[PositiveInt, PositiveInt] = (224, 224)
+    min_visibility: Fraction = 0.1
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """Cut and resize."""
+        """Crop and resize."""
         height, width = sample.image.shape[:2]
         for _ in range(10):
             area = rng.uniform(self.low, self.high) * height * width
@@ -125,25 +129,26 @@ class RandomResizedCrop(Range):
 
 
 class Affine(Range):
-    """With probability ``p`` rotate, scale, shear and shift about the middle, at the image's size.
+    """With probability ``p`` rotate, scale, shear and translate about the center, keeping the image's size.
 
-    By default it only rotates. Each amount is drawn evenly, the scale between ``low`` and ``high``, the others up to
-    the option's value in either direction: ``rotate`` and ``shear`` in degrees, ``translate`` in fractions of the
-    image's sides. Boxes enclose their object's turned mask, or without one the turned box, which is then larger than
-    the object. Objects of whose box less than ``min_visibility`` is left are removed.
+    By default it only rotates. Each amount is uniform: the scale between ``low`` and ``high``, the others between the
+    option's value and its negative; ``rotate`` and ``shear`` are in degrees, ``translate`` in fractions of the image's
+    sides. Pixels from outside get the value ``fill``, in units of the value range. Boxes enclose their object's
+    transformed mask, or without one the transformed box, which is then larger than the object. Objects of whose box
+    less than ``min_visibility`` is left are removed.
     """
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 10.0
-    translate: Probability = 0.0
-    low: Scale = 1.0
-    high: Scale = 1.0
+    translate: Fraction = 0.0
+    low: PositiveFloat = 1.0
+    high: PositiveFloat = 1.0
     shear: Annotated[float, Field(ge=0, lt=45)] = 0.0
-    fill: Byte = GREY
+    fill: Fraction = 0.5
     p: Probability = 1.0
-    min_visibility: Probability = 0.1
+    min_visibility: Fraction = 0.1
 
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """Move, or not."""
+        """Transform, or not."""
         if rng.random() >= self.p:
             return sample
         angle = rng.uniform(-self.rotate, self.rotate)
@@ -157,7 +162,7 @@ class Affine(Range):
             shear=(float(shears[0]), float(shears[1])),
             translate=(across, down),
         )
-        return affine(sample, matrix, fill=self.fill, min_visibility=self.min_visibility)
+        return affine(sample, matrix, fill=fill_value(self.fill, sample.pixels), min_visibility=self.min_visibility)
 
 
 def _random_crop(sample: Sample, window: tuple[int, int], rng: np.random.Generator, min_visibility: float) -> Sample:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from hub.contract.option_types import Probability
 from hub.contract.sample import Sample
-from hub.data.transforms.step import Context, Draw, Probability, Step
+from hub.data.transforms.step import Context, Draw, Step
 from hub.errors import OptionError
 
 OTHER, SHARE = ":other", ":share"

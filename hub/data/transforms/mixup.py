@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from pydantic import PositiveFloat
 
+from hub.contract.option_types import Fraction
 from hub.contract.sample import Sample
 from hub.data.functional.compose import overlay, with_objects
 from hub.data.functional.geometry import crop, pad, resize
 from hub.data.transforms.mixing import TagMixingStep, with_mixed_tags
-from hub.data.transforms.step import Draw, Probability, Scale
+from hub.data.transforms.step import Draw
 from hub.errors import OptionError
 
 
@@ -26,7 +28,7 @@ class Mixup(TagMixingStep):
     Training Object Detection, 2019 (https://arxiv.org/abs/1902.04103), section 3.1.
     """
 
-    alpha: Scale = 1.0
+    alpha: PositiveFloat = 1.0
 
     def check(self, sample: Sample) -> None:
         """Refuse maps: a blended pixel is of no class, and of no depth.
@@ -63,8 +65,8 @@ class CutMix(TagMixingStep):
     Reference: Yun et al., CutMix, 2019 (https://arxiv.org/abs/1905.04899), section 3.1.
     """
 
-    alpha: Scale = 1.0
-    min_visibility: Probability = 0.1
+    alpha: PositiveFloat = 1.0
+    min_visibility: Fraction = 0.1
 
     def mix(self, sample: Sample, rng: np.random.Generator, partner: Draw) -> Sample:
         """Fill a window."""

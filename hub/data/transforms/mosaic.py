@@ -7,11 +7,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from hub.contract.option_types import Fraction
 from hub.contract.sample import Sample
 from hub.data.functional.compose import collage
 from hub.data.functional.geometry import crop, resize
+from hub.data.functional.pixel_values import fill_value
 from hub.data.transforms.mixing import MixingStep
-from hub.data.transforms.step import GREY, Byte, Draw, Probability, Range
+from hub.data.transforms.step import Draw, Range
 
 Side = Annotated[int, Field(ge=2)]
 Inner = Annotated[float, Field(gt=0, lt=1)]
@@ -21,9 +23,10 @@ class Mosaic(MixingStep, Range):
     """With probability ``p`` lay four images around a point of a canvas of ``size``, each with a corner at it.
 
     The point lies between ``low`` and ``high`` of the canvas's height and width. Images are resized to fit half the
-    canvas and cut where they leave it; objects of whose box less than ``min_visibility`` is left are removed. The
-    canvas is twice as large as what the model learns from: let ``scale_jitter`` follow, of which ``size: [640, 640]``
-    with ``low: 1`` and ``high: 3`` gives YOLO's scales of 0.5 to 1.5.
+    canvas and cropped where they leave it; pixels without an image get ``fill``, in units of the value range. Objects
+    of whose box less than ``min_visibility`` is left are removed. The canvas is twice as large as the training size:
+    let ``scale_jitter`` follow; its ``size: [640, 640]`` with ``low: 1`` and ``high: 3`` gives YOLO's scales of 0.5 to
+    1.5.
 
     Reference: Bochkovskiy et al., YOLOv4, 2020 (https://arxiv.org/abs/2004.10934), section 3.3.
     """
@@ -31,8 +34,8 @@ class Mosaic(MixingStep, Range):
     size: tuple[Side, Side] = (1280, 1280)
     low: Inner = 0.25
     high: Inner = 0.75
-    fill: Byte = GREY
-    min_visibility: Probability = 0.1
+    fill: Fraction = 0.5
+    min_visibility: Fraction = 0.1
 
     def check(self, sample: Sample) -> None:
         """Refuse tags.
@@ -54,7 +57,7 @@ class Mosaic(MixingStep, Range):
             across, column, wide = _beside(image.image.shape[1], x, width, before=left)
             piece = crop(image, row, column, (tall, wide), min_visibility=self.min_visibility)
             pieces.append((piece, down, across))
-        return collage(pieces, self.size, fill=self.fill)
+        return collage(pieces, self.size, fill=fill_value(self.fill, sample.pixels))
 
     def _inner(self, side: int, rng: np.random.Generator) -> int:
         return min(max(1, round(rng.uniform(self.low, self.high) * side)), side - 1)

@@ -1,7 +1,7 @@
 """The fourteen operations that RandAugment and TrivialAugment choose from.
 
-Colours are Pillow's, in which the papers' operations are defined; the geometry is the hub's own, so that boxes, masks,
-keypoints and maps move along.
+Colors are changed by Pillow, in which the papers' operations are defined; the geometry is the hub's own, so that boxes,
+masks, keypoints and maps follow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Operation:
         signed: whether the amount may be negative as well.
     """
 
-    change: Callable[[Sample, float, int], Sample]
+    change: Callable[[Sample, float, float], Sample]
     rand_most: float = 0.0
     trivial_most: float = 0.0
     signed: bool = False
@@ -38,13 +38,13 @@ class Operation:
 MIN_VISIBILITY = 0.1  # part of an object's box that must stay in the image for the object to stay
 
 
-def _moved(name: str, sample: Sample, amount: Any, fill: int) -> Sample:
+def _moved(name: str, sample: Sample, amount: Any, fill: float) -> Sample:
     matrix = affine_matrix(sample.image.shape[:2], **{name: amount})
     return affine(sample, matrix, fill=fill, min_visibility=MIN_VISIBILITY)
 
 
-def _pillow(effect: Callable[[Image.Image, float], Image.Image]) -> Callable[[Sample, float, int], Sample]:
-    def change(sample: Sample, amount: float, fill: int) -> Sample:
+def _pillow(effect: Callable[[Image.Image, float], Image.Image]) -> Callable[[Sample, float, float], Sample]:
+    def change(sample: Sample, amount: float, fill: float) -> Sample:
         pixels = sample.image
         picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
         return replace(sample, image=np.array(effect(picture, amount)).reshape(pixels.shape))
@@ -52,7 +52,7 @@ def _pillow(effect: Callable[[Image.Image, float], Image.Image]) -> Callable[[Sa
     return change
 
 
-def _enhance(kind: Callable[[Image.Image], Any]) -> Callable[[Sample, float, int], Sample]:
+def _enhance(kind: Callable[[Image.Image], Any]) -> Callable[[Sample, float, float], Sample]:
     return _pillow(lambda picture, amount: kind(picture).enhance(1 + amount))
 
 
@@ -67,7 +67,7 @@ OPERATIONS: dict[str, Operation] = {
     "translate_y": Operation(lambda s, a, f: _moved("translate", s, (0.0, a), f), 150 / 331, 32 / 224, signed=True),
     "rotate": Operation(lambda s, a, f: _moved("rotate", s, a, f), 30.0, 135.0, signed=True),
     "brightness": Operation(_enhance(ImageEnhance.Brightness), 0.9, 0.99, signed=True),
-    "colour": Operation(_enhance(ImageEnhance.Color), 0.9, 0.99, signed=True),
+    "color": Operation(_enhance(ImageEnhance.Color), 0.9, 0.99, signed=True),
     "contrast": Operation(_enhance(ImageEnhance.Contrast), 0.9, 0.99, signed=True),
     "sharpness": Operation(_enhance(ImageEnhance.Sharpness), 0.9, 0.99, signed=True),
     "posterize": Operation(_pillow(lambda picture, bits: ImageOps.posterize(picture, 8 - round(bits))), 4.0, 6.0),

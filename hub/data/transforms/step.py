@@ -1,32 +1,23 @@
-"""What every transform is: validated options, called with a sample, a generator and the dataset around it."""
+"""The base of every transform: validated options, called with a sample, a generator and the dataset around it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import PositiveFloat, ValidationInfo, field_validator
 
 from hub.contract.options import Options
 from hub.contract.sample import Sample
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
-Scale = Annotated[float, Field(gt=0)]
-Pixels = Annotated[int, Field(gt=0)]
-Byte = Annotated[int, Field(ge=0, le=255)]
-
-GREY = 128  # what fills the places where there is no image
 
 Draw = Callable[[np.random.Generator], Sample]
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a step may know beside its sample.
+    """What a step gets beside its sample.
 
     Attributes:
         keypoint_order: of keypoints in a mirrored image, or None where none has a left and a right.
@@ -38,24 +29,37 @@ class Context:
 
 
 class Step(Options, ABC):
-    """One transform and its options; subclasses are what `TRANSFORMS` names."""
+    """Base of every transform: its fields are its options. A subclass is registered by a `hub.TransformSpec`.
+
+    Amounts of pixel values, such as ``fill``, are in units of the value range: 0 is its lower end, 1 its upper one.
+
+    >>> class Invert(Step):
+    ...     def __call__(self, sample, rng, context):
+    ...         low, high = sample.value_range
+    ...         return replace(sample, image=(low + high - sample.image).astype(sample.image.dtype))
+    >>> from dataclasses import replace
+    >>> from pathlib import Path
+    >>> dark = Sample(np.zeros((1, 1, 3), np.uint8), 1, Path("a.png"), (1, 1))
+    >>> Invert()(dark, np.random.default_rng(0), Context()).image.ravel().tolist()
+    [255, 255, 255]
+    """
 
     @abstractmethod
     def __call__(self, sample: Sample, rng: np.random.Generator, context: Context) -> Sample:
-        """A changed copy of the sample.
+        """Return a changed copy of the sample.
 
         Args:
-            sample: left as it is.
+            sample: must not be changed.
             rng: the only source of randomness.
-            context: what else there is.
+            context: the dataset around the sample.
         """
 
 
 class Range(Step):
-    """Base of what draws a number between ``low`` and ``high``."""
+    """Base of transforms that draw a number between ``low`` and ``high``."""
 
-    low: Scale
-    high: Scale
+    low: PositiveFloat
+    high: PositiveFloat
 
     @field_validator("high")
     @classmethod

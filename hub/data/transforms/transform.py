@@ -25,8 +25,8 @@ class Transform:
         steps: in the order in which they are applied.
         keypoint_names: names that begin with ``left_`` and ``right_`` change places in mirrored images.
 
-    >>> Transform.parse([{"name": "resize", "shortest": [640, 800]}, {"name": "flip"}])
-    Transform(Resize(shortest=(640, 800), longest=1333), Flip(p=0.5))
+    >>> Transform.parse([{"name": "resize", "shortest": [640, 800]}, {"name": "horizontal_flip"}])
+    Transform(Resize(shortest=(640, 800), longest=1333), HorizontalFlip(p=0.5))
     """
 
     def __init__(self, steps: Sequence[Step] = (), *, keypoint_names: Sequence[str] = ()) -> None:
@@ -36,10 +36,10 @@ class Transform:
 
     @classmethod
     def parse(cls, declared: Iterable[Mapping[str, Any]]) -> Transform:
-        """Build from a config's list: each item has a ``name`` of `TRANSFORMS` and that transform's options.
+        """Build from a config's list: each item has the ``name`` of a registered transform and its options.
 
         Raises:
-            ConfigError: an item without a name, or a name that there is no transform for.
+            ConfigError: an item without a name, or a name that no transform has.
             OptionError: an option that the transform does not have, or a value that it does not take.
         """
         return cls([parse_step(item) for item in declared])

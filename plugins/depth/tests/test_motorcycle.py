@@ -66,7 +66,7 @@ def test_augmentations_move_depth_and_leave_its_values(motorcycle: Path) -> None
     data = split(motorcycle, "train")
     sample = data.load(0, NEEDS)
     before = sample.maps["depth"]
-    mirrored = Transform.parse([{"name": "flip", "p": 1}])(sample, 0).maps["depth"]
+    mirrored = Transform.parse([{"name": "horizontal_flip", "p": 1}])(sample, 0).maps["depth"]
     np.testing.assert_array_equal(mirrored, before[:, ::-1])
     doubled = Transform.parse([{"name": "resize", "shortest": [2 * CUT], "longest": 1000}])(sample, 0)
     np.testing.assert_array_equal(doubled.maps["depth"][::2, ::2], before)

@@ -21,8 +21,8 @@ from hub.errors import ImageError
 
 AUGMENT = [
     {"name": "scale_jitter", "low": 0.5, "high": 1.5, "size": [64, 64]},
-    {"name": "flip"},
-    {"name": "colour", "p": 1.0},
+    {"name": "horizontal_flip"},
+    {"name": "color_jitter", "p": 1.0},
 ]
 
 

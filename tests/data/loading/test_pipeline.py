@@ -132,7 +132,7 @@ def test_float_maps_are_left_as_they_are() -> None:
 
 def test_an_item_is_a_function_of_seed_epoch_and_index() -> None:
     def images(seed: int, items: list[tuple[int, int]]) -> list[bytes]:
-        pipeline = make(Made(), {"name": "noise", "p": 1.0}, seed=seed)
+        pipeline = make(Made(), {"name": "gaussian_noise", "p": 1.0}, seed=seed)
         return [pipeline[item].image.tobytes() for item in items]
 
     items = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -142,7 +142,7 @@ def test_an_item_is_a_function_of_seed_epoch_and_index() -> None:
 
 
 def test_keypoints_swap_by_the_datasets_names() -> None:
-    sample = make(Made(), {"name": "flip", "p": 1.0}, needs={"keypoints"})[0, 0]
+    sample = make(Made(), {"name": "horizontal_flip", "p": 1.0}, needs={"keypoints"})[0, 0]
     assert sample.instances is not None
     assert sample.instances.keypoints is not None
     assert sample.instances.keypoints[0].tolist() == [[25, 5, 2], [27, 3, 2]]  # width 30

@@ -20,7 +20,7 @@ from hub.errors import OptionError
 Scene = Callable[..., Sample]
 COLOURS = {
     "brightness": lambda image, a: oracle.adjust_brightness(image, 1 + a),
-    "colour": lambda image, a: oracle.adjust_saturation(image, 1 + a),
+    "color": lambda image, a: oracle.adjust_saturation(image, 1 + a),
     "contrast": lambda image, a: oracle.adjust_contrast(image, 1 + a),
     "sharpness": lambda image, a: oracle.adjust_sharpness(image, 1 + a),
     "posterize": lambda image, a: oracle.posterize(image, 8 - round(a)),
@@ -29,7 +29,7 @@ COLOURS = {
     "equalize": lambda image, a: oracle.equalize(image),
 }
 NAMES = {"ShearX": "shear_x", "ShearY": "shear_y", "TranslateX": "translate_x", "TranslateY": "translate_y",
-         "AutoContrast": "autocontrast", "Color": "colour"}  # fmt: skip
+         "AutoContrast": "autocontrast", "Color": "color"}  # fmt: skip
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from hub.errors import OptionError
 Scene = Callable[..., Sample]
 
 
-@pytest.mark.parametrize("fill", [200, "mean", "noise"])
-def test_a_rectangle_from_the_range_is_filled(fill: int | str, scene: Scene) -> None:
+@pytest.mark.parametrize("fill", [0.8, "mean", "noise"])
+def test_a_rectangle_from_the_range_is_filled(fill: float | str, scene: Scene) -> None:
     sample = scene(height=100, width=80)
     sample.image = np.random.default_rng(0).integers(0, 100, sample.image.shape, np.uint8)
     erase = Transform.parse(
@@ -41,7 +41,7 @@ def test_a_rectangle_from_the_range_is_filled(fill: int | str, scene: Scene) -> 
         assert np.bincount(values.ravel(), minlength=256).min() > 0
         assert values.mean() == pytest.approx(127.5, abs=2)
     else:
-        expected = np.full(3, fill) if fill != "mean" else sample.image.mean((0, 1)).round()
+        expected = np.full(3, 204) if fill != "mean" else sample.image.mean((0, 1)).round()
         assert (values == expected).all()
 
 
@@ -59,7 +59,7 @@ def test_a_rectangle_that_never_fits_is_left_out(scene: Scene) -> None:
     np.testing.assert_array_equal(whole(thin, 0).image, thin.image)
 
 
-@pytest.mark.parametrize("fill", ["nois", 256])
-def test_an_unknown_filling_is_refused(fill: int | str) -> None:
+@pytest.mark.parametrize("fill", ["nois", 1.1])
+def test_an_unknown_filling_is_refused(fill: float | str) -> None:
     with pytest.raises(OptionError, match="fill"):
         Transform.parse([{"name": "random_erasing", "fill": fill}])

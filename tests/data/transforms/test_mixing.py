@@ -164,7 +164,11 @@ def test_partners_go_through_the_steps_before_but_not_through_other_mixtures(sce
         sample.image[:, 0] = 200  # the left edge
         return replace(sample, tags={})
 
-    steps = [{"name": "flip", "p": 1.0}, {"name": "mosaic", "size": [80, 120], "fill": 7}, {"name": "mixup"}]
+    steps = [
+        {"name": "horizontal_flip", "p": 1.0},
+        {"name": "mosaic", "size": [80, 120], "fill": 7 / 255},
+        {"name": "mixup"},
+    ]
     mosaic = Transform.parse(steps[:2])(draw(np.random.default_rng()), 5, draw)
     right_edges = (mosaic.image[..., 0] == 200).any(0)
     assert right_edges.sum() in (1, 2)  # the right edges of the left images and of the right ones

@@ -29,7 +29,7 @@ def test_each_image_touches_the_point_with_its_inner_corner(seed: int, scene: Sc
     def draw(rng: np.random.Generator) -> Sample:
         return numbered(left.pop(0))
 
-    mosaic = Transform.parse([{"name": "mosaic", "size": [80, 120], "fill": 99}])
+    mosaic = Transform.parse([{"name": "mosaic", "size": [80, 120], "fill": 99 / 255}])
     new = mosaic(numbered(left.pop(0)), seed, draw)
     owner = new.maps["image"]
     np.testing.assert_array_equal(new.image[..., 0], np.where(owner == 255, 99, owner))

@@ -21,7 +21,7 @@ def changed(image: np.ndarray, **step: object) -> np.ndarray:
 @pytest.mark.parametrize("channels", [2, 5, 9])
 def test_colour_changes_the_channels_of_other_images_alike(channels: int) -> None:
     """Neighbouring slices of a volume, or windows of CT, must stay comparable."""
-    step = {"name": "colour", "p": 1.0, "brightness": 0.4, "contrast": 0.4}
+    step = {"name": "color_jitter", "p": 1.0, "brightness": 0.4, "contrast": 0.4}
     found = changed(np.repeat(GREY, channels, axis=2), **step)
     assert found.shape == (30, 40, channels)
     assert np.ptp(found, axis=2).max() == 0
@@ -29,7 +29,7 @@ def test_colour_changes_the_channels_of_other_images_alike(channels: int) -> Non
     assert (found[..., :1] != GREY).mean() > 0.5
 
 
-@pytest.mark.parametrize("name", ["blur", "noise"])
+@pytest.mark.parametrize("name", ["gaussian_blur", "gaussian_noise"])
 def test_blur_and_noise_take_any_number_of_channels(name: str) -> None:
     found = changed(np.repeat(GREY, 5, axis=2), name=name, p=1.0)
     assert found.shape == (30, 40, 5)

@@ -16,8 +16,8 @@ from hub.data.loading.sampler import GroupedBatchSampler
 from hub.data.transforms import Transform
 
 STEPS = [
-    {"name": "flip"},
-    {"name": "colour"},
+    {"name": "horizontal_flip"},
+    {"name": "color_jitter"},
     {"name": "mosaic", "size": [96, 96]},
     {"name": "affine", "translate": 0.1, "low": 0.5, "high": 1.5},
     {"name": "copy_paste"},
