@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from torch import nn
 
-from hub.backbones.norm import set_norm
+from hub.backbones.neck_check import check_neck
+from hub.backbones.norm import pooled_norms, set_norm
 from hub.backbones.probe import Body, probe
 from hub.backbones.timm_body import LoadedBackbone, load_timm, preprocessing_for
 from hub.backbones.trunk import POOLED, Provenance, Trunk
-from hub.errors import BadNameError, ContractError, OptionError, UnknownNameError, did_you_mean
+from hub.errors import BadNameError, CheckpointError, ContractError, OptionError, UnknownNameError, did_you_mean
 from hub.names import ModelName
 from hub.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from hub.registry import Entry, entries, find
 from hub.spec import NeckSpec
 from hub.timm_names import timm_names
+
+log = logging.getLogger("hub")
 
 
 def create_trunk(
@@ -61,7 +66,14 @@ def create_trunk(
     pooled = POOLED in (levels or ())
     loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans, options=backbone or {}, pooled=pooled)
     found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone, pooled=pooled)
-    body = set_norm(Body(loaded.net, found), norm)
+    body = Body(loaded.net, found)
+    pooled_layers = pooled_norms(body, in_chans=in_chans, size=found.size) if norm == "group" else frozenset()
+    if pooled_layers:
+        log.info(
+            "%s: %d norms on pooled vectors get one group, since groups of one value would be zero",
+            parsed.backbone, len(pooled_layers),
+        )  # fmt: skip
+    body = set_norm(body, norm, pooled=pooled_layers)
     all_channels, all_strides = dict(found.channels), dict(found.strides)
     if found.pooled is not None:
         all_channels[POOLED] = found.pooled
@@ -75,6 +87,7 @@ def create_trunk(
         options = {**(neck or {}), **({} if channels is None else {"out_channels": channels})}
         if asked:
             built = _neck(entry, found.channels, found.strides, asked, options)
+            check_neck(built, found.shapes, found.size, asked, owner=f"neck {entry.id}")
             all_channels |= cast("Mapping[str, int]", built.channels)
             all_strides |= cast("Mapping[str, int]", built.strides)
         default = spec.levels
@@ -85,6 +98,7 @@ def create_trunk(
             )
         default = tuple(found.channels)
 
+    _report_unread(found.levels, levels, built is not None, name=parsed.backbone)
     trunk = Trunk(
         body,
         found.levels,
@@ -99,6 +113,13 @@ def create_trunk(
     )
     trunk.freeze(freeze)
     return trunk.train()
+
+
+def _report_unread(body_levels: Iterable[str], levels: tuple[str, ...] | None, has_neck: bool, *, name: str) -> None:
+    """Log where nothing reads the deepest level: the layers that only it needs are not trained."""
+    *_, deepest = body_levels
+    if levels is not None and not has_neck and deepest not in levels and POOLED not in levels:
+        log.info("%s: no head reads %s, so the layers that only it needs are not trained", name, deepest)
 
 
 def _load(
@@ -128,13 +149,16 @@ def _load(
             f"{entry.id} is a plugin and has no pretrained tag {name.tag!r}",
             fix=f"write {name.backbone} without the tag",
         )
+    if not isinstance(pretrained, bool) and not Path(pretrained).is_file():
+        raise CheckpointError(f"weights {os.fspath(pretrained)} do not exist", fix="check the path given as pretrained")
     target = entry.target()
     _check_options(f"backbone {entry.name}", target, options, given=("pretrained", "in_chans"))
     net = target(pretrained=pretrained, in_chans=in_chans, **options)
     if not isinstance(net, nn.Module):
         raise ContractError(f"backbone {entry.id} returned a {type(net).__name__}", fix="return a torch.nn.Module")
     preprocessing = getattr(net, "preprocessing", None) or preprocessing_for(IMAGENET_MEAN, IMAGENET_STD, in_chans)
-    source = f"plugin {entry.id}" if pretrained else "random"
+    # A plugin may ignore ``pretrained``; only what it states itself is known to be loaded.
+    source = f"not stated by {entry.id}" if pretrained else "random"
     provenance = getattr(net, "provenance", None) or Provenance(name.backbone, None, source)
     sizes = getattr(net, "probe_sizes", ((128, 256), (256, 512), (224, 224)))
     return LoadedBackbone(net, preprocessing, provenance, sizes)

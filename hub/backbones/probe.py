@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import torch
@@ -24,6 +24,7 @@ class Probe:
         channels_last: whether the feature maps are (B, H, W, C).
         size: (height, width) in pixels of the input that worked.
         pooled: channels of the vector that the network's classifier reads, if it was requested.
+        shapes: level → shape of its features (1, C, H, W) for an image of ``size``, as `Body` returns them.
     """
 
     levels: dict[str, int]
@@ -32,6 +33,7 @@ class Probe:
     channels_last: bool
     size: tuple[int, int]
     pooled: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class PoolingNetwork(Protocol):
@@ -131,7 +133,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
             fix="use the average of a feature map instead: from_level: c5",
         )
     last = _is_channels_last(features, size)
-    levels, channels, strides = {}, {}, {}
+    levels, channels, strides, shapes = {}, {}, {}, {}
     for i, f in enumerate(features):
         height = f.shape[1] if last else f.shape[-2]
         stride = size[0] / height
@@ -143,6 +145,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
             )
         level = f"c{exponent}"
         levels[level], channels[level], strides[level] = i, f.shape[3 if last else 1], 2**exponent
+        shapes[level] = tuple(f.permute(0, 3, 1, 2).shape if last else f.shape)
     order = sorted(levels, key=lambda n: strides[n])
     return Probe(
         {n: levels[n] for n in order},
@@ -151,6 +154,7 @@ def probe(net: nn.Module, *, in_chans: int, sizes: Sequence[tuple[int, int]], na
         channels_last=last,
         size=size,
         pooled=None if vector is None else vector.shape[1],
+        shapes={n: shapes[n] for n in order},
     )
 
 

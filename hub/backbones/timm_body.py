@@ -15,6 +15,7 @@ from torch import nn
 
 from hub.backbones.classifier import take_classifier
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
+from hub.backbones.online import check_download
 from hub.backbones.trunk import Provenance, plain_key
 from hub.contract.classifier import PretrainedClassifier
 from hub.errors import (
@@ -192,6 +193,7 @@ def _with_file(make: Callable[..., nn.Module], name: str, path: str | os.PathLik
 
 
 def _with_download(make: Callable[..., nn.Module], name: str, cfg: Any) -> nn.Module:
+    check_download(f"{name}.{cfg.tag}", url=cfg.url or None, hub_id=cfg.hf_hub_id or None)
     try:
         return make(pretrained=True)
     except ContractError as error:

@@ -26,7 +26,8 @@ class FPN(nn.Module):
         out_channels: channels of every level.
         norm: normalization after each convolution, or None; see `hub.backbones.norm.set_norm`.
         top: how p6 is computed from p5: ``"pool"`` (Faster R-CNN) or ``"conv"`` (RetinaNet,
-            https://arxiv.org/abs/1708.02002). p7 is always a convolution of p6.
+            https://arxiv.org/abs/1708.02002). p7 is always a convolution of p6. A backbone with a level of stride 64
+            gives p6 itself.
 
     The weights and outputs of a level do not depend on which other levels are requested.
 
@@ -55,8 +56,11 @@ class FPN(nn.Module):
             raise OptionError(f"unknown top={top!r}, which computes p6", fix="choose pool or conv")
         numbers = sorted({int(level[1]) for level in levels})
         self.levels = tuple(f"p{i}" for i in numbers)
-        self.core = range(min(numbers[0], 5), 6)  # always from p5: the top-down pathway starts there
-        self.extra = range(6, numbers[-1] + 1)
+        # The top-down pathway starts at p5, or at the deepest level of a backbone that goes further: all its layers
+        # are read whatever levels are requested.
+        highest = min(7, max(5, *(int(level[1:]) for level in channels)))
+        self.core = range(min(numbers[0], highest), highest + 1)
+        self.extra = range(highest + 1, numbers[-1] + 1)
         self.top = top
         self.source = {i: min(channels, key=lambda n: (abs(int(n[1:]) - i), -int(n[1:]))) for i in self.core}
 
@@ -76,7 +80,7 @@ class FPN(nn.Module):
                 with isolated_rng(seed, "resample", i):
                     self.resample[f"p{i}"] = _resample(int(n[1:]) - i, channels[n])
         self.lateral = nn.ModuleDict({f"p{i}": conv("lateral", i, channels[n], 1) for i, n in self.source.items()})
-        outputs = [i for i in self.core if i in numbers or (i == 5 and self.extra)]
+        outputs = [i for i in self.core if i in numbers or (i == highest and self.extra)]
         self.output = nn.ModuleDict({f"p{i}": conv("output", i, out_channels, 3) for i in outputs})
         convs = [i for i in self.extra if self.top == "conv" or i > 6]
         self.extra_convs = nn.ModuleDict({f"p{i}": conv("extra", i, out_channels, 3, 2) for i in convs})

@@ -93,7 +93,8 @@ def transfer(model: Model, source: str | os.PathLike[str]) -> TransferReport:
     # Mean and std belong to the weights; the size, dtype and value range of the images belong to the new model's data.
     images = model.preprocessing
     model.preprocessing = replace(other.preprocessing, resize=images.resize, pixels=images.pixels)
-    model.trunk.provenance = other.trunk.provenance
+    before = other.trunk.provenance
+    model.trunk.provenance = replace(before, source=f"{os.fspath(source)}, which started from {before.source}")
     if not report.kept:
         raise CheckpointMismatchError(
             f"{source} ({other.recipe.name}) shares no weights with {model.recipe.name}",

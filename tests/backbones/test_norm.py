@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import hub
+from hub.backbones.create import create_trunk
 from hub.backbones.norm import NORMS, make_norm, set_norm
 from hub.errors import OptionError
 
@@ -96,3 +97,13 @@ def test_one_layer(norm: str) -> None:
 def test_unknown_norm() -> None:
     with pytest.raises(OptionError, match="unknown norm 'bach'. Did you mean batch"):
         hub.create("resnet18", norm="bach")
+
+
+@pytest.mark.parametrize("name", ["resnest14d", "skresnet18"])
+def test_group_norm_leaves_the_attention_of_split_and_selective_kernels_alive(name: str) -> None:
+    # Residual branches that start at zero would pass no gradient in the first step.
+    trunk = create_trunk(name, norm="group", backbone={"zero_init_last": False})
+    trunk(torch.randn(1, 3, 64, 64))["c5"].square().mean().backward()  # batch 1 in training mode
+    attention = [p for n, p in trunk.named_parameters() if "fc1.weight" in n or "attn.fc_reduce.weight" in n]
+    assert attention
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in attention)

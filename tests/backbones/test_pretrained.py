@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 import hub
+from hub.backbones import timm_body
+from hub.backbones.online import check_download
 from hub.errors import CheckpointError, CheckpointMismatchError, DownloadError, UnknownNameError
 
 X = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -157,6 +160,7 @@ def download(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
                 raise outcome
             return outcome
 
+        monkeypatch.setattr(timm_body, "check_download", lambda name, **address: None)
         monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", fetch)
         monkeypatch.setattr("timm.models._builder.load_state_dict_from_url", fetch)
 
@@ -219,3 +223,39 @@ def test_a_model_without_weights_to_download() -> None:
     name = next(n for n in timm.list_models("resnet*") if not timm.list_pretrained(f"{n}.*"))
     with pytest.raises(UnknownNameError, match="no pretrained weights"):
         hub.create(name, pretrained=True)
+
+
+@pytest.fixture
+def no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty cache of weights, and no proxy."""
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda repo, file: None)
+    monkeypatch.setattr("hub.backbones.online.getproxies", dict)
+
+
+@pytest.mark.parametrize("variable", ["HUB_OFFLINE", "HF_HUB_OFFLINE"])
+@pytest.mark.usefixtures("no_cache")
+def test_offline_fails_without_asking_the_network(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setattr("socket.create_connection", lambda *a, **k: pytest.fail("asked the network"))
+    with pytest.raises(DownloadError, match=r"huggingface.co/timm/resnet18.a1_in1k: downloads are off"):
+        hub.create("resnet18", pretrained=True)
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_an_unreachable_host_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        asked: list[object] = []
+        real = socket.create_connection
+        monkeypatch.setattr("socket.create_connection", lambda *a, **k: (asked.append(a), real(*a, **k))[1])
+        with pytest.raises(DownloadError, match="http://127.0.0.1"):
+            hub.create("resnet18", pretrained=True)
+    assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_a_cached_file_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda repo, file: f"/cache/{repo}/{file}")
+    check_download("resnet18.a1_in1k", url=None, hub_id="timm/resnet18.a1_in1k")

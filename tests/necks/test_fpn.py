@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
+from hub.backbones.create import create_trunk
 from hub.errors import OptionError
 from hub.necks.fpn import FPN
 
@@ -111,3 +112,19 @@ def test_levels_that_do_not_exist(levels: tuple[str, ...]) -> None:
 def test_unknown_norm() -> None:
     with pytest.raises(OptionError, match="unknown norm"):
         FPN(CHANNELS, STRIDES, norm="layer")
+
+
+def test_a_backbone_that_ends_at_stride_64_is_read_to_its_end() -> None:
+    trunk = create_trunk("shvit_s1-fpn", channels=16)
+    assert trunk.body_levels[-1] == "c6"
+    out = trunk(torch.randn(1, 3, 128, 128))
+    assert out["p6"].shape[-2:] == (2, 2)
+    torch.stack([level.square().mean() for level in out.values()]).sum().backward()
+    idle = [name for name, p in trunk.named_parameters() if p.grad is None]
+    assert not idle
+
+
+def test_a_level_that_no_neck_or_head_reads_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "hub"):
+        create_trunk("resnet18", levels=("c3", "c4"))
+    assert "no head reads c5" in caplog.text

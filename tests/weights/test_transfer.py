@@ -24,10 +24,13 @@ def test_preprocessing_and_provenance_are_copied_with_the_weights(tmp_path: Path
     source, model = detector(["cat"]), detector(["cat"])
     source.preprocessing = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3, resize=ResizeRule(100, 100))
     source.trunk.provenance = Provenance("resnet18", "tv_in1k", "somewhere", "bsd-3-clause")
-    transfer(model, save(source, tmp_path / "a.safetensors"))
+    path = save(source, tmp_path / "a.safetensors")
+    transfer(model, path)
     assert model.preprocessing.mean == (0.5,) * 3
     assert model.preprocessing.resize == ResizeRule()
-    assert model.trunk.provenance == source.trunk.provenance
+    # The weights are the checkpoint's, not those that it started from.
+    expected = Provenance("resnet18", "tv_in1k", f"{path}, which started from somewhere", "bsd-3-clause")
+    assert model.trunk.provenance == expected
 
 
 def test_class_rows_are_copied_by_name_and_reported(tmp_path: Path) -> None:
