@@ -23,7 +23,7 @@ def main() -> None:
     assert {"faster-rcnn", "mask-rcnn", "unet", "classification", "panoptic"} <= set(heads), heads
     model = hub.create("mask-rcnn/resnet18-fpn", labels=["a"], channels=32)
     model.predict(np.zeros((64, 96, 3), np.uint8))
-    assert hub.create("resnet18-fpn").channels["p2"] == 256
+    assert hub.create_trunk("resnet18-fpn").channels["p2"] == 256
     with tempfile.TemporaryDirectory() as folder:
         for command in (
             ["--version"],

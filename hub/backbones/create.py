@@ -66,7 +66,7 @@ def create_trunk(
     pooled = POOLED in (levels or ())
     loaded = _load(parsed, pretrained=pretrained, in_chans=in_chans, options=backbone or {}, pooled=pooled)
     found = probe(loaded.net, in_chans=in_chans, sizes=loaded.sizes, name=parsed.backbone, pooled=pooled)
-    body = Body(loaded.net, found)
+    body: nn.Module = Body(loaded.net, found)
     pooled_layers = pooled_norms(body, in_chans=in_chans, size=found.size) if norm == "group" else frozenset()
     if pooled_layers:
         log.info(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import warnings
@@ -194,6 +195,4 @@ def _tuples(value: Any) -> Any:
 @cache
 def _library() -> ModuleType:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise its import asks the network for news
-    import albumentations
-
-    return albumentations
+    return importlib.import_module("albumentations")

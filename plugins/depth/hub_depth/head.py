@@ -84,7 +84,7 @@ class Depth(Head):
         """``depth`` (B, h, w) float32 that covers the padded images, at the finest level's resolution."""
         return {"depth": self.depth(features)}
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[DepthMap]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[DepthMap]:
         """One `DepthMap` an image, at the size of its file."""
         found = []
         sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from hub import LabelSpace, Metric
+from hub.contract import IGNORE
 from hub.data import Sample
 from hub.errors import OptionError
 from hub_medical.io.nifti import read_grid
 from hub_medical.segmentation.datasets import (
-    IGNORE,
     MAP,
     Msd,
     NiftiFolder,

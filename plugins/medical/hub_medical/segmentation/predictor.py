@@ -138,6 +138,6 @@ def _scores(head: Head, raw: dict[str, Tensor], batch: Batch) -> Iterator[Tensor
     if scores is not None:
         return (logits.softmax(0) for logits in scores(raw, batch))
     return (
-        torch.nn.functional.one_hot(found.classes.long(), len(head.labels)).movedim(-1, 0).float()  # type: ignore[attr-defined]
+        torch.nn.functional.one_hot(found.classes.long(), len(head.labels)).movedim(-1, 0).float()
         for found in head.results(raw, batch)
     )

@@ -143,7 +143,7 @@ class UNet3d(Head):
         """``logits`` (B, classes, D, H, W) float32 of the padded images."""
         return {"logits": self.predictor(self._maps(features)[0]).float()}
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[PatchScores]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[PatchScores]:
         """One `hub_medical.segmentation.patch_result.PatchScores` an image, at the size of its file."""
         found = []
         sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()

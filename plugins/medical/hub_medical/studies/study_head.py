@@ -114,7 +114,7 @@ class StudyHead(Head):
         logits, weights = self._logits(features, batch)
         return {"scores": logits.sigmoid(), "attention": weights}
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[StudyScores]:  # type: ignore[override]
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[StudyScores]:
         """One `hub_medical.studies.study_result.StudyScores` a study, on the CPU."""
         scores, attention = predictions["scores"].cpu(), predictions["attention"].cpu()
         return [
