@@ -12,7 +12,18 @@ from hub.errors import HubError
 from hub.labels import LabelSpace
 from hub.registry import info, register
 from hub.registry import list_names as list
-from hub.spec import BackboneSpec, CommandSpec, DatasetSpec, NeckSpec, ReaderSpec, TaskSpec, TransformSpec
+from hub.spec import (
+    BackboneSpec,
+    CommandSpec,
+    DatasetSpec,
+    LoggerSpec,
+    NeckSpec,
+    OptimizerSpec,
+    ReaderSpec,
+    ScheduleSpec,
+    TaskSpec,
+    TransformSpec,
+)
 
 if TYPE_CHECKING:
     from hub.backbones.create import create_trunk
@@ -37,6 +48,11 @@ if TYPE_CHECKING:
         SemanticMap,
         Windows,
     )
+    from hub.engine.api import open_dataset, train
+    from hub.engine.callbacks import Callback
+    from hub.engine.loggers import Logger
+    from hub.engine.run import Run
+    from hub.engine.trainer import Trainer
     from hub.images import ResizeRule
     from hub.model import Model, create, create_model
     from hub.pixel_format import PixelFormat
@@ -52,6 +68,11 @@ _LAZY = {
     "PixelFormat": "hub.pixel_format",
     "Preprocessing": "hub.preprocessing",
     "load": "hub.weights",
+    "Callback": "hub.engine.callbacks",
+    "Logger": "hub.engine.loggers",
+    "Run": "hub.engine.run",
+    "Trainer": "hub.engine.trainer",
+    **dict.fromkeys(("open_dataset", "train"), "hub.engine.api"),
     **dict.fromkeys(
         (
             "Batch", "BoxMasks", "ClassRows", "Classification", "Detections", "Evaluation", "Features", "FieldSpec",
@@ -67,6 +88,7 @@ __all__ = [
     "BackboneSpec",
     "Batch",
     "BoxMasks",
+    "Callback",
     "ClassRows",
     "Classification",
     "CommandSpec",
@@ -80,10 +102,13 @@ __all__ = [
     "InstanceMasks",
     "InstanceTargets",
     "LabelSpace",
+    "Logger",
+    "LoggerSpec",
     "Metric",
     "Model",
     "NeckSpec",
     "ObjectField",
+    "OptimizerSpec",
     "Options",
     "PixelFormat",
     "Prediction",
@@ -91,8 +116,11 @@ __all__ = [
     "ReaderSpec",
     "ResizeRule",
     "Result",
+    "Run",
+    "ScheduleSpec",
     "SemanticMap",
     "TaskSpec",
+    "Trainer",
     "TransformSpec",
     "Trunk",
     "Windows",
@@ -102,7 +130,9 @@ __all__ = [
     "info",
     "list",
     "load",
+    "open_dataset",
     "register",
+    "train",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Which number format a computation runs in: chosen by what the hardware has."""
+"""The number format of a computation, chosen by what the hardware supports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRECISIONS = ("auto", "bf16", "fp32")
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware: otherwise emulation makes it slower than float32."""
+    """Return whether the device multiplies bfloat16 in hardware: otherwise emulation makes it slower than float32."""
     import torch
 
     if device.type == "cuda":
@@ -24,11 +24,11 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
-    """A context in which convolutions and matrix products run in the precision asked for.
+    """Return a context in which convolutions and matrix products run in the precision asked for.
 
     Args:
         device: where the model is.
-        precision: ``"auto"`` is bfloat16 where the hardware has it; ``"bf16"`` or ``"fp32"`` insist.
+        precision: ``"auto"`` is bfloat16 where the hardware has it, else float32; ``"bf16"`` and ``"fp32"`` are that.
 
     Raises:
         OptionError: an unknown precision.
@@ -39,3 +39,13 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
         raise OptionError(f"unknown precision {precision!r}", fix=f"one of {', '.join(PRECISIONS)}")
     use = precision == "bf16" or (precision == "auto" and has_bf16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=use)
+
+
+def precision_name(device: torch.device, precision: str = "auto") -> str:
+    """Return what `autocast` uses, for the log.
+
+    >>> import torch
+    >>> precision_name(torch.device("cpu"), "bf16")
+    'bf16 autocast'
+    """
+    return "bf16 autocast" if precision == "bf16" or (precision == "auto" and has_bf16(device)) else "fp32"

@@ -164,6 +164,37 @@ class TransformSpec(Spec):
     group: ClassVar[str] = "transforms"
 
 
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSpec(Spec):
+    """An optimizer: ``target(groups, lr, **options)`` returns a `torch.optim.Optimizer`.
+
+    ``groups`` are parameter groups with learning rates of their own. Keyword-only arguments with type hints are the
+    options that a config may set: ``optimizer: {name: sgd, nesterov: true}``.
+    """
+
+    group: ClassVar[str] = "optimizers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleSpec(Spec):
+    """A learning-rate schedule: ``target`` is a subclass of `hub.engine.optim.Schedule`, a frozen dataclass.
+
+    Its fields are the options that a config may set: ``schedule: {name: poly, power: 0.9}``.
+    """
+
+    group: ClassVar[str] = "schedules"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggerSpec(Spec):
+    """A logger of training: ``target(**options)`` returns a `hub.engine.loggers.Logger`.
+
+    Keyword-only arguments with type hints are the options that a config may set: ``loggers: [{name: wandb, …}]``.
+    """
+
+    group: ClassVar[str] = "loggers"
+
+
 _ALL: tuple[type[Spec], ...] = (
     TaskSpec,
     BackboneSpec,
@@ -172,5 +203,8 @@ _ALL: tuple[type[Spec], ...] = (
     TransformSpec,
     ReaderSpec,
     CommandSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    LoggerSpec,
 )
 SPECS: dict[str, type[Spec]] = {spec.group: spec for spec in _ALL}

@@ -31,14 +31,13 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and print the tables."""
     from rich.console import Console
 
-    from hub.engine.config import load_config
-    from hub.engine.config_path import resolve_config
+    from hub.engine.config import load_config, resolve_config
     from hub.engine.distributed import world
     from hub.engine.evaluate import evaluate, write_evaluations
+    from hub.engine.loggers.console import print_evaluations
     from hub.engine.run import Run
-    from hub.engine.train_batches import open_sources
+    from hub.engine.train_batches import validation_data
     from hub.errors import ConfigError
-    from hub.visual.tables import evaluation_table, per_class_table
     from hub.weights import find_checkpoint, load
 
     windows = windows_of(args)
@@ -48,8 +47,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"no config says which data to score {checkpoint} on", fix="add --config FILE")
     config = load_config(source, args.overrides)
     with world(args.device) as here:
-        sources = open_sources(config.data.val, root=config.data.root, where="data.val")
-        datasets = [source.dataset for source in sources]
+        datasets = validation_data(config)
         model = load(checkpoint, device=here.device)
         found = evaluate(
             model,
@@ -64,10 +62,7 @@ def run(args: argparse.Namespace) -> int:
             console = Console()
             on = " and ".join(f"{len(dataset)} images of {dataset.name}" for dataset in datasets)
             console.print(f"{checkpoint} on {on}")
-            console.print(evaluation_table(found))
-            for head, evaluation in found.items():
-                if evaluation.per_class:
-                    console.print(per_class_table(head, evaluation))
+            print_evaluations(console, found)
             metrics = Path(args.out) if args.out else checkpoint.parent / "evaluation" / "evaluation.json"
             write_evaluations(found, metrics, metrics.parent, checkpoint=str(checkpoint))
             console.print(f"written to {metrics.parent}/")

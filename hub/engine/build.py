@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from hub.contract import Recipe, parse_options
+from hub.contract import Options, Recipe, parse_options
 from hub.contract.dataset import Dataset
 from hub.data.transforms import Transform
 from hub.engine.config import Config
@@ -37,7 +37,7 @@ def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Datase
     cls = find("datasets", name).target()
     if not (isinstance(cls, type) and issubclass(cls, Dataset)):
         raise ContractError(f"the target of data format {name!r} is {cls!r}", fix="point it at a hub.data.Dataset")
-    make: Any = cls
+    make: Callable[[Options], Dataset] = cls
     return make(parse_options(cls.Options, options, owner=f"{where} (format {name})"))
 
 

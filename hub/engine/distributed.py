@@ -1,4 +1,4 @@
-"""Several processes, started by torchrun: who am I, and how do we agree."""
+"""The processes that torchrun started, and communication between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class World:
     """This process among all.
 
     Attributes:
-        rank: from 0; rank 0 writes files and talks.
+        rank: from 0; rank 0 writes files and logs.
         size: number of processes.
         device: the one this process computes on.
     """
@@ -33,7 +33,7 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and talks."""
+        """Whether this process writes files and logs."""
         return self.rank == 0
 
     def any(self, *flags: bool) -> list[bool]:
@@ -66,7 +66,7 @@ class World:
 
 @contextmanager
 def world(device: str | None = None) -> Iterator[World]:
-    """Join the processes that torchrun started, or be alone.
+    """Join the processes that torchrun started; without torchrun there is one process.
 
     Args:
         device: by default this process's GPU where there is one, else the CPU.
@@ -75,11 +75,11 @@ def world(device: str | None = None) -> Iterator[World]:
         OptionError: there is no such device.
     """
     size, rank, local = (int(os.environ.get(k, d)) for k, d in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0)))
-    here = _device(device, local=local, size=size)
+    here = choose_device(device, local=local, size=size)
     if here.type == "cuda":
         torch.cuda.set_device(here)
     if rank:
-        logging.getLogger("hub").setLevel(logging.WARNING)  # what rank 0 says once is enough
+        logging.getLogger("hub").setLevel(logging.WARNING)  # rank 0 logs it
     if size > 1:
         dist.init_process_group("nccl" if here.type == "cuda" else "gloo")
     try:
@@ -89,7 +89,17 @@ def world(device: str | None = None) -> Iterator[World]:
             dist.destroy_process_group()
 
 
-def _device(name: str | None, *, local: int, size: int) -> torch.device:
+def choose_device(name: str | None, *, local: int = 0, size: int = 1) -> torch.device:
+    """Return a device that exists.
+
+    Args:
+        name: such as ``"cpu"`` or ``"cuda:1"``; None means the GPU where there is one, else the CPU.
+        local: number of this process on its machine: the GPU that it takes where the name has no number.
+        size: number of processes.
+
+    Raises:
+        OptionError: there is no such device, or several processes would share one GPU.
+    """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

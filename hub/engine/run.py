@@ -1,4 +1,4 @@
-"""The folder of a run: everything that is needed to look at it, go on with it, and repeat it."""
+"""The folder of a run: everything that is needed to inspect it, resume it and repeat it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hub.engine.config import Config, load_config
-from hub.engine.state import load_state_file
+from hub.contract import Evaluation, Windows
+from hub.engine.config import Config, load_config, merge_overrides
+from hub.engine.distributed import world
+from hub.engine.evaluate import evaluate
+from hub.engine.state import TrainingState, load_state_file
+from hub.engine.train_batches import validation_data
 from hub.errors import ConfigError
 from hub.files import write_text
+from hub.model import Model
+from hub.weights import load
 
 # Keys that may differ when a run goes on: they change where and how fast it runs, not what it computes.
-_FREE = ("data.root", "data.workers", "train.log_every", "train.checkpoint_every", "train.evaluate_every")
+_FREE = (
+    "data.root",
+    "data.workers",
+    "train.checkpoint_every",
+    "train.evaluate_every",
+    "train.log_every",
+    "train.loggers",
+)
 
 
 class Run:
@@ -28,7 +42,7 @@ class Run:
     ``config.yaml`` the whole config · ``environment.json`` versions and command · ``last.pt`` to resume ·
     ``best.safetensors`` and ``last.safetensors`` to use · ``metrics.jsonl`` and TensorBoard's events ·
     ``evaluation.json`` the last metrics · ``evaluation/`` reports, where a metric writes some · ``predictions.png``
-    drawn validation images.
+    drawn predictions on validation images.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -45,7 +59,7 @@ class Run:
 
     @classmethod
     def new(cls, folder: str | os.PathLike[str]) -> Run:
-        """A folder that holds no run yet: the one named, or else the first free ``name-2``, ``name-3``, …."""
+        """Return a folder that holds no run yet: the one named, or else the first free ``name-2``, ``name-3``, …."""
         base = Path(folder)
         candidate, number = base, 1
         while (candidate / "config.yaml").exists():
@@ -55,7 +69,7 @@ class Run:
 
     @classmethod
     def latest(cls, folder: str | os.PathLike[str]) -> Run:
-        """The newest run among ``name``, ``name-2``, ``name-3``, …: what `new` made last."""
+        """Return the newest run among ``name``, ``name-2``, ``name-3``, …: what `new` made last."""
         base = Path(folder)
         free = cls.new(base).folder
         number = int(free.name.removeprefix(f"{base.name}-")) - 1 if free != base else 1
@@ -71,7 +85,7 @@ class Run:
         write_text(self.environment, json.dumps(environment(), indent=2))
 
     def stored_config(self) -> Config:
-        """The config that the run was started with.
+        """Return the config that the run was started with.
 
         Raises:
             ConfigError: this is not the folder of a run.
@@ -80,15 +94,60 @@ class Run:
             raise ConfigError(f"{self.folder} is not the folder of a run: it has no config.yaml", fix="check the path")
         return load_config(self.config)
 
-    def resume(self, config: Config) -> dict[str, Any]:
-        """The training state to go on from, after checking that the config still means the same run.
+    def model(self, *, device: torch.device | str = "cpu") -> Model:
+        """Return the trained model in eval mode: the best checkpoint, else the last.
+
+        Raises:
+            CheckpointError: there is none yet.
+        """
+        return load(self.folder, device=device)
+
+    def evaluate(
+        self,
+        *,
+        overrides: Mapping[str, object] | None = None,
+        device: str | None = None,
+        batch_size: int = 8,
+        precision: str = "auto",
+        windows: Windows | None = None,
+    ) -> dict[str, Evaluation]:
+        """Evaluate the best checkpoint on the validation data of the config; `hub evaluate` in Python.
+
+        Args:
+            overrides: of the config, such as ``{"data.root": "/data/coco"}``; see `merge_overrides`.
+            device: default: the GPU where there is one.
+            batch_size: images computed together.
+            precision: see `hub.precision.autocast`.
+            windows: predict each image in windows of this kind, at its own resolution.
+
+        Returns:
+            Head → metrics.
+
+        Raises:
+            HubError: whatever is wrong with the checkpoint or the data.
+        """
+        config = merge_overrides(self.stored_config(), overrides or {})
+        with world(device) as here:
+            datasets = validation_data(config)
+            return evaluate(
+                self.model(device=here.device),
+                datasets,
+                world=here,
+                batch=batch_size,
+                workers=config.data.workers,
+                precision=precision,
+                windows=windows,
+            )
+
+    def resume(self, config: Config) -> TrainingState:
+        """Return the training state to go on from, after checking that the config still means the same run.
 
         Raises:
             CheckpointError: there is no sound ``last.pt``.
             ConfigError: a key differs that changes what is computed.
         """
         content = load_state_file(self.state)
-        old, new = _flat(content["config"]), _flat(config.model_dump())
+        old, new = _flat(content["config"] or {}), _flat(config.model_dump())
         differing = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and k not in _FREE]
         if differing:
             changes = ", ".join(f"{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in differing[:5])
@@ -101,7 +160,7 @@ class Run:
 
 
 def environment() -> dict[str, Any]:
-    """Versions and hardware, for the record."""
+    """Return versions and hardware, for the record."""
     names = (
         "backbone-hub",
         "torch",

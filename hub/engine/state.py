@@ -10,51 +10,83 @@ import os
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from hub.backbones.trunk import Provenance
+from hub.engine.config import Config
 from hub.engine.objective import Objective
+from hub.engine.strategy import Strategy
 from hub.errors import CheckpointError, CheckpointMismatchError
 from hub.files import write_atomic
 from hub.preprocessing import Preprocessing
 from hub.weights import load_state
 
-_FORMAT = 3
+_FORMAT = 4
+State = dict[str, object]  # of a callback: tensors and plain values, in nested dictionaries and lists
 
 
-def save_state(
-    path: Path,
+class TrainingState(TypedDict):
+    """Everything that training needs to go on exactly.
+
+    Attributes:
+        format: version of this layout.
+        model: weights and buffers.
+        log_variances: learned weights of the losses.
+        optimizer: its state.
+        preprocessing, provenance: of the model, which loaded weights may have changed.
+        step: steps done.
+        callbacks: class name → state.
+        config: plain values of the config, or None.
+    """
+
+    format: int
+    model: dict[str, Tensor]
+    log_variances: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    preprocessing: dict[str, Any]
+    provenance: dict[str, Any]
+    step: int
+    callbacks: dict[str, State]
+    config: dict[str, Any] | None
+
+
+def pack(
     objective: Objective,
     optimizer: torch.optim.Optimizer,
-    average: nn.Module | None,
+    strategy: Strategy,
     *,
     step: int,
-    config: dict[str, Any],
-) -> None:
-    """Write the model, its moving average, the losses' learned weights, the optimiser and the steps done, all at once.
-
-    Raises:
-        SaveError: see `hub.files.write_atomic`; the previous file stays.
-    """
+    callbacks: dict[str, State],
+    config: Config | None,
+) -> TrainingState:
+    """Gather the state of training; see `hub.engine.trainer.Trainer.state_dict`."""
     model = objective.model
-    content = {
+    return {
         "format": _FORMAT,
-        "model": model.state_dict(),
-        "average": None if average is None else average.state_dict(),
+        "model": strategy.state_dict(model),
         "log_variances": objective.log_variances.state_dict(),
         "optimizer": optimizer.state_dict(),
         "preprocessing": model.preprocessing.to_dict(),
         "provenance": model.trunk.provenance.to_dict(),
         "step": step,
-        "config": config,
+        "callbacks": callbacks,
+        "config": None if config is None else config.model_dump(),
     }
-    write_atomic(path, lambda temporary: torch.save(content, temporary))
 
 
-def load_state_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write a state to a file.
+
+    Raises:
+        SaveError: see `hub.files.write_atomic`; the previous file stays.
+    """
+    write_atomic(path, lambda temporary: torch.save(state, temporary))
+
+
+def load_state_file(path: str | os.PathLike[str]) -> TrainingState:
     """Read what `save_state` wrote, on the CPU; nothing in the file is executed.
 
     Raises:
@@ -76,27 +108,32 @@ def load_state_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is not a training checkpoint of this version", fix="resume a run of this project"
         )
-    return content
+    state: TrainingState = content  # type: ignore[assignment]
+    return state
 
 
-def restore(content: dict[str, Any], objective: Objective, optimizer: torch.optim.Optimizer, *, source: Path) -> int:
-    """Put a loaded state into a model, its losses' weights and its optimiser.
+def unpack(
+    state: TrainingState, objective: Objective, optimizer: torch.optim.Optimizer, *, source: str | os.PathLike[str]
+) -> None:
+    """Put a loaded state into a model, the weights of its losses and its optimizer.
 
-    Returns:
-        The number of steps done.
+    Args:
+        state: from `load_state_file`.
+        objective: gets the weights.
+        optimizer: gets its state.
+        source: where the state comes from, for messages.
 
     Raises:
-        CheckpointMismatchError: it belongs to another model or optimiser.
+        CheckpointMismatchError: it belongs to another model or optimizer.
     """
     model = objective.model
-    load_state(model, content["model"], source=source)
-    objective.log_variances.load_state_dict(content["log_variances"])
+    load_state(model, state["model"], source=source)
+    objective.log_variances.load_state_dict(state["log_variances"])
     try:
-        optimizer.load_state_dict(content["optimizer"])
+        optimizer.load_state_dict(state["optimizer"])
     except (ValueError, KeyError) as error:
         raise CheckpointMismatchError(
-            f"{source} was written with another optimiser: {error}", fix="keep train.optimizer"
+            f"{source} was written with another optimizer: {error}", fix="keep train.optimizer"
         ) from None
-    model.preprocessing = Preprocessing.from_dict(content["preprocessing"])
-    model.trunk.provenance = Provenance(**content["provenance"])
-    return int(content["step"])
+    model.preprocessing = Preprocessing.from_dict(state["preprocessing"])
+    model.trunk.provenance = Provenance(**state["provenance"])

@@ -1,9 +1,9 @@
-"""What a run learns from, step after step: one dataset, or several that take turns."""
+"""What a run learns from, step after step: one dataset, or several that alternate."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,32 +14,42 @@ from hub.data.loading.loader import train_loader
 from hub.data.loading.pipeline import Pipeline
 from hub.data.loading.sampler import GroupedBatchSampler
 from hub.data.transforms import Transform
-from hub.engine.build import label_spaces, needs, open_dataset
+from hub.engine.build import label_spaces, needs, open_dataset, training_transform
+from hub.engine.config import Config
 from hub.errors import ConfigError, DataError
 from hub.model import Model
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset as a config declares it.
+    """A dataset to learn from, and how.
 
     Attributes:
         dataset: opened.
-        turns: batches that it gives in a round.
-        transforms: of its own, or None for those of all.
+        batches_per_cycle: where several datasets alternate, the batches that this one gives in a cycle.
+        transform: of training; None means a horizontal flip and the model's own resize.
     """
 
     dataset: Dataset
-    turns: int = 1
-    transforms: list[dict[str, Any]] | None = None
+    batches_per_cycle: int = 1
+    transform: Transform | None = None
+
+    @classmethod
+    def of(cls, data: Dataset | Source) -> Source:
+        """Return a source as it is, and a dataset as a source."""
+        return data if isinstance(data, Source) else cls(data)
+
+    def with_default(self, transform: Transform | None) -> Source:
+        """Return a source with a transform where it has none of its own."""
+        return self if self.transform is not None else replace(self, transform=transform)
 
 
 def open_sources(declared: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, root: str, where: str) -> list[Source]:
     """Open the dataset of a config section, or those of a list of sections.
 
     Raises:
-        ConfigError: an empty list, or ``turns`` below 1.
-        HubError: see `open_dataset`.
+        ConfigError: an empty list, or ``batches_per_cycle`` below 1.
+        HubError: see `open_dataset` and `hub.data.transforms.Transform.parse`.
     """
     alone = isinstance(declared, Mapping)
     several: Sequence[Mapping[str, Any]] = [declared] if isinstance(declared, Mapping) else declared
@@ -49,11 +59,31 @@ def open_sources(declared: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, r
     for number, section in enumerate(several):
         place = where if alone else f"{where}.{number}"
         options = dict(section)
-        turns, transforms = options.pop("turns", 1), options.pop("transforms", None)
-        if not isinstance(turns, int) or turns < 1:
-            raise ConfigError(f"{place}.turns is {turns!r}", fix="give the number of its batches in a round, from 1")
-        sources.append(Source(open_dataset(options, root=root, where=place), turns, transforms))
+        batches, transforms = options.pop("batches_per_cycle", 1), options.pop("transforms", None)
+        if not isinstance(batches, int) or batches < 1:
+            raise ConfigError(
+                f"{place}.batches_per_cycle is {batches!r}", fix="give the number of its batches in a cycle, from 1"
+            )
+        transform = None if transforms is None else Transform.parse(transforms)
+        sources.append(Source(open_dataset(options, root=root, where=place), batches, transform))
     return sources
+
+
+def validation_data(config: Config) -> list[Dataset]:
+    """Open the validation data of a config; see `open_sources` for what it raises."""
+    return [s.dataset for s in open_sources(config.data.val, root=config.data.root, where="data.val")]
+
+
+def steps_per_epoch(sources: Sequence[Source], batch_size: int) -> int:
+    """Return the steps after which every image of the first dataset was used, but for an incomplete last batch.
+
+    Args:
+        sources: the datasets.
+        batch_size: images per step, over all processes.
+    """
+    first = sources[0]
+    cycle = sum(source.batches_per_cycle for source in sources)
+    return -(-max(1, len(first.dataset) // batch_size) * cycle // first.batches_per_cycle)
 
 
 def has_targets_for(head: Head, dataset: Dataset) -> bool:
@@ -87,14 +117,13 @@ def check_feeds(model: Model, datasets: Sequence[Dataset]) -> None:
 class TrainBatches:
     """Batches for the steps of a run: a pure function of (seed, step), whatever the number of workers.
 
-    The datasets' turns are spread evenly over a round, and a round is repeated until the end. An epoch is over when
-    every image of the first dataset had its turn.
+    The batches of several datasets are spread evenly over a cycle, which is repeated until the end. An epoch is over
+    when every image of the first dataset was used.
 
     Args:
         sources: the datasets.
         model: whose heads learn from them.
-        transforms: of each source, in order.
-        batch_size: images a process and step.
+        batch_size: images per step, of this process.
         seed: of the run.
         rank: of this process.
         world_size: number of processes.
@@ -107,7 +136,6 @@ class TrainBatches:
         self,
         sources: Sequence[Source],
         model: Model,
-        transforms: Sequence[Transform],
         *,
         batch_size: int,
         seed: int,
@@ -119,14 +147,14 @@ class TrainBatches:
         self.pipelines = [
             Pipeline(
                 source.dataset,
-                transform,
+                source.transform if source.transform is not None else training_transform(None, model),
                 needs=needs(model, source.dataset if len(sources) > 1 else None),
                 label_spaces=label_spaces(model),
                 in_chans=model.preprocessing.in_chans,
                 pixels=model.preprocessing.pixels,
                 seed=seed,
             )
-            for source, transform in zip(sources, transforms, strict=True)
+            for source in sources
         ]
         self.samplers = [
             GroupedBatchSampler(
@@ -134,28 +162,23 @@ class TrainBatches:
             )
             for source in sources
         ]
-        self.round = spread([source.turns for source in sources])
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps until every image of the first dataset had its turn, but for an incomplete last batch."""
-        return -(-self.samplers[0].steps_per_epoch * len(self.round) // self.round.count(0))
+        self.cycle = spread([source.batches_per_cycle for source in sources])
 
     def batches(self, start_step: int, *, workers: int, device: torch.device) -> Iterator[Batch]:
-        """Batches without end, from step ``start_step`` of the run on.
+        """Yield batches without end, from step ``start_step`` of the run on.
 
         Args:
             start_step: steps done.
             workers: loader processes, shared by the datasets, but at least one for each.
             device: that they are for.
         """
-        rounds, done = divmod(start_step, len(self.round))
+        cycles, done = divmod(start_step, len(self.cycle))
         each = max(1, workers // len(self.pipelines)) if workers else 0
         loaders = [
             train_loader(
                 pipeline,
                 sampler,
-                start_step=rounds * self.round.count(i) + self.round[:done].count(i),
+                start_step=cycles * self.cycle.count(i) + self.cycle[:done].count(i),
                 workers=each,
                 divisor=self.model.divisor,
                 device=device,
@@ -163,20 +186,23 @@ class TrainBatches:
             for i, (pipeline, sampler) in enumerate(zip(self.pipelines, self.samplers, strict=True))
         ]
         while True:
-            for turn in self.round[done:]:
-                yield next(loaders[turn]).batch
+            for source in self.cycle[done:]:
+                yield next(loaders[source]).batch
             done = 0
 
 
-def spread(turns: Sequence[int]) -> list[int]:
-    """Whose turn it is at each step of a round, as evenly as can be.
+def spread(batches: Sequence[int]) -> list[int]:
+    """Return which dataset gives the batch of each step of a cycle, spread as evenly as possible.
+
+    Args:
+        batches: number of batches per cycle of each dataset.
 
     >>> spread([2, 1]), spread([1])
     ([0, 1, 0], [0])
     """
-    total = sum(turns)
+    total = sum(batches)
     order: list[int] = []
     for step in range(1, total + 1):
-        behind = [turn * step - order.count(i) * total for i, turn in enumerate(turns)]
+        behind = [count * step - order.count(i) * total for i, count in enumerate(batches)]
         order.append(behind.index(max(behind)))
     return order

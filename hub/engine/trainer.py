@@ -3,281 +3,345 @@
 from __future__ import annotations
 
 import logging
-import math
-import time
-import warnings
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Self
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from hub.contract import Batch, Evaluation
-from hub.engine.average import moving_average
-from hub.engine.build import build_model, training_transform
+from hub.contract.dataset import Dataset
+from hub.engine.callbacks.callback import Callback, load_states, states_of
+from hub.engine.checks import check_data
 from hub.engine.config import Config
 from hub.engine.distributed import World
-from hub.engine.evaluate import check_labels, evaluate, scored_on, write_evaluations
-from hub.engine.events import Events
+from hub.engine.evaluate import evaluate
+from hub.engine.loggers import Logger, Loggers, RunInfo, StepRecord
+from hub.engine.meter import SpeedMeter
 from hub.engine.objective import Objective
-from hub.engine.optim import REFERENCE_BATCH, Schedule, make_optimizer, scaled_lr, set_lr
+from hub.engine.optim import Schedule
 from hub.engine.run import Run
-from hub.engine.showcase import draw_predictions
+from hub.engine.setup import prepare
 from hub.engine.signals import StopRequest, catch_stop
-from hub.engine.state import restore, save_state
-from hub.engine.train_batches import TrainBatches, has_targets_for, open_sources
-from hub.errors import ConfigError, DataError, NonFiniteLossError, StoppedError
+from hub.engine.state import TrainingState, pack, unpack
+from hub.engine.strategy import Single, Strategy
+from hub.engine.train_batches import Source, TrainBatches
+from hub.engine.train_step import TrainStep
+from hub.errors import ConfigError, StoppedError
 from hub.model import Model
 from hub.model.memory_format import channels_last
-from hub.precision import autocast
-from hub.seeds import derive_seed
-from hub.weights import read_header, save, transfer
+from hub.precision import precision_name
 
 log = logging.getLogger("hub")
 
 
 class Trainer:
-    """Trains the model of a config, and can go on where another process stopped.
+    """Trains a model.
+
+    What happens around the steps is up to callbacks; without any, nothing is evaluated or saved. See
+    `hub.engine.callbacks` for ours, and `from_config` for the trainer that a config describes.
 
     Args:
-        config: what to do.
-        run: where to write.
-        world: this process among all.
-        resume: what `Run.resume` read, to go on from there; then no other weights are looked for.
+        model: with heads; or its `Objective`, where losses have weights.
+        train_data: a dataset, or several that alternate; a `Source` says how, and with which transforms.
+        val_data: what `evaluate` uses, one dataset or several.
+        optimizer: of the model's parameters; see `hub.engine.optim.parameter_groups` for the usual groups.
+        schedule: factor of the learning rate at each step; its ``steps`` are the length of training.
+        batch_size: images per step, over all processes.
+        callbacks: called in this order; see `hub.engine.callbacks.Callback`.
+        loggers: where losses and metrics are reported to.
+        strategy: device and processes; default: one process, on the GPU where there is one.
+        run: folder that callbacks and loggers write to, where they need one.
+        precision: see `hub.precision.autocast`.
+        clip: largest norm of the gradient.
+        workers: loader processes.
+        seed: of the order of images, augmentation and sampling.
+        log_every: steps between two records of the losses.
+        config: the config that all this comes from, for the record.
+
+    Attributes:
+        model: in training.
+        eval_model: what is evaluated and exported: ``model``, or what a callback puts here.
+        step: number of steps done.
+        losses: of the last step, by ``head/name``, with their ``total``.
+        evaluations: the last ones; empty on other ranks than 0.
+        should_end: set by a callback to end training after this step or evaluation.
 
     Raises:
-        HubError: whatever is wrong with the config, the data or the model, before the first step.
+        DataError: the data have nothing that a head learns from, or is evaluated on.
+        ConfigError: the batch does not divide among the processes.
     """
 
-    def __init__(self, config: Config, run: Run, world: World, *, resume: dict[str, Any] | None = None) -> None:
-        self.config, self.run, self.world = config, run, world
-        c = config.train
-        if c.batch % world.size:
+    def __init__(
+        self,
+        model: Model | Objective,
+        train_data: Dataset | Sequence[Dataset | Source],
+        val_data: Dataset | Sequence[Dataset] = (),
+        *,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule,
+        batch_size: int = 16,
+        callbacks: Sequence[Callback] = (),
+        loggers: Sequence[Logger] = (),
+        strategy: Strategy | None = None,
+        run: Run | None = None,
+        precision: str = "auto",
+        clip: float | None = None,
+        workers: int = 2,
+        seed: int = 0,
+        log_every: int = 20,
+        config: Config | None = None,
+    ) -> None:
+        self.strategy = strategy or Single()
+        if batch_size % self.world.size:
             raise ConfigError(
-                f"train.batch={c.batch} does not divide among {world.size} processes", fix="choose a multiple"
+                f"a batch of {batch_size} images does not divide among {self.world.size} processes",
+                fix="choose a multiple for train.batch",
             )
-        if config.model.norm == "sync" and world.size > 1 and world.device.type != "cuda":
-            raise ConfigError("model.norm: sync needs GPUs", fix="use norm: group on CPUs")
-        if not world.is_main:
-            world.barrier()  # rank 0 may generate or index data that the others then find
-        sources = open_sources(config.data.train, root=config.data.root, where="data.train")
-        held_out = open_sources(config.data.val, root=config.data.root, where="data.val")
-        if world.is_main:
-            world.barrier()
+        self.objective = (model if isinstance(model, Objective) else Objective(model, {})).to(self.strategy.device)
+        self.model = self.eval_model = self.objective.model
+        channels_last(self.model)
+        sources = [Source.of(one) for one in ([train_data] if isinstance(train_data, Dataset) else train_data)]
         self.train_data = [source.dataset for source in sources]
-        self.val_data = [source.dataset for source in held_out]
-        torch.manual_seed(c.seed)  # the same start in every process
-        self.model = build_model(config, self.train_data, pretrained=resume is None)
-        self._check_data()
-        if config.model.weights is not None and resume is None:
-            log.info("weights from %s:\n%s", config.model.weights, transfer(self.model, config.model.weights))
-        channels_last(self.model.to(world.device))
-        self.objective = Objective(self.model, c.loss_weights).to(world.device)
-        self.optimizer = make_optimizer(self.objective, c)
-        self.step, self.best = 0, -math.inf
-        if resume is not None:
-            self.step = restore(resume, self.objective, self.optimizer, source=run.state)
-            if run.best.exists():
-                self.best = read_header(run.best)["notes"]["main"]
-        self.average = None if c.ema is None else moving_average(self.model, c.ema, (resume or {}).get("average"))
-        shared = config.data.transforms
+        self.val_data = [val_data] if isinstance(val_data, Dataset) else list(val_data)
+        check_data(self.model, self.train_data, self.val_data)
         self.train_batches = TrainBatches(
-            sources,
-            self.model,
-            [training_transform(s.transforms if s.transforms is not None else shared, self.model) for s in sources],
-            batch_size=c.batch // world.size,
-            seed=c.seed,
-            rank=world.rank,
-            world_size=world.size,
+            sources, self.model, batch_size=batch_size // self.world.size, seed=seed,
+            rank=self.world.rank, world_size=self.world.size,
+        )  # fmt: skip
+        self.optimizer, self.schedule, self.total_steps = optimizer, schedule, schedule.steps
+        self.callbacks = list(callbacks)
+        self.loggers = Loggers(loggers if self.world.is_main else ())
+        self.run, self.config = run, config
+        self.batch_size, self.workers, self.seed, self.log_every = batch_size, workers, seed, log_every
+        self.precision, self.clip = precision, clip
+        self.step, self.saved_step = 0, -1
+        self.losses: dict[str, Tensor] = {}
+        self.evaluations: dict[str, Evaluation] = {}
+        self.should_end = False
+        self._meter = SpeedMeter()
+
+    @classmethod
+    def from_config(
+        cls, config: Config, run: Run, *, strategy: Strategy | None = None, resume: TrainingState | None = None
+    ) -> Self:
+        """Return the trainer that a config describes, with the callbacks and loggers of `hub train`.
+
+        Args:
+            config: of the run.
+            run: folder to write to.
+            strategy: device and processes; default: one process, on the GPU where there is one.
+            resume: state to go on from, as `Run.resume` returns it; pretrained weights are not loaded then.
+
+        Raises:
+            HubError: whatever is wrong with the config, the data or the model.
+        """
+        strategy = strategy or Single()
+        parts = prepare(config, strategy, pretrained=resume is None)
+        trainer = cls(
+            parts.objective,
+            parts.train_data,
+            parts.val_data,
+            optimizer=parts.optimizer,
+            schedule=parts.schedule,
+            batch_size=config.train.batch,
+            callbacks=parts.callbacks,
+            loggers=parts.loggers,
+            strategy=strategy,
+            run=run,
+            precision=config.train.precision,
+            clip=config.train.clip,
+            workers=config.data.workers,
+            seed=config.train.seed,
+            log_every=config.train.log_every,
+            config=config,
         )
-        per_epoch = self.train_batches.steps_per_epoch
-        unit = per_epoch if c.epochs is not None else 1
-        self.total = c.steps if c.steps is not None else max(1, round((c.epochs or 0) * per_epoch))
-        self.evaluate_every = max(1, round(c.evaluate_every * unit))
-        self.schedule = Schedule(
-            total=self.total,
-            kind=c.schedule,
-            milestones=tuple(round(m * unit) for m in c.milestones),
-            gamma=c.gamma,
-            warmup=c.warmup,
-            warmup_start=c.warmup_start,
-        )
+        if resume is not None:
+            trainer.load_state_dict(resume)
+        return trainer
 
     @property
-    def scored(self) -> Model:
-        """The model that is evaluated and exported: the moving average where there is one."""
-        return self.model if self.average is None else self.average.module
-
-    def _check_data(self) -> None:
-        """Refuse what the heads cannot learn from or be scored on, before the first step."""
-        for data, names in scored_on(self.model, self.val_data):
-            for name, head in self.model.items():
-                if name in names:
-                    check_labels(name, head, data)
-                    head.check_dataset(data)
-        for data in self.train_data:
-            for _, head in self.model.items():
-                if len(self.train_data) == 1 or has_targets_for(head, data):
-                    head.check_dataset(data)
+    def world(self) -> World:
+        """This process among all."""
+        return self.strategy.world
 
     def fit(self) -> dict[str, Evaluation]:
-        """Train to the end and return the last metrics (on rank 0).
+        """Train to the end and return the last metrics (on rank 0; empty where nothing was evaluated).
 
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; the last good checkpoint stays.
-            StoppedError: by a signal; a checkpoint was written first.
+            StoppedError: by Ctrl-C or SIGTERM, after the callbacks have saved.
         """
-        c = self.config.train
-        self._log_setup()
-        parallel: nn.Module = self.objective
-        if self.world.size > 1:
-            # For 1×1 kernels both memory formats are the same, yet DDP warns that their strides differ.
-            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-            # A head's contract is one graph for every batch; parts of the trunk that no head reads stay out of it.
-            # Where datasets take turns the graph changes with them.
-            one = len(self.train_data) == 1
-            parallel = nn.parallel.DistributedDataParallel(
-                self.objective, static_graph=one, find_unused_parameters=not one
-            )
-        evaluations: dict[str, Evaluation] | None = None
+        with self._session() as stop:
+            self._start()
+            for batch in self._batches(stop):
+                self._end_step(self._train_step(batch, self.step, stop=stop))
+            self._call("on_fit_end")
+        return self.evaluations
+
+    def evaluate(self) -> dict[str, Evaluation]:
+        """Evaluate ``eval_model`` on the validation data now; callbacks and loggers get the metrics.
+
+        Returns:
+            Head → metrics on rank 0, nothing on the others.
+        """
+        self.strategy.synchronize(self.eval_model)
+        self.evaluations = evaluate(
+            self.eval_model,
+            self.val_data,
+            world=self.world,
+            batch=max(1, self.batch_size // self.world.size),
+            workers=self.workers,
+            precision=self.precision,
+        )
+        if self.world.is_main:
+            self.loggers.log_evaluation(self.step, self.evaluations)
+        for callback in self.callbacks:
+            callback.on_evaluation_end(self, self.evaluations)
+        (self.should_end,) = self.world.any(self.should_end)  # rank 0 decides, and nobody goes on before it has written
+        self._meter.reset()
+        return self.evaluations
+
+    def checkpoint(self) -> None:
+        """Let callbacks save the state; without `Checkpoints` among them nothing is saved."""
+        self._call("on_checkpoint")
+
+    def log_image(self, name: str, image: np.ndarray) -> None:
+        """Send a picture, (H, W, 3) uint8 RGB, to the loggers."""
+        self.loggers.log_image(self.step, name, image)
+
+    def require_run(self) -> Run:
+        """Return the folder of the run.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.run is None:
+            raise ConfigError("a callback writes files, but the trainer has no folder", fix="pass run=Run('runs/mine')")
+        return self.run
+
+    def state_dict(self) -> TrainingState:
+        """Return everything that training needs to go on exactly; every process must call this."""
+        return pack(
+            self.objective,
+            self.optimizer,
+            self.strategy,
+            step=self.step,
+            callbacks=states_of(self.callbacks),
+            config=self.config,
+        )
+
+    def load_state_dict(self, state: TrainingState) -> None:
+        """Go on from a state.
+
+        Raises:
+            CheckpointMismatchError: it belongs to another model or optimizer.
+        """
+        unpack(state, self.objective, self.optimizer, source=self.run.state if self.run else "the state")
+        self.step = self.saved_step = state["step"]
+        load_states(self.callbacks, state["callbacks"])
+
+    @contextmanager
+    def _session(self) -> Iterator[StopRequest]:
+        """Catch signals, tell callbacks about errors, and close the loggers at the end."""
+        failed: BaseException | None = None
+        with catch_stop() as stop:
+            try:
+                yield stop
+            except BaseException as error:
+                failed = error
+                for callback in self.callbacks:
+                    callback.on_exception(self, error)
+                raise
+            finally:
+                self.loggers.close(failed)
+
+    def _start(self) -> None:
         self.model.train()
-        waited, began = 0.0, time.perf_counter()
-        with (
-            Events(self.run, total=self.total, start=self.step, active=self.world.is_main) as events,
-            catch_stop() as stop,
-        ):
-            batches = self.train_batches.batches(self.step, workers=self.config.data.workers, device=self.world.device)
-            while self.step < self.total:
-                asked = time.perf_counter()
+        self._call("on_fit_start")
+        self._train_step = TrainStep(
+            self.objective,
+            self.optimizer,
+            self.schedule,
+            self.strategy,
+            # A head's contract is one graph for every batch; with datasets that alternate the graph changes.
+            static_graph=len(self.train_data) == 1,
+            precision=self.precision,
+            clip=self.clip,
+            seed=self.seed,
+            state=self.run.state if self.run else None,
+        )
+        if self.world.is_main:
+            self._log_setup()
+            self.loggers.start(
+                RunInfo(
+                    name=self.run.folder.name if self.run else self.model.recipe.name,
+                    folder=self.run.folder if self.run else None,
+                    config=self.config.to_yaml() if self.config else "",
+                    first_step=self.step,
+                    total_steps=self.total_steps,
+                )
+            )
+        if self.step:
+            self._call("on_resume")
+
+    def _log_setup(self) -> None:
+        if self.run is not None:
+            log.info("run folder %s", self.run.folder)
+        if self.step:
+            log.info("going on from step %d of %d", self.step, self.total_steps)
+        log.info("trunk: %s", self.model.trunk.provenance)
+        for purpose, datasets in (("train", self.train_data), ("evaluate", self.val_data)):
+            for data in datasets:
+                log.info("data: %d images of %s to %s on", len(data), data.name, purpose)
+        device, kind = self.strategy.device, precision_name(self.strategy.device, self.precision)
+        log.info("%d steps on %d × %s in %s", self.total_steps, self.world.size, device, kind)
+
+    def _batches(self, stop: StopRequest) -> Iterator[Batch]:
+        """Yield the batches of the steps that are left."""
+        batches = self.train_batches.batches(self.step, workers=self.workers, device=self.strategy.device)
+        self._meter.reset()
+        while self.step < self.total_steps and not self.should_end:
+            with self._meter.waiting():
                 try:
                     batch = next(batches)
-                except DataError:
-                    self._save()  # a broken file costs no step that is done
-                    raise
                 except RuntimeError as error:
                     if not stop:
                         raise
                     raise self._stopped() from error  # a scheduler signalled the workers, too
-                waited += time.perf_counter() - asked
-                losses, stopping = self._step(parallel, batch, stop)
-                self.step += 1
-                step = self.step
-                events.tick(step)
-                if step % c.log_every == 0 or step == self.total:
-                    now = time.perf_counter()
-                    values = {name: float(loss) for name, loss in losses.items()}
-                    values |= {f"weight/{head}": weight for head, weight in self.objective.learned().items()}
-                    events.step(step, values, lr=self._lr(step - 1), images=c.batch, waiting=waited / (now - began))
-                    waited, began = 0.0, now
-                if step % self.evaluate_every == 0 or step == self.total:
-                    self._save()  # first: whatever evaluation meets, the steps are safe
-                    evaluations = self._evaluate()
-                    events.evaluation(step, evaluations)
-                    waited, began = 0.0, time.perf_counter()
-                elif step % c.checkpoint_every == 0:
-                    self._save()
-                if stopping and step < self.total:
-                    raise self._stopped()
-        if evaluations is None:  # resumed at the very end
-            evaluations = self._evaluate()
-        if self.world.is_main:
-            draw_predictions(self.scored, self.val_data[0], self.run.predictions, precision=c.precision)
-        return evaluations
+            yield batch
 
-    def _step(self, model: nn.Module, batch: Batch, stop: StopRequest) -> tuple[dict[str, torch.Tensor], bool]:
-        """One step: its losses by ``head/name`` and whether some process was asked to stop."""
-        c, step = self.config.train, self.step
-        # Sampled anchors and dropout are a function of (seed, step, rank): a resumed run draws the same ones.
-        torch.manual_seed(derive_seed(c.seed, "step", step, self.world.rank))
-        set_lr(self.optimizer, self.schedule(step))
-        batch = batch.to(self.world.device, non_blocking=True)
-        with autocast(self.world.device, c.precision):
-            total, losses = model(batch)
-        bad = not bool(total.isfinite())
-        any_bad, stopping = self.world.any(bad, bool(stop))
-        if any_bad:
-            self._fail(batch if bad else None, losses)
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        if c.clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), c.clip)
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update(self.model, step + 1)
-        return {"total": total.detach(), **{name: loss.detach() for name, loss in losses.items()}}, stopping
+    def _end_step(self, result: tuple[dict[str, Tensor], bool]) -> None:
+        """Count a step, report it, and let the callbacks do what is due."""
+        self.losses, stopping = result
+        self.step += 1
+        self._meter.add(self.batch_size)
+        self.loggers.progress(self.step)
+        if self.step % self.log_every == 0 or self.step == self.total_steps:
+            self._log_step()
+        self._call("on_step_end")
+        if stopping and self.step < self.total_steps and not self.should_end:
+            raise self._stopped()
 
-    def _fail(self, batch: Batch | None, losses: dict[str, torch.Tensor]) -> None:
-        ids = [i for part in self.world.gather(list(batch.ids) if batch is not None else []) for i in part]
-        which = ", ".join(name for name, loss in losses.items() if not bool(loss.isfinite())) or "in another process"
-        kept = f"{self.run.state} holds the last good state" if self.run.state.exists() else "nothing was saved yet"
-        raise NonFiniteLossError(
-            f"the loss became NaN or infinite at step {self.step + 1} ({which}), on the images {ids}; {kept}",
-            fix="look at these images and their boxes; lower train.lr, lengthen train.warmup, or set train.clip",
-        )
-
-    def _evaluate(self) -> dict[str, Evaluation]:
-        c = self.config
-        self.world.broadcast(self.scored.buffers())  # the running statistics that rank 0 saves
-        found = evaluate(
-            self.scored,
-            self.val_data,
-            world=self.world,
-            batch=max(1, c.train.batch // self.world.size),
-            workers=c.data.workers,
-            precision=c.train.precision,
-        )
-        if self.world.is_main:
-            write_evaluations(found, self.run.evaluation, self.run.reports, step=self.step)
-            defined = [value for e in found.values() if math.isfinite(value := e.metrics[e.main])]
-            main = sum(defined) / len(defined) if defined else 0.0
-            if main > self.best:
-                self.best = main
-                notes = {head: e.metrics for head, e in found.items()}
-                save(self.scored, self.run.best, step=self.step, main=main, metrics=notes)
-        self.world.barrier()
-        return found
-
-    def _save(self) -> None:
-        if not self.world.is_main:
-            return
-        if not all(bool(t.isfinite().all()) for t in self.model.state_dict().values()):
-            raise NonFiniteLossError(
-                f"weights became NaN or infinite before step {self.step}; the last good checkpoint stays",
-                fix="lower train.lr, lengthen train.warmup, or set train.clip",
-            )
-        average = None if self.average is None else self.scored
-        save_state(
-            self.run.state, self.objective, self.optimizer, average, step=self.step, config=self.config.model_dump()
-        )
-        save(self.scored, self.run.last, step=self.step)
+    def _log_step(self) -> None:
+        losses = self.strategy.mean(self.losses)
+        losses |= {f"weight/{head}": weight for head, weight in self.objective.learned().items()}
+        speed, waiting = self._meter.read()
+        lr = max(group["lr"] for group in self.optimizer.param_groups)
+        self.loggers.log_step(StepRecord(self.step, losses, lr=lr, images_per_second=speed, waiting=waiting))
 
     def _stopped(self) -> StoppedError:
-        self._save()
+        self.checkpoint()
+        done = f"stopped after step {self.step} of {self.total_steps}"
+        if self.run is None or self.saved_step != self.step:
+            return StoppedError(f"{done}; nothing was saved", fix="add the callback Checkpoints")
         return StoppedError(
-            f"stopped after step {self.step} of {self.total}; everything is saved in {self.run.folder}",
+            f"{done}; everything is saved in {self.run.folder}",
             fix=f"go on with `hub train {self.run.folder} --resume`",
         )
 
-    def _lr(self, step: int) -> float:
-        return scaled_lr(self.config.train) * self.schedule(step)
-
-    def _log_setup(self) -> None:
-        c = self.config.train
-        log.info("run folder %s", self.run.folder)
-        if self.step:
-            log.info("going on from step %d of %d", self.step, self.total)
-        log.info("trunk: %s", self.model.trunk.provenance)
-        section = self.config.model
-        if (section.norm == "frozen" or section.freeze) and not section.pretrained and section.weights is None:
-            log.warning(
-                "norm: frozen and freeze keep layers as they start, and these start at random: "
-                "use norm: batch (or group) and freeze: 0, or pretrained weights"
-            )
-        for purpose, datasets in (("train", self.train_data), ("evaluate", self.val_data)):
-            for data in datasets:
-                log.info("data: %d images of %s to %s on", len(data), data.name, purpose)
-        log.info(
-            "learning rate: %g is stated for %d images a step; with %d it is %g",
-            c.lr, REFERENCE_BATCH, c.batch, scaled_lr(c),
-        )  # fmt: skip
-        kind = "bf16 autocast" if autocast(self.world.device, c.precision)._enabled else "fp32"
-        log.info("%d steps on %d × %s in %s", self.total, self.world.size, self.world.device, kind)
+    def _call(self, moment: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, moment)(self)

@@ -83,7 +83,7 @@ def test_convert_takes_both_splits_of_a_config(config: Callable[..., str], tmp_p
 
 def test_convert_takes_every_set_of_a_list(config: Callable[..., str], shapes: Path, tmp_path: Path) -> None:
     half = {"format": "shapes", "split": "val", **SIZE}
-    several = config(train=[{**half, "turns": 2}, half])
+    several = config(train=[{**half, "batches_per_cycle": 2}, half])
     assert main(["data", "convert", str(tmp_path / "out"), several, "--to", "coco"]) == 0
     assert sorted(p.stem for p in (tmp_path / "out/annotations").iterdir()) == ["train.0", "train.1", "val"]
 

@@ -10,8 +10,7 @@ import pytest
 import hub
 from hub.contract import parse_options
 from hub.engine.build import build_model, training_transform
-from hub.engine.config import Config, load_config, parse_config
-from hub.engine.config_path import resolve_config
+from hub.engine.config import Config, load_config, parse_config, resolve_config
 from hub.errors import ConfigError
 from hub.pixel_format import PixelFormat
 from hub.registry import find
@@ -38,7 +37,7 @@ def write(path: Path, text: str) -> Path:
 def minimal(tmp_path: Path) -> Path:
     return write(
         tmp_path / "mine.yaml",
-        "model: {name: faster-rcnn/resnet18-fpn}\ntrain: {steps: 10, milestones: [8]}\n",
+        "model: {name: faster-rcnn/resnet18-fpn}\ntrain: {steps: 10, schedule: {name: multistep, milestones: [8]}}\n",
     )
 
 
@@ -60,6 +59,7 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
         pixels=PixelFormat(),
         name="data",
         reader=None,
+        pixels=PixelFormat(),
         label_spaces=dict.fromkeys(("instances", "semantic", "panoptic", "class", "labels"), labels),
     )
     model = build_model(config, [data])  # type: ignore[list-item]
@@ -68,7 +68,7 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
     assert len(training_transform(config.data.transforms, model).steps) == len(config.data.transforms or [])
     for declared in (config.data.train, config.data.val):
         assert isinstance(declared, dict)
-        section = {k: v for k, v in declared.items() if k not in ("turns", "transforms")}
+        section = {k: v for k, v in declared.items() if k not in ("batches_per_cycle", "transforms")}
         options = {k: v for k, v in section.items() if k != "format"}
         parse_options(find("datasets", section["format"]).target().Options, {"root": "x", **options}, owner="data")
 
@@ -82,7 +82,10 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
         ("train.lr=fast", ["train.lr", "fast"]),
         ("train.lr=-1", ["train.lr"]),
         ("train.epochs=2", ["exactly one of train.epochs and train.steps"]),
-        ("train.milestones=[]", ["milestones"]),
+        ("train.schedule=cosin", ["train.schedule: unknown schedule 'cosin'. Did you mean cosine?"]),
+        ("train.optimizer={name: sdg}", ["unknown optimizer 'sdg'. Did you mean sgd?"]),
+        ("train.optimizer={momentum: 0}", ["train.optimizer has no name"]),
+        ("train.loggers=[consol]", ["train.loggers: unknown logger 'consol'. Did you mean console?"]),
         ("model.norm=layer", ["model.norm", "'batch'"]),
     ],
 )

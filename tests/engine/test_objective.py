@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from hub.engine.config import Config
-from hub.engine.distributed import World
 from hub.engine.run import Run
+from hub.engine.strategy import Single
 from hub.engine.trainer import Trainer
 from hub.errors import ConfigError
 
-ALONE = World(0, 1, torch.device("cpu"))
+ALONE = Single("cpu")
 TWO = ("model.name=faster-rcnn+semantic-fpn/resnet18-fpn", "model.heads.semantic-fpn.decoder_channels=16")
 
 
 def fit(config: Config, folder: Path) -> Trainer:
     run = Run(folder)
-    trainer = Trainer(config, run, ALONE)
+    trainer = Trainer.from_config(config, run, strategy=ALONE)
     run.begin(config)
     trainer.fit()
     return trainer
@@ -38,11 +38,11 @@ def test_a_head_of_weight_0_changes_no_bit_of_the_other(
 
 
 def test_weights_of_heads_and_of_losses_multiply(config: Callable[..., Config], tmp_path: Path) -> None:
-    plain = Trainer(config(*TWO), Run(tmp_path / "a"), ALONE)
-    weighted = Trainer(
+    plain = Trainer.from_config(config(*TWO), Run(tmp_path / "a"), strategy=ALONE)
+    weighted = Trainer.from_config(
         config(*TWO, "train.loss_weights={semantic-fpn: 0.5, faster-rcnn/loss_box: 3, faster-rcnn: 2}"),
         Run(tmp_path / "b"),
-        ALONE,
+        strategy=ALONE,
     )
     batch = next(plain.train_batches.batches(0, workers=0, device=ALONE.device))
     torch.manual_seed(0)
@@ -72,11 +72,11 @@ def test_learned_weights_follow_the_formula_train_and_survive_a_stop(
     assert total.item() == pytest.approx(float(expected), rel=1e-4)
 
     half = Run(tmp_path / "half")
-    first = Trainer(config(*given), half, ALONE)
+    first = Trainer.from_config(config(*given), half, strategy=ALONE)
     half.begin(config(*given))
-    first.total = 4
+    first.total_steps = 4
     first.fit()
-    second = Trainer(config(*given), half, ALONE, resume=half.resume(config(*given)))
+    second = Trainer.from_config(config(*given), half, strategy=ALONE, resume=half.resume(config(*given)))
     second.fit()
     assert second.objective.learned() == learned
     other = second.model.state_dict()

@@ -17,15 +17,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hub.engine.config import Config, apply_overrides, parse_config
-from hub.engine.distributed import World
 from hub.engine.evaluate import evaluate
 from hub.engine.run import Run
 from hub.engine.signals import StopRequest
+from hub.engine.strategy import Single
 from hub.engine.train_batches import spread
+from hub.engine.train_step import TrainStep
 from hub.engine.trainer import Trainer
 from hub.errors import ConfigError, DataError, StoppedError
 
-ALONE = World(0, 1, torch.device("cpu"))
+ALONE = Single("cpu")
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def two(tiny: dict[str, Any], folders: Path) -> Callable[..., Config]:
         # The shapes have classes as well: boxes only, as a file of another kind would have.
         boxes = {"format": "coco", "images": "train", "annotations": "annotations/instances_train.json"}
         held = {"format": "coco", "images": "val", "annotations": "annotations/instances_val.json"}
-        values["data"]["train"] = [{**boxes, "turns": 2}, {**pictures, "split": "train"}, *more_train]
+        values["data"]["train"] = [{**boxes, "batches_per_cycle": 2}, {**pictures, "split": "train"}, *more_train]
         values["data"]["val"] = [held, {**pictures, "split": "val"}]
         return parse_config(apply_overrides(values, overrides), source="two")
 
@@ -58,19 +59,19 @@ def two(tiny: dict[str, Any], folders: Path) -> Callable[..., Config]:
 
 def fit(config: Config, folder: Path) -> Trainer:
     run = Run(folder)
-    trainer = Trainer(config, run, ALONE)
+    trainer = Trainer.from_config(config, run, strategy=ALONE)
     run.begin(config)
     trainer.fit()
     return trainer
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=4))
-def test_turns_are_spread_evenly(turns: list[int]) -> None:
-    order = spread(turns)
-    assert [order.count(i) for i in range(len(turns))] == turns
+def test_batches_are_spread_evenly(batches: list[int]) -> None:
+    order = spread(batches)
+    assert [order.count(i) for i in range(len(batches))] == batches
     for step in range(1, len(order) + 1):
-        for i, turn in enumerate(turns):
-            assert abs(order[:step].count(i) - turn * step / len(order)) < len(turns)
+        for i, count in enumerate(batches):
+            assert abs(order[:step].count(i) - count * step / len(order)) < len(batches)
 
 
 def test_each_head_learns_from_its_own_and_all_are_scored(two: Callable[..., Config], tmp_path: Path) -> None:
@@ -87,13 +88,17 @@ def test_each_head_learns_from_its_own_and_all_are_scored(two: Callable[..., Con
     assert "top1" in metrics["classification"]["metrics"]
 
 
-def test_a_head_rests_while_it_is_not_its_turn(two: Callable[..., Config], tmp_path: Path) -> None:
-    trainer = Trainer(two("train.optimizer=adamw"), Run(tmp_path), ALONE)
+def test_a_head_without_targets_does_not_change(two: Callable[..., Config], tmp_path: Path) -> None:
+    trainer = Trainer.from_config(two("train.optimizer=adamw"), Run(tmp_path), strategy=ALONE)
     batches = trainer.train_batches.batches(0, workers=0, device=ALONE.device)
-    for _ in range(2):
+    step = TrainStep(
+        trainer.objective, trainer.optimizer, trainer.schedule, ALONE,
+        static_graph=False, precision="fp32", clip=None, seed=0, state=None,
+    )  # fmt: skip
+    for number in range(2):
         before = copy.deepcopy(trainer.model.state_dict())
         batch = next(batches)
-        trainer._step(trainer.objective, batch, StopRequest())
+        step(batch, number, stop=StopRequest())
         rests = "classification" if batch.instances is not None else "faster-rcnn"
         after = trainer.model.state_dict()
         assert all(torch.equal(before[k], after[k]) for k in after if k.startswith(f"heads.{rests}."))
@@ -105,15 +110,17 @@ def test_a_run_that_stopped_goes_on_bit_for_bit(
 ) -> None:
     straight = fit(two(), tmp_path / "straight").model.state_dict()
     stopped = Run(tmp_path / "stopped")
-    first = Trainer(two(), stopped, ALONE)
+    first = Trainer.from_config(two(), stopped, strategy=ALONE)
     stopped.begin(two())
-    step = Trainer._step
-    monkeypatch.setattr(Trainer, "_step", lambda self, *a: (step(self, *a)[0], self.step == 2))
+    step = TrainStep.__call__
+    monkeypatch.setattr(
+        TrainStep, "__call__", lambda self, batch, n, stop: (step(self, batch, n, stop=stop)[0], n == 2)
+    )
     with pytest.raises(StoppedError):
         first.fit()
     monkeypatch.undo()
     config = two("data.workers=2")
-    second = Trainer(config, stopped, ALONE, resume=stopped.resume(config))
+    second = Trainer.from_config(config, stopped, strategy=ALONE, resume=stopped.resume(config))
     assert second.step == 3
     second.fit()
     assert all(torch.equal(value, second.model.state_dict()[key]) for key, value in straight.items())
@@ -124,26 +131,28 @@ class TestBadInput:
         (tmp_path / "table.csv").write_text("image,a\nfolders/train/dark/0.png,1\n")
         useless = {"format": "csv", "root": str(tmp_path), "file": "table.csv"}
         with pytest.raises(DataError, match="feeds no head of faster-rcnn"):
-            Trainer(two(more_train=(useless,)), Run(tmp_path / "run"), ALONE)
+            Trainer.from_config(two(more_train=(useless,)), Run(tmp_path / "run"), strategy=ALONE)
 
     def test_a_head_without_data(self, two: Callable[..., Config], tmp_path: Path) -> None:
         config = two("model.name=faster-rcnn+classification+semantic-fpn/resnet18-fpn", "model.labels.semantic-fpn=[a]")
         with pytest.raises(DataError, match="semantic-fpn"):
-            Trainer(config, Run(tmp_path / "run"), ALONE)
+            Trainer.from_config(config, Run(tmp_path / "run"), strategy=ALONE)
 
-    def test_no_dataset_and_no_turn(self, two: Callable[..., Config], tmp_path: Path) -> None:
+    def test_no_dataset_and_no_batches(self, two: Callable[..., Config], tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"data.train is an empty list"):
-            Trainer(two("data.train=[]"), Run(tmp_path / "run"), ALONE)
-        with pytest.raises(ConfigError, match=r"data.train.0.turns is 0"):
-            Trainer(two("data.train=[{format: coco, turns: 0}]"), Run(tmp_path / "run"), ALONE)
+            Trainer.from_config(two("data.train=[]"), Run(tmp_path / "run"), strategy=ALONE)
+        with pytest.raises(ConfigError, match=r"data.train.0.batches_per_cycle is 0"):
+            Trainer.from_config(
+                two("data.train=[{format: coco, batches_per_cycle: 0}]"), Run(tmp_path / "run"), strategy=ALONE
+            )
 
 
 def test_data_made_otherwise_than_the_models_are_warned_of(
     config: Callable[..., Config], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trainer = Trainer(config(), Run(tmp_path), ALONE)
+    trainer = Trainer.from_config(config(), Run(tmp_path), strategy=ALONE)
     model, data = trainer.model, trainer.val_data[0]
     model.recipe = replace(model.recipe, reader={"name": "volume", "spacing": [1, 1, 1]})
     data.reader = {"name": "volume", "spacing": [1, 1, 3]}
-    evaluate(model, data, world=ALONE, workers=0)
+    evaluate(model, data, world=ALONE.world, workers=0)
     assert "has spacing [1, 1, 3], but the model was trained with [1, 1, 1]" in caplog.text

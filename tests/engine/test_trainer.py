@@ -10,9 +10,12 @@ import pytest
 import torch
 
 import hub
+from hub.contract import Batch
 from hub.engine.config import Config
-from hub.engine.distributed import World
 from hub.engine.run import Run
+from hub.engine.signals import StopRequest
+from hub.engine.strategy import Single
+from hub.engine.train_step import TrainStep
 from hub.engine.trainer import Trainer
 from hub.errors import (
     CheckpointError,
@@ -27,20 +30,20 @@ from hub.errors import (
 )
 from hub.files import write_text
 
-ALONE = World(0, 1, torch.device("cpu"))
+ALONE = Single("cpu")
 Make = Callable[..., Config]
 
 
 def start(config: Config, folder: Path) -> Trainer:
     run = Run(folder)
-    trainer = Trainer(config, run, ALONE)
+    trainer = Trainer.from_config(config, run, strategy=ALONE)
     run.begin(config)
     return trainer
 
 
 def go_on(config: Config, folder: Path) -> Trainer:
     run = Run(folder)
-    return Trainer(config, run, ALONE, resume=run.resume(config))
+    return Trainer.from_config(config, run, strategy=ALONE, resume=run.resume(config))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -49,14 +52,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, how: Callable[[], object]) -> None:
     """Let something happen during a step."""
-    original = Trainer._step
+    original = TrainStep.__call__
 
-    def step(self: Trainer, *args: object) -> object:
-        if self.step == steps - 1:
+    def step(self: TrainStep, batch: Batch, done: int, *, stop: StopRequest) -> object:
+        if done == steps - 1:
             how()
-        return original(self, *args)  # type: ignore[arg-type]
+        return original(self, batch, done, stop=stop)
 
-    monkeypatch.setattr(Trainer, "_step", step)
+    monkeypatch.setattr(TrainStep, "__call__", step)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def test_the_moving_average_is_what_is_scored_and_saved_and_resumes_bit_for_bit(
     averaged = config("train.ema=0.5")
     start(averaged, tmp_path / "whole").fit()
     assert all(torch.equal(w, weights(straight)[name]) for name, w in weights(tmp_path / "whole").items())
-    saved = torch.load(tmp_path / "whole/last.pt", weights_only=True)["average"]
+    saved = torch.load(tmp_path / "whole/last.pt", weights_only=True)["callbacks"]["EMA"]["model"]
     exported = hub.load(tmp_path / "whole").state_dict()
     assert all(torch.equal(w, saved[name]) for name, w in exported.items())
     name = "heads.faster-rcnn.box_head.fc6.weight"
@@ -116,7 +119,7 @@ def test_the_moving_average_is_what_is_scored_and_saved_and_resumes_bit_for_bit(
         with pytest.raises(StoppedError):
             start(averaged, tmp_path / "run").fit()
     go_on(averaged, tmp_path / "run").fit()
-    resumed = torch.load(tmp_path / "run/last.pt", weights_only=True)["average"]
+    resumed = torch.load(tmp_path / "run/last.pt", weights_only=True)["callbacks"]["EMA"]["model"]
     assert all(torch.equal(w, saved[name]) for name, w in resumed.items())
 
 
@@ -149,7 +152,7 @@ def test_a_truncated_training_checkpoint_is_named(straight: Path, config: Make, 
 def test_a_checkpoint_of_another_model_is_refused(straight: Path, config: Make, tmp_path: Path) -> None:
     content = Run(straight).resume(config())
     with pytest.raises(CheckpointMismatchError, match="holds another model"):
-        Trainer(config("model.channels=24"), Run(tmp_path), ALONE, resume=content)
+        Trainer.from_config(config("model.channels=24"), Run(tmp_path), strategy=ALONE, resume=content)
 
 
 def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +174,7 @@ def test_a_nan_loss_stops_and_names_the_images(config: Make, tmp_path: Path, mon
     assert all(w.isfinite().all() for w in content["model"].values())
 
 
-@pytest.mark.parametrize("function", ["hub.weights.checkpoint.save_file", "hub.engine.events.json.dumps"])
+@pytest.mark.parametrize("function", ["hub.weights.checkpoint.save_file", "hub.engine.loggers.json_lines.to_json"])
 def test_a_full_disk_anywhere_gives_a_readable_message(
     config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
@@ -316,4 +319,4 @@ def test_data_that_do_not_suit_a_head_are_refused_before_the_first_step(tmp_path
         }
     )
     with pytest.raises(DataError, match=r"have 5 keypoints, but the head has 17(?s:.*)keypoints: 5"):
-        Trainer(config, Run(tmp_path / "run"), ALONE)
+        Trainer.from_config(config, Run(tmp_path / "run"), strategy=ALONE)

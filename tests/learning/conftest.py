@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from hub.engine.config import load_config
-from hub.engine.distributed import World
 from hub.engine.run import Run
+from hub.engine.strategy import Single
 from hub.engine.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -51,7 +50,7 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Learned]:
             root = base / Path(shipped.data.root).name  # configs with the same data share it
             config = load_config(CONFIGS / name, [f"data.root={root}", *overrides])
             home = Run(base / str(len(done)))
-            trainer = Trainer(config, home, World(0, 1, torch.device("cpu")))
+            trainer = Trainer.from_config(config, home, strategy=Single("cpu"))
             home.begin(config)
             start = time.monotonic()
             found = trainer.fit()

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the samples and print where."""
-    from hub.engine.data_sheet import config_pipelines, draw_sheet, plain_pipeline
+    from hub.engine.training_samples import config_pipelines, draw_samples_grid, plain_pipeline
     from hub.errors import ConfigError
     from hub.visual import write_image
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError("--val needs a config", fix="with --from, choose the split by the options of the format")
         (dataset,) = open_source(args).values()
         pipelines, labels = [plain_pipeline(dataset)], dict(dataset.label_spaces)
-    write_image(Path(args.out), draw_sheet(pipelines, labels, count=args.count, epoch=args.epoch))
+    write_image(Path(args.out), draw_samples_grid(pipelines, labels, count=args.count, epoch=args.epoch))
     there = " and ".join(f"the {len(pipeline)} samples of {pipeline.dataset.name}" for pipeline in pipelines)
     print(f"{args.out}: some of {there}")
     return 0

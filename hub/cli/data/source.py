@@ -38,8 +38,7 @@ def source_config(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: there is no config, or it is invalid.
     """
-    from hub.engine.config import load_config
-    from hub.engine.config_path import resolve_config
+    from hub.engine.config import load_config, resolve_config
 
     if not args.source or "=" in args.source[0]:
         raise ConfigError("no data are given", fix="give a config, or --from FORMAT key=value…; see --help")

@@ -19,6 +19,7 @@ from hub.engine.distributed import world
 from hub.engine.evaluate import evaluate
 from hub.engine.reader import Request, reader_of
 from hub.engine.run import Run
+from hub.engine.strategy import strategy_for
 from hub.engine.train_batches import open_sources
 from hub.engine.trainer import Trainer
 from hub_medical.commands import Medical
@@ -90,7 +91,7 @@ def test_a_visible_finding_is_learned_and_told(studies: Path, tmp_path: Path) ->
     with world("cpu") as here:
         run = Run(tmp_path / "run")
         run.begin(config)
-        trainer = Trainer(config, run, here)
+        trainer = Trainer.from_config(config, run, strategy=strategy_for(here))
         before = evaluate(trainer.model, trainer.val_data, world=here, workers=0)["study"].metrics["AUROC"]
         after = trainer.fit()["study"].metrics["AUROC"]
         assert after > max(0.9, before)

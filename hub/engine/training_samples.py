@@ -11,7 +11,7 @@ from hub.contract.dataset import Dataset
 from hub.contract.sample import Sample
 from hub.data.loading.pipeline import Pipeline
 from hub.data.transforms import Transform
-from hub.engine.build import build_model, label_spaces, needs, training_transform
+from hub.engine.build import build_model, label_spaces, needs
 from hub.engine.config import Config
 from hub.engine.train_batches import TrainBatches, open_sources
 from hub.labels import LabelSpace
@@ -36,10 +36,9 @@ def config_pipelines(config: Config, *, val: bool = False) -> tuple[list[Pipelin
     model = build_model(config, [source.dataset for source in sources], pretrained=False)
     labels = label_spaces(model)
     if not val:
-        shared = config.data.transforms
-        declared = [source.transforms if source.transforms is not None else shared for source in sources]
-        transforms = [training_transform(each, model) for each in declared]
-        return TrainBatches(sources, model, transforms, batch_size=1, seed=config.train.seed).pipelines, labels
+        shared = None if config.data.transforms is None else Transform.parse(config.data.transforms)
+        sources = [source.with_default(shared) for source in sources]
+        return TrainBatches(sources, model, batch_size=1, seed=config.train.seed).pipelines, labels
     sources = open_sources(config.data.val, root=config.data.root, where="data.val")
     pipelines = [
         Pipeline(
@@ -60,7 +59,7 @@ def plain_pipeline(dataset: Dataset) -> Pipeline:
     return Pipeline(dataset, Transform(), needs=dataset.provides)
 
 
-def draw_sheet(
+def draw_samples_grid(
     pipelines: Sequence[Pipeline], labels: Mapping[str, LabelSpace], *, count: int = 12, epoch: int = 0
 ) -> np.ndarray:
     """A sheet of samples spread evenly over the datasets, as many of each.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_PACKAGED = Path(__file__).resolve().parents[1] / "configs"
+_PACKAGED = Path(__file__).resolve().parents[2] / "configs"
 
 
 def resolve_config(path: str | os.PathLike[str]) -> Path:

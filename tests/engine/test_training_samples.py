@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from hub.data.formats.shapes import generate_shapes
-from hub.engine import data_sheet
+from hub.engine import training_samples
 from hub.engine.config import Config, parse_config
-from hub.engine.data_sheet import config_pipelines, draw_sheet
-from hub.engine.distributed import world
 from hub.engine.run import Run
+from hub.engine.strategy import Single
 from hub.engine.trainer import Trainer
+from hub.engine.training_samples import config_pipelines, draw_samples_grid
 
 SIZE = {"train": 5, "val": 3, "size": 48}
 
@@ -43,8 +43,7 @@ def config(tmp_path: Path) -> Config:
 
 def test_samples_are_those_of_the_trainer(config: Config, tmp_path: Path) -> None:
     (ours,), labels = config_pipelines(config)
-    with world("cpu") as here:
-        (theirs,) = Trainer(config, Run(tmp_path / "run"), here).train_batches.pipelines
+    (theirs,) = Trainer.from_config(config, Run(tmp_path / "run"), strategy=Single("cpu")).train_batches.pipelines
     assert labels["instances"].names[0] == "ring"  # the model's order, not the data's
     for epoch in (0, 2):
         for index in range(5):
@@ -61,11 +60,13 @@ def test_samples_are_spread_over_the_data_and_labelled_by_the_models_names(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(data_sheet, "side_by_side", lambda pictures, titles, **_: seen.extend(titles) or pictures[0])
+    monkeypatch.setattr(
+        training_samples, "side_by_side", lambda pictures, titles, **_: seen.extend(titles) or pictures[0]
+    )
     pipelines, labels = config_pipelines(config, val=True)
-    draw_sheet(pipelines, labels, count=2)
+    draw_samples_grid(pipelines, labels, count=2)
     assert [title.split(" · ")[0] for title in seen] == ["1", "3"]
     assert "64 x 64" in seen[0]
     seen.clear()
-    draw_sheet([*pipelines, *pipelines], labels, count=100)
+    draw_samples_grid([*pipelines, *pipelines], labels, count=100)
     assert len(seen) == 6

@@ -1,0 +1,72 @@
+"""Saving the state to resume from, and the model to use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.engine.callbacks.callback import Callback
+from hub.engine.state import save_state
+from hub.errors import CheckpointError, DataError, NonFiniteLossError, StoppedError
+from hub.weights import read_header, save
+
+if TYPE_CHECKING:
+    from hub.engine.trainer import Trainer
+
+
+class Checkpoints(Callback):
+    """Write ``last.pt`` to resume from and ``last.safetensors`` to use into the folder of the run.
+
+    It is also written before each evaluation, and when training is stopped or meets broken data: no step that is done
+    is lost.
+
+    Args:
+        every: steps between two checkpoints.
+    """
+
+    def __init__(self, every: int = 500) -> None:
+        self.every = every
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Save every few steps and after the last."""
+        if trainer.step % self.every == 0 or trainer.step == trainer.total_steps:
+            trainer.checkpoint()
+
+    def on_resume(self, trainer: Trainer) -> None:
+        """Write ``last.safetensors`` where the process ended before it could."""
+        last = trainer.require_run().last
+        if trainer.world.is_main and _step_of(last) != trainer.step:
+            save(trainer.eval_model, last, step=trainer.step)
+
+    def on_checkpoint(self, trainer: Trainer) -> None:
+        """Write both files, unless this step is already saved.
+
+        Raises:
+            NonFiniteLossError: the weights are not finite; the last good checkpoint stays.
+            SaveError: see `hub.files.write_atomic`; the previous files stay.
+        """
+        run = trainer.require_run()
+        if trainer.saved_step == trainer.step:
+            return
+        content = trainer.state_dict()
+        if trainer.world.is_main:
+            if not all(bool(t.isfinite().all()) for t in trainer.model.state_dict().values()):
+                raise NonFiniteLossError(
+                    f"weights became NaN or infinite before step {trainer.step}; the last good checkpoint stays",
+                    fix="lower train.lr, lengthen train.warmup, or set train.clip",
+                )
+            save_state(run.state, content)
+            save(trainer.eval_model, run.last, step=trainer.step)
+        trainer.saved_step = trainer.step
+
+    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+        """Save the steps that are done, where the error has not touched the weights."""
+        if isinstance(error, (DataError, StoppedError)):
+            trainer.checkpoint()
+
+
+def _step_of(path: Path) -> int | None:
+    try:
+        return int(read_header(path)["notes"]["step"])
+    except (CheckpointError, KeyError, TypeError, ValueError):
+        return None

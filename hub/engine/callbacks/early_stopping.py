@@ -1,0 +1,56 @@
+"""Ending training when it no longer helps."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from hub.contract import Evaluation
+from hub.engine.callbacks.callback import Callback
+from hub.engine.callbacks.evaluate import main_score
+from hub.engine.state import State
+
+if TYPE_CHECKING:
+    from hub.engine.trainer import Trainer
+
+log = logging.getLogger("hub")
+
+
+class EarlyStopping(Callback):
+    """End training after a number of evaluations in a row without a better main metric.
+
+    Args:
+        patience: that number.
+        min_delta: by how much the metric must exceed the best one so far to count as better.
+    """
+
+    def __init__(self, patience: int, *, min_delta: float = 0.0) -> None:
+        self.patience, self.min_delta = patience, min_delta
+        self.best, self.waited = -math.inf, 0
+
+    def on_evaluation_end(self, trainer: Trainer, evaluations: Mapping[str, Evaluation]) -> None:
+        """Count, and ask the trainer to end."""
+        if not trainer.world.is_main:
+            return
+        score = main_score(evaluations)
+        if score > self.best + self.min_delta:
+            self.best, self.waited = score, 0
+            return
+        self.waited += 1
+        if self.waited >= self.patience and trainer.step < trainer.total_steps:
+            trainer.should_end = True
+            log.info(
+                "training ends at step %d: the main metric has not improved in the last %d evaluations",
+                trainer.step,
+                self.waited,
+            )
+
+    def state_dict(self) -> State:
+        """Return the best score and the count."""
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take the best score and the count."""
+        self.best, self.waited = cast(float, state["best"]), cast(int, state["waited"])

@@ -1,0 +1,72 @@
+"""An exponential moving average of the weights, evaluated and exported in place of the last ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from timm.utils import ModelEmaV3
+from torch import Tensor
+
+from hub.engine.callbacks.callback import Callback
+from hub.engine.state import State
+from hub.model import Model
+
+if TYPE_CHECKING:
+    from hub.engine.trainer import Trainer
+
+
+class EMA(Callback):
+    """Keep a copy of the model whose weights are a moving average, and make it the one that is evaluated.
+
+    A step keeps 1 − steps^(−2/3) of the average, at most ``decay``: it begins short and lengthens, since the first
+    weights are not worth remembering.
+
+    Reference: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; the lengthening is
+    that of timm's ``ModelEmaV3``.
+
+    Args:
+        decay: share of the average that a step keeps.
+    """
+
+    def __init__(self, decay: float = 0.9999) -> None:
+        self.decay = decay
+        self._average: ModelEmaV3 | None = None
+        self._loaded: dict[str, Tensor] | None = None
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        """Copy the model, or take the average of a checkpoint."""
+        if self._average is None:
+            self._average = moving_average(trainer.model, self.decay)
+        if self._loaded is not None:
+            self._average.module.load_state_dict(self._loaded)
+            self._loaded = None
+        trainer.eval_model = cast(Model, self._average.module)
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Move the average towards the model."""
+        assert self._average is not None
+        self._average.update(trainer.model, trainer.step)
+
+    def state_dict(self) -> State:
+        """Return the average's weights."""
+        return {} if self._average is None else {"model": self._average.module.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Keep the weights until training starts."""
+        self._loaded = cast("dict[str, Tensor]", state["model"])
+
+
+def moving_average(model: Model, decay: float) -> ModelEmaV3:
+    """Return a copy of the model, ``module``, that follows it at each ``update(model, steps done)``.
+
+    >>> import hub
+    >>> model = hub.create("classification/resnet18", labels=["cat", "dog"])
+    >>> average = moving_average(model, 0.5)
+    >>> bias = model.heads["classification"].predictor.bias
+    >>> for steps_done in (1, 2, 3):
+    ...     _ = bias.data.fill_(steps_done)
+    ...     average.update(model, steps_done)
+    >>> [round(value, 3) for value in average.module.heads["classification"].predictor.bias.tolist()]
+    [2.315, 2.315]
+    """
+    return ModelEmaV3(model, decay=decay, use_warmup=True)

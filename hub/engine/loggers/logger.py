@@ -1,0 +1,94 @@
+"""What a logger of training is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from hub.contract import Evaluation
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a logger is told at the start.
+
+    Attributes:
+        name: of the run, or of the model where there is no folder.
+        folder: of the run, where there is one.
+        config: YAML text of the config, empty where there is none.
+        first_step: steps that are already done.
+        total_steps: of the run.
+    """
+
+    name: str
+    folder: Path | None
+    config: str
+    first_step: int
+    total_steps: int
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What a logger is told every ``log_every`` steps.
+
+    Attributes:
+        step: steps done.
+        losses: ``head/loss`` → value, and ``total``; the mean over processes.
+        lr: learning rate used.
+        images_per_second: over all processes, since the last record.
+        waiting: fraction of the time spent waiting for data since the last record.
+    """
+
+    step: int
+    losses: Mapping[str, float]
+    lr: float
+    images_per_second: float
+    waiting: float
+
+    def scalars(self) -> dict[str, float]:
+        """Return all values by name.
+
+        >>> StepRecord(1, {"total": 2.0}, lr=0.1, images_per_second=8.0, waiting=0.0).scalars()
+        {'lr': 0.1, 'images_per_second': 8.0, 'waiting': 0.0, 'loss/total': 2.0}
+        """
+        losses = {f"loss/{name}": value for name, value in self.losses.items()}
+        return {"lr": self.lr, "images_per_second": self.images_per_second, "waiting": self.waiting, **losses}
+
+
+def evaluation_scalars(evaluations: Mapping[str, Evaluation]) -> dict[str, float]:
+    """Return ``head/metric`` → value.
+
+    >>> evaluation_scalars({"fcos": Evaluation({"AP": 0.5}, main="AP")})
+    {'fcos/AP': 0.5}
+    """
+    return {f"{head}/{name}": value for head, e in evaluations.items() for name, value in e.metrics.items()}
+
+
+@runtime_checkable
+class Logger(Protocol):
+    """Base of the loggers; override what matters. Only rank 0 calls them.
+
+    Register one as a `hub.LoggerSpec`, whose target takes its options as keyword-only arguments.
+    """
+
+    def start(self, info: RunInfo) -> None:
+        """Training starts, or goes on after ``info.first_step`` steps."""
+
+    def progress(self, step: int) -> None:
+        """A step is done; called after every step, so it must be fast."""
+
+    def log_step(self, record: StepRecord) -> None:
+        """Take losses and speed, every ``log_every`` steps."""
+
+    def log_evaluation(self, step: int, evaluations: Mapping[str, Evaluation]) -> None:
+        """Take metrics: head → `hub.Evaluation`."""
+
+    def log_image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Take a picture, (H, W, 3) uint8 RGB."""
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Training has ended, with an error or without; called also where `start` failed."""
