@@ -59,7 +59,6 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
         pixels=PixelFormat(),
         name="data",
         reader=None,
-        pixels=PixelFormat(),
         label_spaces=dict.fromkeys(("instances", "semantic", "panoptic", "class", "labels"), labels),
     )
     model = build_model(config, [data])  # type: ignore[list-item]

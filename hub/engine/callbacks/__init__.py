@@ -8,5 +8,16 @@ from hub.engine.callbacks.evaluate import Evaluate
 from hub.engine.callbacks.sample_predictions import SamplePredictions
 from hub.engine.callbacks.save_best import SaveBest
 from hub.engine.state import State
+from hub.engine.training import Training
 
-__all__ = ["EMA", "Callback", "Checkpoints", "EarlyStopping", "Evaluate", "SamplePredictions", "SaveBest", "State"]
+__all__ = [
+    "EMA",
+    "Callback",
+    "Checkpoints",
+    "EarlyStopping",
+    "Evaluate",
+    "SamplePredictions",
+    "SaveBest",
+    "State",
+    "Training",
+]

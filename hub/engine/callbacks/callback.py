@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from hub.contract import Evaluation
 from hub.engine.state import State
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
+from hub.engine.training import Training
 
 
 class Callback:
@@ -27,20 +24,20 @@ class Callback:
     ...         self.steps += 1
     """
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: Training) -> None:
         """Training is about to start, or to go on from a checkpoint: ``trainer.step`` steps are done."""
 
-    def on_resume(self, trainer: Trainer) -> None:
+    def on_resume(self, trainer: Training) -> None:
         """Training goes on from a checkpoint; called after `on_fit_start`.
 
         The process may have ended right after the checkpoint was written: repeat here what follows a checkpoint, such
         as an evaluation. It must not matter if it is done twice.
         """
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Training) -> None:
         """A step is done and counted in ``trainer.step``; its losses are in ``trainer.losses``."""
 
-    def on_evaluation_end(self, trainer: Trainer, evaluations: Mapping[str, Evaluation]) -> None:
+    def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
         """The model was evaluated.
 
         Args:
@@ -48,13 +45,13 @@ class Callback:
             evaluations: head → its metrics on rank 0; empty in other processes.
         """
 
-    def on_checkpoint(self, trainer: Trainer) -> None:
+    def on_checkpoint(self, trainer: Training) -> None:
         """The state is to be saved. `Checkpoints` does it here; callbacks after it find the files written."""
 
-    def on_fit_end(self, trainer: Trainer) -> None:
+    def on_fit_end(self, trainer: Training) -> None:
         """Training has ended as planned, after the last evaluation."""
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: Training, error: BaseException) -> None:
         """Training ends with an error; it is raised again afterwards."""
 
     def state_dict(self) -> State:

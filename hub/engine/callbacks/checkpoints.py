@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hub.engine.callbacks.callback import Callback
 from hub.engine.state import save_state
+from hub.engine.training import Training
 from hub.errors import CheckpointError, DataError, NonFiniteLossError, StoppedError
 from hub.weights import read_header, save
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
 
 
 class Checkpoints(Callback):
@@ -27,18 +24,18 @@ class Checkpoints(Callback):
     def __init__(self, every: int = 500) -> None:
         self.every = every
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Training) -> None:
         """Save every few steps and after the last."""
         if trainer.step % self.every == 0 or trainer.step == trainer.total_steps:
             trainer.checkpoint()
 
-    def on_resume(self, trainer: Trainer) -> None:
+    def on_resume(self, trainer: Training) -> None:
         """Write ``last.safetensors`` where the process ended before it could."""
         last = trainer.require_run().last
         if trainer.world.is_main and _step_of(last) != trainer.step:
             save(trainer.eval_model, last, step=trainer.step)
 
-    def on_checkpoint(self, trainer: Trainer) -> None:
+    def on_checkpoint(self, trainer: Training) -> None:
         """Write both files, unless this step is already saved.
 
         Raises:
@@ -59,7 +56,7 @@ class Checkpoints(Callback):
             save(trainer.eval_model, run.last, step=trainer.step)
         trainer.saved_step = trainer.step
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: Training, error: BaseException) -> None:
         """Save the steps that are done, where the error has not touched the weights."""
         if isinstance(error, (DataError, StoppedError)):
             trainer.checkpoint()

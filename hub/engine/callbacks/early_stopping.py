@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from hub.contract import Evaluation
 from hub.engine.callbacks.callback import Callback
 from hub.engine.callbacks.evaluate import main_score
 from hub.engine.state import State
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
+from hub.engine.training import Training
 
 log = logging.getLogger("hub")
 
@@ -30,7 +28,7 @@ class EarlyStopping(Callback):
         self.patience, self.min_delta = patience, min_delta
         self.best, self.waited = -math.inf, 0
 
-    def on_evaluation_end(self, trainer: Trainer, evaluations: Mapping[str, Evaluation]) -> None:
+    def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
         """Count, and ask the trainer to end."""
         if not trainer.world.is_main:
             return

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from timm.utils import ModelEmaV3
 from torch import Tensor
 
 from hub.engine.callbacks.callback import Callback
 from hub.engine.state import State
+from hub.engine.training import Training
 from hub.model import Model
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
 
 
 class EMA(Callback):
@@ -33,7 +31,7 @@ class EMA(Callback):
         self._average: ModelEmaV3 | None = None
         self._loaded: dict[str, Tensor] | None = None
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: Training) -> None:
         """Copy the model, or take the average of a checkpoint."""
         if self._average is None:
             self._average = moving_average(trainer.model, self.decay)
@@ -42,7 +40,7 @@ class EMA(Callback):
             self._loaded = None
         trainer.eval_model = cast(Model, self._average.module)
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Training) -> None:
         """Move the average towards the model."""
         assert self._average is not None
         self._average.update(trainer.model, trainer.step)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from hub.contract import Evaluation
 from hub.engine.callbacks.callback import Callback
 from hub.engine.evaluate import write_evaluations
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
+from hub.engine.training import Training
 
 
 class Evaluate(Callback):
@@ -26,24 +23,24 @@ class Evaluate(Callback):
     def __init__(self, every: int | None = None) -> None:
         self.every = every
 
-    def on_resume(self, trainer: Trainer) -> None:
+    def on_resume(self, trainer: Training) -> None:
         """Evaluate where the checkpoint was written for an evaluation."""
         if self._due(trainer):
             trainer.evaluate()
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Training) -> None:
         """Save, then evaluate: whatever happens in the evaluation, the steps are safe."""
         if self._due(trainer):
             trainer.checkpoint()
             trainer.evaluate()
 
-    def on_evaluation_end(self, trainer: Trainer, evaluations: Mapping[str, Evaluation]) -> None:
+    def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
         """Write the metrics and reports."""
         run = trainer.run
         if run is not None and trainer.world.is_main:
             write_evaluations(evaluations, run.evaluation, run.reports, step=trainer.step)
 
-    def _due(self, trainer: Trainer) -> bool:
+    def _due(self, trainer: Training) -> bool:
         last = trainer.step == trainer.total_steps
         return last or (self.every is not None and trainer.step % self.every == 0)
 

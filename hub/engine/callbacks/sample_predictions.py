@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hub.contract import Evaluation
 from hub.contract.dataset import Dataset
 from hub.engine.callbacks.callback import Callback
+from hub.engine.training import Training
 from hub.images import to_rgb
 from hub.model import Model
 from hub.visual import side_by_side, write_image
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
 
 
 class SamplePredictions(Callback):
@@ -28,7 +25,7 @@ class SamplePredictions(Callback):
     def __init__(self, count: int = 8) -> None:
         self.count = count
 
-    def on_evaluation_end(self, trainer: Trainer, evaluations: Mapping[str, Evaluation]) -> None:
+    def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
         """Draw, log and write the picture."""
         if not trainer.world.is_main or not trainer.val_data:
             return

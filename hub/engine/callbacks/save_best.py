@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from hub.contract import Evaluation
 from hub.engine.callbacks.callback import Callback
 from hub.engine.callbacks.evaluate import main_score
 from hub.engine.state import State
+from hub.engine.training import Training
 from hub.weights import save
-
-if TYPE_CHECKING:
-    from hub.engine.trainer import Trainer
 
 
 class SaveBest(Callback):
@@ -25,7 +23,7 @@ class SaveBest(Callback):
     def __init__(self) -> None:
         self.best = -math.inf
 
-    def on_evaluation_end(self, trainer: Trainer, evaluations: Mapping[str, Evaluation]) -> None:
+    def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
         """Save the model where it is the best so far."""
         if not trainer.world.is_main:
             return
