@@ -117,7 +117,9 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         parts = [resize_image(image[:, :, i : i + 4], size) for i in range(0, image.shape[2], 4)]
         return np.concatenate(parts, axis=2)
     shrink = min(height / image.shape[0], width / image.shape[1])
-    out = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrink < 0.5 else cv2.INTER_LINEAR)
+    out: np.ndarray = cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if shrink < 0.5 else cv2.INTER_LINEAR
+    )
     return out if out.ndim == 3 else out[:, :, None]
 
 

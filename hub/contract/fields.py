@@ -125,7 +125,8 @@ class FieldSpec:
         radians = values.astype(np.float64) * (2 * np.pi / full)
         x, y = linear @ np.stack([np.cos(radians).ravel(), np.sin(radians).ravel()])
         turned = np.arctan2(y, x).reshape(values.shape) * (full / (2 * np.pi))
-        return np.mod(turned, self.period * full / 360.0)
+        within: np.ndarray = np.mod(turned, self.period * full / 360.0)
+        return within
 
     def check(self, name: str, values: np.ndarray, count: int) -> None:
         """Check that values are as declared.

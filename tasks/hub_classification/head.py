@@ -68,7 +68,8 @@ class ClassificationHead(Head):
         pooled = features[self.options.from_level].float()
         if pooled.ndim == 4:
             pooled = pooled.mean((2, 3))
-        return self.predictor(self.dropout(pooled)).float()
+        logits: Tensor = self.predictor(self.dropout(pooled)).float()
+        return logits
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """``scores`` (B, classes) float32 from 0 to 1."""

@@ -42,7 +42,8 @@ def colours_to_ids(colours: np.ndarray) -> np.ndarray:
     [[263, 131072]]
     """
     red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
-    return red | green << 8 | blue << 16
+    numbers: np.ndarray = red | green << 8 | blue << 16
+    return numbers
 
 
 def places(segments: np.ndarray, ids: np.ndarray) -> np.ndarray:

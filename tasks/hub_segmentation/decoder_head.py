@@ -58,4 +58,5 @@ class DecoderHead(SemanticHead):
         first = features[LEVELS[0]]
         # Decoders ask the image for nothing but its size.
         image = first.new_empty(len(first), 0, first.shape[2] * self.strides["c1"], first.shape[3] * self.strides["c1"])
-        return self.predictor(self.decoder([image, *(features[level] for level in LEVELS)]))
+        logits: Tensor = self.predictor(self.decoder([image, *(features[level] for level in LEVELS)]))
+        return logits

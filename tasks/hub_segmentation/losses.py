@@ -17,7 +17,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def _smp(name: str) -> Loss:
     from segmentation_models_pytorch import losses
 
-    return getattr(losses, name)("multiclass", ignore_index=IGNORE)
+    loss: Callable[[Tensor, Tensor], Tensor] = getattr(losses, name)("multiclass", ignore_index=IGNORE)
+    return loss
 
 
 LOSSES: dict[str, Callable[[], Loss]] = {

@@ -69,7 +69,8 @@ class SemanticFPN(SemanticHead):
             rows, columns = merged.shape[2:]
             # A level that was rounded up comes back larger than the finest one.
             merged = merged + self.branches[level](features[level])[..., :rows, :columns]
-        return self.predictor(merged)
+        logits: Tensor = self.predictor(merged)
+        return logits
 
 
 def _branch(channels: int, width: int, scale: int) -> nn.Sequential:

@@ -118,8 +118,10 @@ def clip_boxes(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     [[0.0, 2.0, 10.0, 8.0]]
     """
     limits = np.asarray(sizes)[..., [1, 0, 1, 0]]
-    return np.clip(boxes, 0, limits).astype(np.float32)
+    inside: np.ndarray = np.clip(boxes, 0, limits).astype(np.float32)
+    return inside
 
 
 def _has_area(boxes: np.ndarray) -> np.ndarray:
-    return np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    solid: np.ndarray = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    return solid

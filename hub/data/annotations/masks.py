@@ -79,11 +79,15 @@ def _from_polygons(polygons: list[list[float]], height: int, width: int) -> dict
         raise ValueError("a polygon is a list of numbers")
     points = [p for p in points if len(p) >= 6 and len(p) % 2 == 0]
     if not points:
-        return coco_mask.frPyObjects({"size": [height, width], "counts": [height * width]}, height, width)
+        empty: dict[str, Any] = coco_mask.frPyObjects(
+            {"size": [height, width], "counts": [height * width]}, height, width
+        )
+        return empty
     furthest = 10 * max(height, width)
     if not all((np.abs(p) <= furthest).all() for p in points):
         raise ValueError(f"a point is not finite, or far outside the image of {height}×{width}")
-    return coco_mask.merge(coco_mask.frPyObjects([p.tolist() for p in points], height, width))
+    merged: dict[str, Any] = coco_mask.merge(coco_mask.frPyObjects([p.tolist() for p in points], height, width))
+    return merged
 
 
 def _from_rle(rle: dict[str, Any], height: int, width: int) -> dict[str, Any]:
@@ -92,7 +96,8 @@ def _from_rle(rle: dict[str, Any], height: int, width: int) -> dict[str, Any]:
     counts = _runs(rle["counts"]) if isinstance(rle["counts"], str) else rle["counts"]
     if min(counts, default=0) < 0 or sum(counts) != height * width:
         raise ValueError(f"its runs sum to {sum(counts)} pixels, the image has {height * width}")
-    return coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    encoded: dict[str, Any] = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return encoded
 
 
 def _runs(counts: str) -> list[int]:

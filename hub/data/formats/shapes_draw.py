@@ -114,7 +114,8 @@ KINDS: dict[str, Callable[[np.ndarray, np.ndarray, float, float], None]] = {
 def _around(centre: np.ndarray, radii: np.ndarray, angle: float) -> np.ndarray:
     """Corners at these distances, evenly around the centre."""
     angles = angle + np.arange(len(radii)) * (2 * np.pi / len(radii))
-    return centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    points: np.ndarray = centre + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    return points
 
 
 def _fill(mask: np.ndarray, corners: np.ndarray, value: int = 1) -> None:

@@ -137,7 +137,7 @@ def _without_ending(line: str) -> str:
 
 def _folder_of_split(root: Path, options: VocOptions) -> Path:
     """Return the folder that holds the XML files of a split beside their images."""
-    names = (options.split, *{"val": ("valid",), "valid": ("val",)}.get(options.split, ()), ".")
+    names: tuple[str, ...] = (options.split, *{"val": ("valid",), "valid": ("val",)}.get(options.split, ()), ".")
     for name in names:
         if next((root / name).glob("*.xml"), None) is not None:
             return root / name

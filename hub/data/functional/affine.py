@@ -58,7 +58,8 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: float = 0, min_visibilit
     linear, shift = matrix[:, :2], matrix[:, 2]
 
     def points(old: np.ndarray) -> np.ndarray:
-        return old @ linear.T + shift
+        moved: np.ndarray = old @ linear.T + shift
+        return moved
 
     def image(old: np.ndarray) -> np.ndarray:
         # OpenCV's integer coordinates are the centers of pixels, ours their edges.

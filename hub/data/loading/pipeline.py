@@ -168,7 +168,8 @@ class Pipeline(data.Dataset[Sample]):
                 f"{sample.path}: its {name} holds class {bad}, but {self.dataset.name} has {count} classes",
                 fix=f"mend the file; pixels to ignore are {IGNORE}",
             )
-        return new.astype(np.promote_types(values.dtype, np.min_scalar_type(int(new.max(initial=0)))))
+        recoded: np.ndarray = new.astype(np.promote_types(values.dtype, np.min_scalar_type(int(new.max(initial=0)))))
+        return recoded
 
     def _columns(self, sample: Sample, name: str, values: np.ndarray) -> np.ndarray:
         """A tag with a number for each class, its columns in the model's order; NaN, unknown, for those it lacks."""

@@ -57,5 +57,6 @@ class RandomErasing(Range):
             return from_unit(rng.random(shape, np.float32), pixels)
         if self.fill == "mean":
             mean = image.mean((0, 1), dtype=np.float64)
-            return (mean if pixels.dtype == "float32" else mean.round()).astype(image.dtype)
+            fill: np.ndarray = (mean if pixels.dtype == "float32" else mean.round()).astype(image.dtype)
+            return fill
         return np.array(fill_value(self.fill, pixels), image.dtype)

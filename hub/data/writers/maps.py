@@ -99,7 +99,8 @@ def _translated(dataset: Dataset, index: int, kind: str, table: np.ndarray) -> n
         )
     whole = np.full(IGNORE + 1, IGNORE, np.int64)
     whole[: len(table)] = table
-    return whole[values].astype(np.uint8)
+    recoded: np.ndarray = whole[values].astype(np.uint8)
+    return recoded
 
 
 def _painted(dataset: Dataset, index: int, table: np.ndarray, output: Output) -> np.ndarray:

@@ -118,7 +118,8 @@ def join(loops: list[np.ndarray]) -> np.ndarray:
 def _corners(loop: np.ndarray) -> np.ndarray:
     """Without the points on a straight line."""
     before, after = loop - np.roll(loop, 1, 0), np.roll(loop, -1, 0) - loop
-    return loop[(before != after).any(1)]
+    corners: np.ndarray = loop[(before != after).any(1)]
+    return corners
 
 
 def _clockwise(polygon: np.ndarray) -> np.ndarray:

@@ -92,7 +92,8 @@ def _known(dataset: Dataset, index: int, tag: str) -> np.ndarray:
     value = dataset.tags(index, frozenset({tag}))[tag]
     count = len(dataset.label_spaces[tag])
     if np.issubdtype(value.dtype, np.integer) and value.ndim == 0:
-        return (np.arange(count) == int(value)).astype(np.float64)
+        one_hot: np.ndarray = (np.arange(count) == int(value)).astype(np.float64)
+        return one_hot
     if value.shape != (count,) or not np.isin(value[~np.isnan(value)], (0, 1)).all():
         raise DataError(
             f"{dataset.path(index)}: its {tag} is neither a class nor 0 and 1 for each", fix="choose another tag"

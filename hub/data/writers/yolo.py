@@ -87,7 +87,7 @@ def _parts(pixels: np.ndarray, sides: np.ndarray) -> np.ndarray:
     pycocotools rasters in fifths of a pixel, and annotators' tools like to put points on the limits between them: there
     the last bit decides which pixels a polygon covers.
     """
-    parts = pixels / sides
+    parts: np.ndarray = pixels / sides
     for towards in (np.inf, -np.inf):
         near = np.nextafter(parts, towards)
         parts = np.where((parts * sides != pixels) & (near * sides == pixels), near, parts)

@@ -67,7 +67,8 @@ class Depth(Head):
             own = self.lateral[level](features[level])
             fused = self.fuse[level](own + F.interpolate(fused, size=own.shape[2:], mode="bilinear"))
         log = self.predictor(fused)[:, 0].float().clamp(-LIMIT, LIMIT)
-        return (log + math.log(self.options.typical)).exp()
+        depth: Tensor = (log + math.log(self.options.typical)).exp()
+        return depth
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """The losses that the options name, at full resolution.

@@ -67,7 +67,7 @@ def source_header(header: Dataset, *, identified: bool) -> Dataset:
 
 def warn_burned_in(header: Dataset, file: Path) -> bool:
     """Warn where the header says that text is burned into the pixels; only a person can see what it is."""
-    burned = header.get("BurnedInAnnotation") == "YES"
+    burned = bool(header.get("BurnedInAnnotation") == "YES")
     if burned:
         logger.warning(
             "%s: BurnedInAnnotation is YES: the pixels may show the patient's name; look before sharing pictures", file

@@ -114,4 +114,5 @@ def mask_targets(masks: BoxMasks, index: Tensor, boxes: Tensor, size: int) -> Te
         chosen, index = index.unique(return_inverse=True)
         grids = grids[chosen]
     rois = torch.cat([index[:, None].to(boxes.dtype), boxes], dim=1)
-    return roi_align(grids[:, None].to(boxes.dtype), rois, (size, size), 1.0)[:, 0] / 255
+    targets: Tensor = roi_align(grids[:, None].to(boxes.dtype), rois, (size, size), 1.0)[:, 0] / 255
+    return targets

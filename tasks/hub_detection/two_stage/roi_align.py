@@ -70,7 +70,8 @@ class RoIAlign(nn.Module):
         table = flatten_levels(features)
         index, weight = self._bins(features, boxes.detach(), image)
         pooled = _WeightedRows.apply(table, index, weight.to(table.dtype))
-        return pooled.view(-1, self.size, self.size, table.shape[1]).permute(0, 3, 1, 2)
+        grids: Tensor = pooled.view(-1, self.size, self.size, table.shape[1]).permute(0, 3, 1, 2)
+        return grids
 
     def level_of(self, boxes: Tensor) -> Tensor:
         """The place in ``strides`` of the level that each box (..., 4) is pooled from: (...) int64.

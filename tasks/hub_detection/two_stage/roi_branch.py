@@ -41,7 +41,8 @@ class RoIBranch(nn.Module, ABC):
     def pooled(self, features: Sequence[Tensor], boxes: Tensor, places: Tensor) -> Tensor:
         """The boxes at some places of (B, S, 4), from `occupied`: (M, C, size, size)."""
         image = torch.div(places, boxes.shape[1], rounding_mode="floor")
-        return self.pool(features, boxes.flatten(0, 1)[places][None], image[None])
+        pooled: Tensor = self.pool(features, boxes.flatten(0, 1)[places][None], image[None])
+        return pooled
 
 
 def occupied(valid: Tensor) -> Tensor:
@@ -67,4 +68,5 @@ def eager_on_cpu(tensor: Tensor) -> bool:
 def scatter(values: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
     """Put (M, …) back to the places of (B, S): (B, S, …), zeros elsewhere."""
     full = values.new_zeros(shape.numel(), *values.shape[1:])
-    return full.index_copy(0, places, values).unflatten(0, shape)
+    unflattened: Tensor = full.index_copy(0, places, values).unflatten(0, shape)
+    return unflattened

@@ -21,7 +21,8 @@ class Folded(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same."""
-        return super().forward(x.flatten(2, 3)).unflatten(2, x.shape[2:4])
+        unfolded: Tensor = super().forward(x.flatten(2, 3)).unflatten(2, x.shape[2:4])
+        return unfolded
 
 
 def can_fold(layer: nn.Module) -> bool:

@@ -80,7 +80,10 @@ class InflatedMaxPool(nn.MaxPool3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to (B, C, ⌈D / stride⌉, H', W')."""
-        return super().forward(pad_depth(x, _first(self.kernel_size), _first(self.stride), _first(self.dilation)))
+        out: Tensor = super().forward(
+            pad_depth(x, _first(self.kernel_size), _first(self.stride), _first(self.dilation))
+        )
+        return out
 
 
 class InflatedAvgPool(nn.AvgPool3d):

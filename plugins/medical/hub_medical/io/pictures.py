@@ -95,7 +95,8 @@ def _stored(path: str | os.PathLike[str]) -> np.ndarray:
     planes = read_planes(path)
     if len(planes) > 1:
         raise VolumeError(f"{path} has {len(planes)} pages, not one", fix="read it as a study of slices")
-    return planes[0]
+    plane: np.ndarray = planes[0]
+    return plane
 
 
 def _dicom(path: str | os.PathLike[str]) -> tuple[np.ndarray, bool]:

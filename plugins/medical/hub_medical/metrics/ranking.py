@@ -92,4 +92,5 @@ def _by_score(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tup
 
 
 def _divided(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+    quotient: np.ndarray = np.divide(a, b, out=np.full(len(a), np.nan), where=b > 0)
+    return quotient

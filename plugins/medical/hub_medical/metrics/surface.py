@@ -39,4 +39,5 @@ def _surface(mask: np.ndarray) -> np.ndarray:
     inside = np.pad(mask[box].astype(bool), 1)
     edge = inside & ~ndimage.binary_erosion(inside)
     corner = np.array([side.start for side in box])
-    return np.argwhere(edge) - 1 + corner
+    points: np.ndarray = np.argwhere(edge) - 1 + corner
+    return points

@@ -78,7 +78,8 @@ def stretched(image: np.ndarray) -> np.ndarray:
     [0, 127, 255]
     """
     low, high = np.percentile(image, (1, 99))
-    return ((image - low) / max(high - low, 1) * 255).clip(0, 255).astype(np.uint8)
+    gray: np.ndarray = ((image - low) / max(high - low, 1) * 255).clip(0, 255).astype(np.uint8)
+    return gray
 
 
 def contact_sheet(

@@ -17,7 +17,10 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def _smp(name: str) -> Loss:
     from segmentation_models_pytorch import losses
 
-    return getattr(losses, name)("multiclass", ignore_index=IGNORE)  # none of them counts the axes
+    loss: Callable[[Tensor, Tensor], Tensor] = getattr(losses, name)(
+        "multiclass", ignore_index=IGNORE
+    )  # none of them counts the axes
+    return loss
 
 
 VOXEL_LOSSES: dict[str, Callable[[], Loss]] = {

@@ -27,7 +27,8 @@ def worst_first(truth: np.ndarray, scores: np.ndarray) -> list[int]:
     [1, 0, 2]
     """
     far = np.where(np.isnan(truth), -1.0, np.abs(scores - np.nan_to_num(truth)))
-    return np.argsort(-far.max(axis=1, initial=-1.0), kind="stable").tolist()
+    order: list[int] = np.argsort(-far.max(axis=1, initial=-1.0), kind="stable").tolist()
+    return order
 
 
 def finding_data(

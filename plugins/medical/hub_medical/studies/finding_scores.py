@@ -166,7 +166,8 @@ def _mean(values: np.ndarray) -> np.ndarray:
     """Of (D, C) the means (D,) over what is defined."""
     defined = ~np.isnan(values)
     total = np.where(defined, values, 0).sum(axis=1)
-    return np.divide(total, defined.sum(axis=1), out=np.full(len(values), NAN), where=defined.any(axis=1))
+    means: np.ndarray = np.divide(total, defined.sum(axis=1), out=np.full(len(values), NAN), where=defined.any(axis=1))
+    return means
 
 
 def _logits(scores: np.ndarray) -> np.ndarray:

@@ -47,7 +47,8 @@ class IntensityRule(ABC):
 
     def uint8(self, array: np.ndarray) -> np.ndarray:
         """`unit` in 255 steps, rounded."""
-        return np.rint(self.unit(array) * 255).astype(np.uint8)
+        levels: np.ndarray = np.rint(self.unit(array) * 255).astype(np.uint8)
+        return levels
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, to store beside weights."""

@@ -155,13 +155,14 @@ def _interpolated(array: np.ndarray, places: np.ndarray, axis: int) -> np.ndarra
     """Linear interpolation along one axis at these places, which lie within it."""
     low = np.floor(places).astype(int)
     share = (places - low).astype(np.float32)
-    first = array.take(low, axis)
+    first: np.ndarray = array.take(low, axis)
     if not share.any():
         return first
     shape = [1] * array.ndim
     shape[axis] = -1
     share = share.reshape(shape)
-    return first * (1 - share) + array.take(np.minimum(low + 1, array.shape[axis] - 1), axis) * share
+    blended: np.ndarray = first * (1 - share) + array.take(np.minimum(low + 1, array.shape[axis] - 1), axis) * share
+    return blended
 
 
 def _parallel(rotation: np.ndarray, name: str) -> tuple[list[int], np.ndarray]:
