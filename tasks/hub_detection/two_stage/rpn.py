@@ -16,6 +16,7 @@ from hub_detection.boxes import box_iou, clip_boxes, pick, sides_at_least
 from hub_detection.losses import box_loss, objectness_loss
 from hub_detection.matcher import Matcher, matched_object
 from hub_detection.nms import nms
+from hub_detection.parallel_nms import parallel_nms
 from hub_detection.pyramid import neighborhoods
 from hub_detection.sampling import sample
 
@@ -159,10 +160,39 @@ class RPN(nn.Module):
             logits.append(best)
             boxes.append(self.coder.decode(pick(offset, where), anchor[where]))
             levels.append(torch.full(best.shape[1:], level, device=best.device))
+        if boxes[0].is_cuda and self.training:
+            return self._propose_without_waiting(boxes, logits, sizes, keep)
         found = clip_boxes(torch.cat(boxes, dim=1), sizes)
         scores = torch.cat(logits, dim=1).float().sigmoid()
         index, valid = nms(found, scores, torch.cat(levels), sides_at_least(found, _MIN_SIDE), self.nms_thresh, keep)
         return Proposals(pick(found, index) * valid[..., None], pick(scores, index) * valid, valid)
+
+    def _propose_without_waiting(
+        self, boxes: Sequence[Tensor], logits: Sequence[Tensor], sizes: Tensor, keep: int
+    ) -> Proposals:
+        """Propose with `parallel_nms`: a step of training on a GPU never waits for it.
+
+        Args:
+            boxes: of each level (B, N, 4), best first.
+            logits: of each level (B, N).
+            sizes: (B, 2) height and width of the images in pixels.
+            keep: proposals of each image; K.
+        """
+        # All levels are one batch: (B, L, N), filled up with places that hold no box.
+        longest = max(logit.shape[1] for logit in logits)
+        padded = [F.pad(level, (0, 0, 0, longest - level.shape[1])) for level in boxes]
+        found = clip_boxes(torch.stack(padded, dim=1).flatten(1, 2), sizes)
+        scores = torch.stack(
+            [F.pad(logit.float().sigmoid(), (0, longest - logit.shape[1]), value=-1.0) for logit in logits], dim=1
+        )
+        valid = sides_at_least(found, _MIN_SIDE).unflatten(1, scores.shape[1:]) & (scores >= 0)
+        kept = parallel_nms(found.unflatten(1, scores.shape[1:]).flatten(0, 1), valid.flatten(0, 1), self.nms_thresh)
+        candidates = torch.where(kept.view_as(scores), scores, -1.0).flatten(1)
+        best, index = candidates.topk(min(keep, candidates.shape[1]))
+        index = F.pad(index, (0, keep - index.shape[1]))
+        best = F.pad(best, (0, keep - best.shape[1]), value=-1.0)
+        there = best >= 0
+        return Proposals(pick(found, index) * there[..., None], best * there, there)
 
     def losses(
         self, features: Sequence[Tensor], anchors: Sequence[Tensor], targets: InstanceTargets

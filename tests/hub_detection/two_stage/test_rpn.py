@@ -86,3 +86,21 @@ def test_it_learns_to_propose_the_objects() -> None:
         optimizer.step()
     found = rpn.propose(rpn(frozen, IMAGE), torch.tensor([IMAGE, IMAGE]), candidates=30, keep=1)
     assert (found.boxes[1, 0] - targets.boxes[1, 0]).abs().max() < 4
+
+
+def test_proposals_without_waiting_for_the_device_are_the_same() -> None:
+    rpn, features = _rpn(), _features()
+    dense = rpn(features, IMAGE)
+    sizes = torch.tensor([[64, 96], [50, 70]])
+    for candidates, keep in ((40, 30), (1000, 500)):
+        expected = rpn.propose(dense, sizes, candidates=candidates, keep=keep)
+        logits, boxes = [], []
+        for logit, offset, anchor in zip(*dense, strict=True):
+            best, where = logit.topk(min(candidates, logit.shape[1]))
+            logits.append(best)
+            boxes.append(rpn.coder.decode(pick(offset, where), anchor[where]))
+        found = rpn._propose_without_waiting(boxes, logits, sizes, keep)
+        assert torch.equal(found.valid, expected.valid)
+        torch.testing.assert_close(found.scores, expected.scores)
+        for ours, theirs in zip(found.boxes, expected.boxes, strict=True):  # equal scores have no order
+            assert sorted(ours.round(decimals=2).tolist()) == sorted(theirs.round(decimals=2).tolist())
