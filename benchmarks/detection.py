@@ -15,7 +15,7 @@ import hub
 from hub.contract import Batch, BoxMasks, InstanceTargets, pad_images
 from hub.model import Model
 from hub.precision import autocast
-from hub_detection.weights.torchvision_weights import load_rcnn
+from hub_detection.weights.torchvision_rcnn import load_rcnn
 
 CLASSES = 80
 THEIRS = {"faster-rcnn": FasterRCNN, "mask-rcnn": MaskRCNN}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from hub import Batch, Classification, ClassRows, Features, Head, LabelSpace, Options
 
@@ -19,18 +20,21 @@ class ClassificationOptions(Options):
     """Options of both heads.
 
     Attributes:
-        from_level: what the classes are read from: ``pooled``, the vector that the backbone's own classifier reads,
-            with whatever layers come before it, so that its pretrained classifier can be kept; or a map (``c5``,
-            ``p5``), of which the mean over the image is taken.
-        dropout: share of that vector that training leaves out.
+        from_level: input of the classifier: ``pooled``, the vector that the backbone's own classifier reads, after all
+            layers before it, so that its pretrained classifier can be kept; or a feature map (``c5``, ``p5``), which is
+            averaged over the image.
+        dropout: fraction of the input that training zeroes.
     """
 
     from_level: str = "pooled"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class ClassificationHead(Head):
-    """Base: one vector an image, and a linear layer with a score for each class.
+O = TypeVar("O", bound=ClassificationOptions, default=ClassificationOptions)  # noqa: E741
+
+
+class ClassificationHead(Head[O, Classification]):
+    """One vector per image, and a linear layer with a logit for each class.
 
     Args:
         channels, strides: level → channels, stride.
@@ -38,16 +42,7 @@ class ClassificationHead(Head):
         options: see `ClassificationOptions`.
     """
 
-    Options: ClassVar[type[ClassificationOptions]] = ClassificationOptions
-    options: ClassificationOptions
-
-    def __init__(
-        self,
-        channels: Mapping[str, int],
-        strides: Mapping[str, int],
-        labels: LabelSpace,
-        options: ClassificationOptions,
-    ) -> None:
+    def __init__(self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: O) -> None:
         super().__init__(channels, strides, labels, options)
         self.dropout = nn.Dropout(options.dropout)
         self.predictor = nn.Linear(channels[options.from_level], len(labels))
@@ -55,28 +50,28 @@ class ClassificationHead(Head):
         nn.init.zeros_(self.predictor.bias)
 
     @classmethod
-    def levels(cls, options: ClassificationOptions) -> tuple[str, ...]:
-        """The level that the classes are read from."""
+    def levels(cls, options: O) -> tuple[str, ...]:
+        """Return the level that the classifier reads."""
         return (options.from_level,)
 
     @abstractmethod
     def scores(self, logits: Tensor) -> Tensor:
-        """(B, classes) logits to scores from 0 to 1."""
+        """Map logits (B, classes) to scores from 0 to 1."""
 
     def logits(self, features: Features) -> Tensor:
-        """(B, classes) float32."""
+        """Return (B, classes) float32."""
         pooled = features[self.options.from_level].float()
         if pooled.ndim == 4:
             pooled = pooled.mean((2, 3))
-        logits: Tensor = self.predictor(self.dropout(pooled)).float()
-        return logits
+        logits: Tensor = self.predictor(self.dropout(pooled))
+        return logits.float()
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """``scores`` (B, classes) float32 from 0 to 1."""
+        """Return ``scores`` (B, classes) float32 from 0 to 1."""
         return {"scores": self.scores(self.logits(features))}
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Classification]:
-        """One `hub.Classification` an image, on the CPU."""
+        """Return one `hub.Classification` per image, on the CPU."""
         return [
             Classification(
                 image_id=batch.image_id(i),
@@ -90,11 +85,11 @@ class ClassificationHead(Head):
         ]
 
     def draw(self, image: np.ndarray, result: Classification, *, score: float = 0.5) -> np.ndarray:
-        """A copy of the image with the names of the best classes; the others of at least ``score`` too."""
+        """Return a copy of the image with the names of the best classes and of all others with at least ``score``."""
         from hub.visual import draw_classes
 
         return draw_classes(image, result.label_space.names, result.scores.numpy(), score=score)
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """The rows of the linear layer."""
+        """Return the rows of the linear layer."""
         return {"predictor.weight": ClassRows(), "predictor.bias": ClassRows()}

@@ -1,11 +1,11 @@
-"""One class an image."""
+"""Single-label classification: one class per image."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from hub.contract.classifier import PretrainedClassifier
 from hub.data import Dataset
 from hub.errors import LabelMismatchError
 from hub_classification.head import ClassificationHead, ClassificationOptions
-from hub_classification.targets import class_targets, targets
+from hub_classification.targets import class_targets, mixed_targets
 
 log = logging.getLogger("hub")
 
@@ -27,21 +27,21 @@ class SingleOptions(ClassificationOptions):
 
     Attributes:
         label_smoothing: probability that is spread over all classes (Szegedy et al. 2015, section 7).
-        loss: ``softmax`` cross-entropy, or ``binary`` cross-entropy of each class by itself (Wightman et al. 2021,
-            ResNet strikes back, https://arxiv.org/abs/2110.00476); scores are softmax or sigmoid accordingly.
-        target_threshold: with ``binary``, targets above it are 1 and all others 0: in a mixed image both classes
-            are there. None keeps shares.
+        loss: ``softmax`` cross-entropy, or ``binary`` cross-entropy per class (Wightman et al. 2021, ResNet strikes
+            back, https://arxiv.org/abs/2110.00476); scores are softmax or sigmoid accordingly.
+        bce_target_thresh: with ``binary``, targets above it become 1 and all others 0, so that both classes of a mixed
+            image are positive. None keeps the mixing ratio as target.
     """
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     loss: Literal["softmax", "binary"] = "softmax"
-    target_threshold: Annotated[float, Field(ge=0, lt=1)] | None = None
+    bce_target_thresh: Annotated[float, Field(ge=0, lt=1)] | None = None
 
 
-class Classification(ClassificationHead):
-    """Softmax over the classes; learns from the tag ``"class"``: an index, or a share of each class.
+class Classification(ClassificationHead[SingleOptions]):
+    """Softmax over the classes; learns from the tag ``"class"``: an index, or a probability per class.
 
-    An index beyond the classes (255) means that nobody knows: such an image teaches nothing.
+    Images with an index that is not a class (255) are unknown and ignored.
 
     Args:
         channels, strides, labels, options: see `ClassificationHead` and `SingleOptions`.
@@ -50,10 +50,8 @@ class Classification(ClassificationHead):
         LabelMismatchError: fewer than two classes.
     """
 
-    Options: ClassVar[type[SingleOptions]] = SingleOptions
     needs = frozenset({"class"})
     labels_from = "class"
-    options: SingleOptions
 
     def __init__(
         self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: SingleOptions
@@ -61,39 +59,39 @@ class Classification(ClassificationHead):
         super().__init__(channels, strides, labels, options)
         if len(labels) < 2:
             raise LabelMismatchError(
-                f"one class of one, {labels.names[0]!r}, leaves nothing to learn",
-                fix="name at least two, or use the head multilabel",
+                f"classification needs at least two classes, but there is only {labels.names[0]!r}",
+                fix="add a class, or use the head multilabel",
             )
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """``loss_class``: cross-entropy, the mean over the images whose class is known; 0 where none is."""
+        """Return ``loss_class``: cross-entropy, averaged over images with known class; 0 if none is known."""
         o = self.options
         logits = self.logits(features)
-        wanted = targets(batch, self.labels_from, partial(class_targets, classes=len(self.labels)))
-        known = wanted.isfinite().all(1)
-        wanted = wanted.masked_fill(~known[:, None], 0.0)
+        target = mixed_targets(batch, self.labels_from, partial(class_targets, classes=len(self.labels)))
+        known = target.isfinite().all(1)
+        target = target.masked_fill(~known[:, None], 0.0)
         if o.loss == "softmax":
-            values = F.cross_entropy(logits, wanted, label_smoothing=o.label_smoothing, reduction="none")
+            values = F.cross_entropy(logits, target, label_smoothing=o.label_smoothing, reduction="none")
         else:
-            if o.target_threshold is not None:
-                wanted = (wanted > o.target_threshold).float()
-            wanted = wanted * (1 - o.label_smoothing) + o.label_smoothing / len(self.labels)
-            values = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(1)
+            if o.bce_target_thresh is not None:
+                target = (target > o.bce_target_thresh).float()
+            target = target * (1 - o.label_smoothing) + o.label_smoothing / len(self.labels)
+            values = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(1)
         return {"loss_class": (values * known).sum() / known.sum().clamp(min=1)}
 
     def scores(self, logits: Tensor) -> Tensor:
-        """Softmax or sigmoids, as the loss."""
+        """Return softmax or sigmoids, depending on the loss."""
         return logits.softmax(-1) if self.options.loss == "softmax" else logits.sigmoid()
 
     def metric(self, dataset: Dataset) -> Metric:
-        """Top-1 and top-5, average precision, AUROC and calibration; see `hub.evaluation.ClassificationMetric`."""
+        """Return accuracy, average precision, AUROC and calibration; see `hub.evaluation.ClassificationMetric`."""
         from hub.evaluation import ClassificationMetric
 
         return ClassificationMetric(dataset, self.labels, name=self.labels_from)
 
     @torch.no_grad()
     def load_pretrained_classifier(self, classifier: PretrainedClassifier) -> None:
-        """Take over the pretrained classifier's rows for the labels that it knows by name."""
+        """Copy the rows of the pretrained classifier for labels of the same name."""
         if self.options.from_level != "pooled":
             return
         rows = classifier.rows(self.labels.names)
@@ -103,10 +101,10 @@ class Classification(ClassificationHead):
                 self.predictor.bias[own] = classifier.bias[theirs]
         new = [name for name, row in zip(self.labels.names, rows, strict=True) if row < 0]
         log.info(
-            "classification: the pretrained classifier knows %d of %d labels%s",
-            len(rows) - len(new), len(rows), f"; started anew: {_some(new)}" if new else "",
+            "classification: the pretrained classifier has %d of %d labels%s",
+            len(rows) - len(new), len(rows), f"; randomly initialized: {_listed(new)}" if new else "",
         )  # fmt: skip
 
 
-def _some(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,4 +1,4 @@
-"""What this package announces as entry points; imports no torch."""
+"""Specs of the heads in this package, for its entry points; imports no torch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from hub import TaskSpec
 classification = TaskSpec(
     name="classification",
     kind="classification",
-    summary="One class an image: pooled features and a linear layer (He et al. 2015)",
+    summary="One class per image: pooled features and a linear layer (He et al. 2015)",
     target="hub_classification.single:Classification",
 )
 
 multilabel = TaskSpec(
     name="multilabel",
     kind="classification",
-    summary="Any number of classes an image; unknown ones are masked",
+    summary="Any number of classes per image; unknown labels are ignored",
     target="hub_classification.multi:MultiLabel",
 )

@@ -1,4 +1,4 @@
-"""What a batch's tags ask of each class, images that were mixed included."""
+"""The target of each class, from a batch's tags and the mixing ratio of mixed images."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from hub import Batch
 from hub.errors import DataError
 
 
-def targets(batch: Batch, name: str, encode: Callable[[Tensor], Tensor]) -> Tensor:
-    """The target of each class, mixed where the images were.
+def mixed_targets(batch: Batch, name: str, encode: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the target of each class, mixed like the images.
 
-    Mixed images (mixup, cutmix) come with two more tags: ``name:other`` of the image that was mixed in, and
-    ``name:share``, the own one's share from 0 to 1. Losses that are linear in the target are mixed by it, too.
+    Mixed images (mixup, cutmix) come with two more tags: ``name:other``, the tag of the image that was mixed in, and
+    ``name:share``, the part of the first image from 0 to 1. Losses that are linear in the target are mixed by it, too.
 
     Args:
         batch: with the tag.
         name: of the tag.
-        encode: from the tag to (B, C) float32, NaN where unknown.
+        encode: maps the tag to (B, C) float32, NaN where unknown.
 
     Returns:
-        (B, C) float32; NaN where something is unknown that has a share.
+        (B, C) float32; NaN where a target with a share above 0 is unknown.
 
     Raises:
         DataError: the batch has no such tag.
     """
     if name not in batch.tags:
-        raise DataError(f"the batch has no tag {name!r} to learn from", fix="train on data that do")
+        raise DataError(f"the batch has no tag {name!r} to learn from", fix="train on a dataset that provides it")
     own = encode(batch.tags[name])
     if f"{name}:other" not in batch.tags:
         return own
     other, share = encode(batch.tags[f"{name}:other"]), batch.tags[f"{name}:share"].float().view(-1, 1)
-    # Not a plain sum: 0 times something unknown is nothing, not unknown.
+    # Not a plain sum: 0 times an unknown target must be 0, not NaN.
     return torch.where(share > 0, share * own, 0.0) + torch.where(share < 1, (1 - share) * other, 0.0)
 
 
 def class_targets(tag: Tensor, classes: int) -> Tensor:
-    """Classes by index as one row each; of an index beyond the classes (255, an unknown class) all NaN.
+    """One-hot encode class indices; the row of an index that is not a class (255) is NaN.
 
     Args:
-        tag: (B,) integers, or (B, C) shares of the classes, which stay as they are.
+        tag: (B,) integers, or (B, C) probabilities, which are returned as they are.
         classes: C.
 
     >>> class_targets(torch.tensor([1, 255]), 2)

@@ -1,4 +1,4 @@
-"""How a network's four numbers move a reference box, and back (Girshick et al. 2014, appendix C)."""
+"""Boxes as regression targets relative to reference boxes, and back (Girshick et al. 2014, appendix C)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-_MAX_LOG_SCALE = math.log(1000 / 16)  # a box grows at most to 62.5 times its reference: exp() must not overflow
-_MIN_SIDE = 1e-6  # pixels; keeps the logarithm of empty boxes, whose loss has no weight, finite
+_BBOX_XFORM_CLIP = math.log(1000 / 16)  # a box is at most 62.5 times its reference: exp() must not overflow
+_MIN_SIZE = 1e-6  # pixels; keeps the logarithm finite for empty boxes, whose loss has weight 0
 
 
 class BoxCoder(nn.Module):
-    """Turns boxes into offsets (dx, dy, dw, dh) from reference boxes, and offsets into boxes.
+    """Encode boxes as deltas (dx, dy, dw, dh) from reference boxes, and decode deltas into boxes.
 
     Args:
-        weights: factors of the four offsets; larger ones weigh an error more in the loss.
+        weights: factors of the four deltas; a larger one gives an error more weight in the loss.
 
     >>> coder = BoxCoder((10.0, 10.0, 5.0, 5.0))
     >>> anchor = torch.tensor([0.0, 0.0, 4.0, 4.0])
@@ -32,7 +32,7 @@ class BoxCoder(nn.Module):
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
 
     def encode(self, boxes: Tensor, references: Tensor) -> Tensor:
-        """Offsets that lead from ``references`` to ``boxes``.
+        """Return the deltas that transform ``references`` into ``boxes``.
 
         Args:
             boxes: (..., 4) float32 x1 y1 x2 y2 in pixels.
@@ -41,23 +41,23 @@ class BoxCoder(nn.Module):
         Returns:
             (..., 4) float32, always finite.
         """
-        sides = (references[..., 2:] - references[..., :2]).clamp(min=_MIN_SIDE)
-        box_sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=_MIN_SIDE)
-        shift = (boxes[..., :2] + 0.5 * box_sides) - (references[..., :2] + 0.5 * sides)
-        return torch.cat([shift / sides, (box_sides / sides).log()], dim=-1) * self.weights
+        sizes = (references[..., 2:] - references[..., :2]).clamp(min=_MIN_SIZE)
+        box_sizes = (boxes[..., 2:] - boxes[..., :2]).clamp(min=_MIN_SIZE)
+        shift = (boxes[..., :2] + 0.5 * box_sizes) - (references[..., :2] + 0.5 * sizes)
+        return torch.cat([shift / sizes, (box_sizes / sizes).log()], dim=-1) * self.weights
 
-    def decode(self, offsets: Tensor, references: Tensor) -> Tensor:
-        """The boxes that offsets lead to.
+    def decode(self, deltas: Tensor, references: Tensor) -> Tensor:
+        """Apply deltas to reference boxes.
 
         Args:
-            offsets: (..., 4) of any floating dtype.
-            references: (..., 4) float32 x1 y1 x2 y2 in pixels; broadcasts against ``offsets``.
+            deltas: (..., 4) of any floating dtype.
+            references: (..., 4) float32 x1 y1 x2 y2 in pixels; broadcast against ``deltas``.
 
         Returns:
             (..., 4) float32 x1 y1 x2 y2 in pixels.
         """
-        offsets = offsets.float() / self.weights
-        sides = references[..., 2:] - references[..., :2]
-        centres = offsets[..., :2] * sides + (references[..., :2] + 0.5 * sides)
-        half = 0.5 * (offsets[..., 2:].clamp(max=_MAX_LOG_SCALE).exp() * sides)
-        return torch.cat([centres - half, centres + half], dim=-1)
+        deltas = deltas.float() / self.weights
+        sizes = references[..., 2:] - references[..., :2]
+        centers = deltas[..., :2] * sizes + (references[..., :2] + 0.5 * sizes)
+        half_sizes = 0.5 * (deltas[..., 2:].clamp(max=_BBOX_XFORM_CLIP).exp() * sizes)
+        return torch.cat([centers - half_sizes, centers + half_sizes], dim=-1)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression of a batch as one operator of fixed output size."""
+"""Non-maximum suppression of a batch as one operator with output of fixed size."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from torch import Tensor
 def nms(
     boxes: Tensor, scores: Tensor, groups: Tensor, valid: Tensor, iou_threshold: float, max_output: int
 ) -> tuple[Tensor, Tensor]:
-    """Keep the best boxes of each image that no better box of the same group overlaps too much.
+    """Keep the boxes of each image that no higher-scored box of the same group overlaps too much.
 
     Args:
-        boxes: (B, M, 4) x1 y1 x2 y2 in pixels; computed in float32 whatever the dtype.
+        boxes: (B, M, 4) x1 y1 x2 y2 in pixels; compared in float32 whatever their dtype.
         scores: (B, M).
-        groups: (M,) or (B, M) int64, the level or class of each place; only boxes of one group suppress each other.
-        valid: (B, M) bool, False for places that hold no box.
-        iou_threshold: a box that overlaps a better one by more than this goes.
-        max_output: K, places for what is kept.
+        groups: (M,) or (B, M) int64, such as level or class; only boxes of the same group suppress each other.
+        valid: (B, M) bool, False for slots without a box.
+        iou_threshold: a box whose IoU with a higher-scored one is above this is suppressed.
+        max_output: K, the number of slots for kept boxes.
 
     Returns:
-        (B, K) int64 indices into the M boxes, best first, 0 where there are no more; and (B, K) bool, which of
-        them count. Neither carries a gradient.
+        (B, K) int64 indices into the M boxes, by descending score, 0 in unused slots; and (B, K) bool, which slots
+        are used. Neither carries a gradient.
 
     >>> boxes = torch.tensor([[[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 3.9], [5.0, 5.0, 9.0, 9.0]]])
     >>> nms(boxes, torch.tensor([[0.6, 0.9, 0.5]]), torch.zeros(3).long(), torch.ones(1, 3).bool(), 0.5, 4)
     (tensor([[1, 2, 0, 0]]), tensor([[ True,  True, False, False]]))
     """
 
-    def best(boxes: Tensor, scores: Tensor, groups: Tensor, valid: Tensor) -> Tensor:
-        there = valid.nonzero().squeeze(1)
-        kept = torchvision.ops.batched_nms(boxes[there].float(), scores[there].float(), groups[there], iou_threshold)
-        return there[kept[:max_output]]
+    def nms_of_image(boxes: Tensor, scores: Tensor, groups: Tensor, valid: Tensor) -> Tensor:
+        index = valid.nonzero().squeeze(1)
+        kept = torchvision.ops.batched_nms(boxes[index].float(), scores[index].float(), groups[index], iou_threshold)
+        return index[kept[:max_output]]
 
     groups = groups.expand(scores.shape)
-    if boxes.is_cpu and torch.get_num_threads() > 1:  # torchvision's kernel keeps one core busy: one image a core
+    if boxes.is_cpu and torch.get_num_threads() > 1:  # torchvision's kernel uses one core: one image per core
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            found = list(pool.map(best, boxes, scores, groups, valid))
+            kept_of_images = list(pool.map(nms_of_image, boxes, scores, groups, valid))
     else:
-        found = list(map(best, boxes, scores, groups, valid))
-    index = torch.zeros(len(boxes), max_output, dtype=torch.int64, device=boxes.device)
-    kept = torch.zeros(len(boxes), max_output, dtype=torch.bool, device=boxes.device)
-    for i, rows in enumerate(found):
-        index[i, : len(rows)] = rows
-        kept[i, : len(rows)] = True
-    return index, kept
+        kept_of_images = list(map(nms_of_image, boxes, scores, groups, valid))
+    index = torch.zeros(boxes.shape[0], max_output, dtype=torch.int64, device=boxes.device)
+    used = torch.zeros(boxes.shape[0], max_output, dtype=torch.bool, device=boxes.device)
+    for i, kept in enumerate(kept_of_images):
+        index[i, : len(kept)] = kept
+        used[i, : len(kept)] = True
+    return index, used
 
 
 @nms.register_fake

@@ -1,4 +1,4 @@
-"""All levels of a pyramid as one table of pixels, so that places on different levels are read in one operation."""
+"""All levels of a feature pyramid as one table of pixels, so that one operation reads from several levels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def flatten_levels(features: Sequence[Tensor]) -> Tensor:
-    """The pixels of all levels, one a row: levels one after the other, in each its images, in these rows, columns.
+    """Return the pixels of all levels as rows, ordered by level, image, row, column.
 
     Args:
-        features: of each level (B, C, H, W), best in channels_last layout: then nothing is transposed.
+        features: per level (B, C, H, W), preferably in channels_last layout: then nothing is transposed.
 
     Returns:
         (sum of B · H · W, C), differentiable.
@@ -25,35 +25,35 @@ def flatten_levels(features: Sequence[Tensor]) -> Tensor:
 
 
 def level_starts(features: Sequence[Tensor], level: Tensor, image: Tensor | None = None) -> Tensor:
-    """The row of `flatten_levels` where the map of an image begins.
+    """Return the row of `flatten_levels` at which the feature map of an image starts.
 
     Args:
         features: as given to `flatten_levels`.
-        level: (B, K) int64, places in ``features``.
+        level: (B, K) int64 indices into ``features``.
         image: (B, K) int64, the image of each; by default row b is of image b.
 
     Returns:
         (B, K) int64.
     """
     areas = [f.shape[2] * f.shape[3] for f in features]
-    starts = [len(f) * sum(areas[:i]) for i, f in enumerate(features)]
+    starts = [f.shape[0] * sum(areas[:i]) for i, f in enumerate(features)]
     if image is None:
-        image = torch.arange(len(level), device=level.device)[:, None]
+        image = torch.arange(level.shape[0], device=level.device)[:, None]
     return per_level(level, starts) + image * per_level(level, areas)
 
 
 def neighborhoods(features: Sequence[Tensor], cells: Tensor) -> Tensor:
-    """The 3 × 3 pixels around some cells, 0 outside the maps: what a convolution there would see.
+    """Return the 3 × 3 pixels around some cells, zero-padded outside the maps: the input of a convolution there.
 
     Args:
-        features: of each level (B, C, H, W).
-        cells: (B, K) int64, counted through all levels of an image.
+        features: per level (B, C, H, W).
+        cells: (B, K) int64, numbered through all levels of an image.
 
     Returns:
-        (B, K, 9 · C) in the order of rows, columns, channels, differentiable.
+        (B, K, 9 · C) ordered by row, column, channel, differentiable.
     """
-    sizes = [f.shape[2] * f.shape[3] for f in features]
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    areas = [f.shape[2] * f.shape[3] for f in features]
+    ends = [sum(areas[: i + 1]) for i in range(len(areas))]
     level = torch.stack([cells >= end for end in ends[:-1]]).sum(0) if ends[:-1] else torch.zeros_like(cells)
     local = cells - per_level(level, [0, *ends])
     height = per_level(level, [f.shape[2] for f in features])[..., None, None]
@@ -68,7 +68,7 @@ def neighborhoods(features: Sequence[Tensor], cells: Tensor) -> Tensor:
 
 
 def per_level(level: Tensor, values: Sequence[int]) -> Tensor:
-    """``values[level]`` without copying a table to the device, which would wait for it.
+    """Return ``values[level]`` without copying a table to the device, which would synchronize with it.
 
     >>> per_level(torch.tensor([0, 2, 2]), [4, 8, 16])
     tensor([ 4, 16, 16])

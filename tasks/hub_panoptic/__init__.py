@@ -1,1 +1,1 @@
-"""Panoptic segmentation: what the heads before it found, as one map of segments (Kirillov et al. 2019)."""
+"""Panoptic segmentation: the results of the heads before it as one map of segments (Kirillov et al. 2019)."""

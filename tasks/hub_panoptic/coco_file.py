@@ -1,4 +1,4 @@
-"""COCO's panoptic JSON, read and validated: the schema and the only place that knows it."""
+"""Read and validate COCO's panoptic JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
+from typing_extensions import TypedDict  # pydantic accepts typing's only from Python 3.12
 
 from hub.errors import AnnotationError, UnknownCategoryError
 
@@ -33,7 +33,7 @@ class PanopticCategory(TypedDict):
 
 
 class SegmentInfo(TypedDict):
-    """One segment; ``id`` is the value of its pixels, ``bbox`` is x, y, width and height in pixels."""
+    """One segment; ``id`` is the value of its pixels, ``bbox`` is x y width height in pixels."""
 
     id: Annotated[int, Field(gt=0, lt=256**3)]
     category_id: int
@@ -65,12 +65,12 @@ def read_panoptic(path: Path) -> PanopticFile:
     """Read a file of panoptic annotations.
 
     Returns:
-        Its content; ``annotations`` are in the order of ``images``, one for each.
+        Its content, with one of ``annotations`` per image, in the order of ``images``.
 
     Raises:
-        AnnotationError: the file is missing, not JSON or not a panoptic one, an id occurs twice, or an image has no
-            annotation; the message says what and where.
-        UnknownCategoryError: a segment of a category that the file does not list.
+        AnnotationError: the file is missing, not JSON or not panoptic annotations, an id occurs twice, or an image has
+            no annotation; the message says what and where.
+        UnknownCategoryError: a segment has a category that the file does not list.
     """
     try:
         content = _CONTENT.validate_json(path.read_bytes())
@@ -88,15 +88,15 @@ def read_panoptic(path: Path) -> PanopticFile:
     _check_segments(path, content)
     by_image = {annotation["image_id"]: annotation for annotation in content["annotations"]}
     listed = {image["id"] for image in content["images"]}
-    if strange := next((id_ for id_ in by_image if id_ not in listed), None):
+    if unlisted := next((id_ for id_ in by_image if id_ not in listed), None):
         raise AnnotationError(
-            f"{path}: an annotation is of image {strange!r}, which 'images' does not list",
+            f"{path}: an annotation belongs to image {unlisted!r}, which 'images' does not list",
             fix="list that image, or remove its annotation",
         )
-    if bare := [id_ for id_ in listed if id_ not in by_image]:
+    if unannotated := [id_ for id_ in listed if id_ not in by_image]:
         raise AnnotationError(
-            f"{path}: {len(bare)} of {len(listed)} images have no annotation; one of them: {bare[0]!r}",
-            fix="annotate them, with an empty list of segments where nothing is, or take them off the list",
+            f"{path}: {len(unannotated)} of {len(listed)} images have no annotation, such as {unannotated[0]!r}",
+            fix="annotate them, with an empty list of segments if there are none, or remove them from 'images'",
         )
     return {**content, "annotations": [by_image[image["id"]] for image in content["images"]]}
 
@@ -107,8 +107,8 @@ def _check_segments(path: Path, content: PanopticFile) -> None:
         ids = [segment["id"] for segment in annotation["segments_info"]]
         if len(set(ids)) < len(ids):
             raise AnnotationError(
-                f"{path}: image {annotation['image_id']!r} has two segments with the id {_twice(ids)[0]}",
-                fix="give every segment of an image an id of its own, in the PNG too",
+                f"{path}: image {annotation['image_id']!r} has two segments with the id {_duplicates(ids)[0]}",
+                fix="give every segment of an image a different id, in the PNG too",
             )
         for segment in annotation["segments_info"]:
             if segment["category_id"] not in categories:
@@ -120,27 +120,27 @@ def _check_segments(path: Path, content: PanopticFile) -> None:
 
 
 def _unique(path: Path, what: str, values: Iterable[int | str]) -> None:
-    if twice := _twice(values):
+    if duplicates := _duplicates(values):
         raise AnnotationError(
-            f"{path}: {len(twice)} {what}s occur more than once; the first: {twice[0]!r}",
+            f"{path}: {len(duplicates)} {what}s occur more than once, such as {duplicates[0]!r}",
             fix=f"make each {what} unique",
         )
 
 
-def _twice(values: Iterable[int | str]) -> list[int | str]:
+def _duplicates(values: Iterable[int | str]) -> list[int | str]:
     return [value for value, count in Counter(values).items() if count > 1]
 
 
-def _not_panoptic(path: Path, problem: ValidationError) -> AnnotationError:
-    error = problem.errors(include_url=False)[0]
+def _not_panoptic(path: Path, invalid: ValidationError) -> AnnotationError:
+    error = invalid.errors(include_url=False)[0]
     if error["type"] == "json_invalid":
         return AnnotationError(
-            f"{path} is not JSON: {error['ctx']['error']}", fix="it may be cut short: copy or export it again"
+            f"{path} is not JSON: {error['ctx']['error']}", fix="the file may be truncated: copy or export it again"
         )
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     reason = "is missing" if error["type"] == "missing" else error["msg"]
     return AnnotationError(
-        f"{path} is not a file of COCO panoptic annotations: {where or 'the whole'}: {reason}",
+        f"{path} is not a file of COCO panoptic annotations: {where or 'the content'}: {reason}",
         fix="it needs images (id, file_name, width, height), annotations (image_id, file_name, segments_info of id, "
         "category_id, bbox) and categories (id, name, isthing)",
     )

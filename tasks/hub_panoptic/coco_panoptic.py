@@ -15,11 +15,11 @@ from hub.contract import IGNORE
 from hub.data import InstanceDataset, InstanceOptions, PackedBytes, PackedInstances, Sample, pack_instances
 from hub.errors import AnnotationError, DataError
 from hub_panoptic.coco_file import PanopticCategory, SegmentInfo, read_panoptic
-from hub_panoptic.ids import places
+from hub_panoptic.ids import positions
 from hub_panoptic.pngs import PngSegments, SegmentPngs
 from hub_panoptic.truth import PanopticTruth
 
-THINGS = "things"  # the class of all things together; Panoptic FPN, https://arxiv.org/abs/1901.02446, section 3
+THINGS = "things"  # one class for all things; Panoptic FPN, https://arxiv.org/abs/1901.02446, section 3
 
 
 class CocoPanopticOptions(InstanceOptions):
@@ -28,11 +28,11 @@ class CocoPanopticOptions(InstanceOptions):
     Attributes:
         images: folder of the images, relative to ``root``.
         annotations: JSON file, relative to ``root``.
-        masks: folder of the PNGs, relative to ``root``; by default that of the JSON's name, as COCO has it.
-        semantic_from_masks: False, for the map is that of the segments.
-        semantic: classes of the semantic map: ``all``, or ``stuff`` and one class ``"things"`` for all others.
-        check: this many PNGs are read when the dataset is opened, evenly spread, so that annotations that do not
-            belong together are found before the first step; the others when they are loaded.
+        masks: folder of the PNGs, relative to ``root``; by default named like the JSON, as in COCO.
+        semantic_from_masks: always False, because the semantic map comes from the segments.
+        semantic: classes of the semantic map: ``all``, or ``stuff`` and one class ``"things"`` for all things.
+        check: number of PNGs, evenly spaced, that are read when the dataset is opened, so that annotations that do not
+            match are found before the first step; the others are checked when they are loaded.
     """
 
     images: str
@@ -44,16 +44,16 @@ class CocoPanopticOptions(InstanceOptions):
 
 
 class CocoPanoptic(InstanceDataset):
-    """Things as objects with masks, a semantic map, and the panoptic segments themselves.
+    """Load things as objects with masks, a semantic map, and the panoptic segments.
 
-    Images stay in the file's order, categories are sorted by id and keep their ids. The label space ``"instances"``
-    has the things, ``"panoptic"`` all categories, and ``"semantic"`` what the option says.
+    Images keep the file's order; categories are sorted by id and keep their ids. The label space ``"instances"``
+    has the things, ``"panoptic"`` all categories, and ``"semantic"`` those of the option.
 
     Raises:
-        AnnotationError: the JSON or a PNG is missing or wrong, or they do not belong together.
-        UnknownCategoryError: a segment of a category that the file does not list.
+        AnnotationError: the JSON or a PNG is missing or invalid, or they do not match.
+        UnknownCategoryError: a segment has a category that the file does not list.
         BadBoxesError, ImageError: see `hub.data.InstanceDataset`.
-        DataError: more classes than a map can hold.
+        DataError: more classes than a semantic map can store.
 
     >>> options = CocoPanoptic.Options(
     ...     root="/data/coco", images="val2017", annotations="annotations/panoptic_val2017.json"
@@ -83,7 +83,10 @@ class CocoPanoptic(InstanceDataset):
         self._crowd = np.array([bool(segment.get("iscrowd")) for segment in infos], bool)
         things = [category for category in categories if category["isthing"]]
         if not things:
-            raise AnnotationError(f"{path} has no category with isthing 1", fix="say which categories are things")
+            raise AnnotationError(
+                f"{path} has no category with isthing 1",
+                fix="set isthing to 1 for the categories with countable objects",
+            )
         super().__init__(
             options,
             name=str(path),
@@ -95,7 +98,7 @@ class CocoPanoptic(InstanceDataset):
             labels=_space(things),
         )
         where = {image["id"]: i for i, image in enumerate(file["images"])}
-        self._positions = [where[id_] for id_ in self.ids]  # of the images that are left, in the file
+        self._positions = [where[id_] for id_ in self.ids]  # of the remaining images, in the file
         semantic, self._classes = _semantic(path, categories, options.semantic)
         self.label_spaces = {**self.label_spaces, "semantic": semantic, "panoptic": _space(categories)}
         self.provides = self.provides | {"semantic"}
@@ -103,11 +106,11 @@ class CocoPanoptic(InstanceDataset):
             self.pngs.read(self._positions[i])
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
-        drawn = needs & {"masks", "semantic"}
+        """Decode an image and the annotations in ``needs``; see `hub.data.Dataset.load`."""
+        rendered = needs & {"masks", "semantic"}
         objects = {"boxes"} if "masks" in needs else set()
-        sample = super().load(index, (needs - drawn) | objects, in_chans=in_chans)
-        if not drawn:
+        sample = super().load(index, (needs - rendered) | objects, in_chans=in_chans)
+        if not rendered:
             return sample
         segments = self.pngs.read(self._positions[index])
         if "masks" in needs and sample.instances is not None:
@@ -118,11 +121,11 @@ class CocoPanoptic(InstanceDataset):
         if "semantic" in needs:
             rows = self.pngs.of_image(self._positions[index])
             classes = np.append(IGNORE, self._classes[self._labels[rows]]).astype(np.uint8)
-            sample.maps = {**sample.maps, "semantic": classes[places(segments, self.pngs.ids[rows])]}
+            sample.maps = {**sample.maps, "semantic": classes[positions(segments, self.pngs.ids[rows])]}
         return sample
 
     def panoptic_truth(self, index: int) -> PanopticTruth:
-        """The segments of an image; see `hub_panoptic.truth.truth_of`."""
+        """Return the segments of an image; see `hub_panoptic.truth.truth_of`."""
         rows = self.pngs.of_image(self._positions[index])
         return PanopticTruth(
             segments=self.pngs.read(self._positions[index]),
@@ -132,7 +135,7 @@ class CocoPanoptic(InstanceDataset):
         )
 
     def _things(self, infos: list[SegmentInfo], categories: list[PanopticCategory]) -> PackedInstances:
-        """The segments of things as objects, their masks not yet read."""
+        """Return the segments of things as objects, without reading their masks."""
         isthing = np.array([bool(category["isthing"]) for category in categories])
         rows = np.flatnonzero(isthing[self._labels])
         images = np.repeat(np.arange(len(self.pngs.sizes)), np.diff(self.pngs.offsets))[rows]
@@ -141,7 +144,7 @@ class CocoPanoptic(InstanceDataset):
         packed = pack_instances(
             images,
             len(self.pngs.sizes),
-            ids=rows + 1,  # those of the segments are unique only within their image
+            ids=rows + 1,  # ids of segments are unique only within their image
             boxes=np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1),
             labels=(np.cumsum(isthing) - 1)[self._labels[rows]],
             crowd=self._crowd[rows],
@@ -155,15 +158,15 @@ def _space(categories: list[PanopticCategory]) -> LabelSpace:
 
 
 def _semantic(path: Path, categories: list[PanopticCategory], kind: str) -> tuple[LabelSpace, np.ndarray]:
-    """The labels of the semantic map, and for each category its index among them."""
+    """Return the labels of the semantic map, and the index of each category among them."""
     if kind == "all":
         labels, index = _space(categories), np.arange(len(categories))
     else:
         stuff = [category for category in categories if not category["isthing"]]
         if any(category["name"] == THINGS for category in categories):
             raise DataError(
-                f"{path} has a category {THINGS!r}, which semantic: stuff gives to all things together",
-                fix="write semantic: all, or rename it",
+                f"{path} has a category {THINGS!r}, but semantic: stuff uses that name for all things",
+                fix="use semantic: all, or rename the category",
             )
         free = next(i for i in range(len(categories) + 1) if all(i != category["id"] for category in categories))
         labels = LabelSpace((THINGS, *(c["name"] for c in stuff)), (free, *(c["id"] for c in stuff)))
@@ -171,7 +174,7 @@ def _semantic(path: Path, categories: list[PanopticCategory], kind: str) -> tupl
         index = np.array([place.get(category["id"], 0) for category in categories])
     if len(labels) > IGNORE:
         raise DataError(
-            f"{path} has {len(labels)} classes, but a map holds {IGNORE}; {IGNORE} means no class",
-            fix="write semantic: stuff, or merge some categories",
+            f"{path} has {len(labels)} classes, but a semantic map stores at most {IGNORE}",
+            fix="use semantic: stuff, or merge some categories",
         )
     return labels, index

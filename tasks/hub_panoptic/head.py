@@ -1,9 +1,9 @@
-"""The panoptic head: no layers, but the answers of two heads before it as one map."""
+"""The panoptic head: merges the results of two heads before it into one map, without layers of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
@@ -25,9 +25,9 @@ class PanopticOptions(Options):
     """Options of `Panoptic`; see `hub_panoptic.merge.merge`.
 
     Attributes:
-        score_thresh: instances with a lower score are left out.
-        overlap_thresh: an instance of which a larger part is behind better ones is left out.
-        stuff_area_limit: stuff with fewer pixels of the file is left out; choose a small number for small images.
+        score_thresh: instances with a lower score are dropped.
+        overlap_thresh: an instance is dropped if a larger fraction of it is covered by instances with higher scores.
+        stuff_area_limit: stuff with fewer pixels of the file is dropped; choose a small number for small images.
     """
 
     score_thresh: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -35,21 +35,19 @@ class PanopticOptions(Options):
     stuff_area_limit: Annotated[int, Field(ge=0)] = 4096
 
 
-class Panoptic(Head):
-    """Joins the masks of one head before it with the semantic map of another (Kirillov et al. 2019).
+class Panoptic(Head[PanopticOptions, PanopticMap]):
+    """Merge the masks of one head before it with the semantic map of another (Kirillov et al. 2019).
 
-    The labels of the head with masks are things; the classes of the semantic head that are no things are stuff. What
-    is not among this head's own labels, such as Panoptic FPN's class "things", is no segment.
+    The labels of the head with masks are things; the other classes of the semantic head are stuff. Classes that this
+    head's labels do not contain, such as Panoptic FPN's class "things", become void.
 
     Args:
-        channels, strides: of no level.
+        channels, strides: empty.
         labels: the things and the stuff, in any order.
         options: see `PanopticOptions`.
     """
 
-    Options: ClassVar[type[PanopticOptions]] = PanopticOptions
     labels_from = "panoptic"
-    options: PanopticOptions
 
     def __init__(
         self,
@@ -59,48 +57,48 @@ class Panoptic(Head):
         options: PanopticOptions,
     ) -> None:
         super().__init__(channels, strides, labels, options)
-        self.things = self.stuff = ""  # the heads that give them, once `check_heads` has found them
+        self.things = self.stuff = ""  # names of the heads that predict them, set by `check_heads`
 
     @classmethod
     def levels(cls, options: PanopticOptions) -> tuple[str, ...]:
-        """None: it reads what other heads say."""
+        """Return no levels: the head reads the results of other heads."""
         return ()
 
     def check_heads(self, others: Mapping[str, Head]) -> None:
-        """Find the head that gives masks and the one that gives a semantic map.
+        """Find the head that predicts masks and the one that predicts a semantic map.
 
         Raises:
             OptionError: one of them is missing, or there are two.
-            LabelMismatchError: neither knows one of the panoptic labels.
+            LabelMismatchError: a panoptic label is in neither of their label spaces.
         """
         masks = [name for name, head in others.items() if "masks" in head.needs]
         maps = [name for name, head in others.items() if head.labels_from == "semantic"]
         for what, found, example in (("masks", masks, "mask-rcnn"), ("a semantic map", maps, "semantic-fpn")):
             if len(found) != 1:
                 raise OptionError(
-                    f"panoptic joins exactly one head that gives {what}, but of those before it "
-                    f"{' and '.join(found) or 'none'} does",
-                    fix=f"name it after them, as in mask-rcnn+semantic-fpn+panoptic/…; {example} gives {what}",
+                    f"panoptic needs exactly one head before it that predicts {what}, but found "
+                    f"{' and '.join(found) or 'none'}",
+                    fix=f"name it after them, as in mask-rcnn+semantic-fpn+panoptic/…; {example} predicts {what}",
                 )
         self.things, self.stuff = masks[0], maps[0]
         things, stuff = (others[name].labels.names for name in (self.things, self.stuff))
         unknown = [name for name in self.labels.names if name not in things and name not in stuff]
         if unknown:
             raise LabelMismatchError(
-                f"neither {self.things} nor {self.stuff} knows the panoptic label {unknown[0]!r}",
-                fix=f"give it to {self.things} if it is a thing, to {self.stuff} if it is stuff, or leave it out",
+                f"neither {self.things} nor {self.stuff} has the panoptic label {unknown[0]!r}",
+                fix=f"add it to {self.things} if it is a thing, to {self.stuff} if it is stuff, or remove it",
             )
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """None: there is nothing to learn."""
+        """Return no losses: there is nothing to train."""
         return {}
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """Nothing: `join` does the work."""
+        """Return no predictions; see `join`."""
         return {}
 
-    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[Result]:
-        """One `PanopticMap` an image, without segments; see `join`."""
+    def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[PanopticMap]:
+        """Return one `PanopticMap` without segments per image; `join` adds them."""
         return [
             PanopticMap(
                 image_id=batch.image_id(i),
@@ -112,38 +110,38 @@ class Panoptic(Head):
             for i, (height, width) in enumerate(batch.original_sizes.tolist())
         ]
 
-    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> Empty:
-        """Nothing of its own to merge: `join` works on what the other heads merged."""
-        return Empty(self.results({}, whole)[0])
+    def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> NoMerger:
+        """Return a merger that ignores predictions: `join` uses the merged results of the other heads."""
+        return NoMerger(self.results({}, whole)[0])
 
     def join(
-        self, results: list[Result], others: Mapping[str, list[Result]], heads: Mapping[str, Head]
-    ) -> list[Result]:
-        """One `PanopticMap` an image, of what the other heads found.
+        self, results: list[PanopticMap], others: Mapping[str, list[Result]], heads: Mapping[str, Head]
+    ) -> list[PanopticMap]:
+        """Return one `PanopticMap` per image, merged from the results of the other heads.
 
         Raises:
-            ContractError: they did not give masks and a semantic map.
+            ContractError: they do not contain masks and a semantic map.
         """
-        to_thing, to_stuff = self._tables(heads)
+        to_thing, to_stuff = self._label_maps(heads)
         return [
             self._merged(own, things, stuff, to_thing, to_stuff)
             for own, things, stuff in zip(results, others[self.things], others[self.stuff], strict=True)
         ]
 
     def metric(self, dataset: Dataset) -> Metric:
-        """Panoptic quality; see `hub_panoptic.metric.PanopticMetric`."""
+        """Return panoptic quality; see `hub_panoptic.metric.PanopticMetric`."""
         from hub_panoptic.metric import PanopticMetric
 
         return PanopticMetric(dataset, self.labels)
 
     def check_dataset(self, dataset: Dataset) -> None:
-        """Refuse data without panoptic segments or what they can be made of."""
+        """Refuse a dataset with neither panoptic segments nor the masks and the map to make them from."""
         from hub_panoptic.truth import check_truth
 
         check_truth(dataset)
 
     def draw(self, image: np.ndarray, result: PanopticMap, *, score: float = 0.5) -> np.ndarray:
-        """A copy of the image with stuff tinted and things outlined, those with at least this score."""
+        """Return a copy of the image with tinted stuff, and outlines of things with at least this score."""
         from hub.visual import draw_panoptic
 
         shown = [s for s in result.segments_info if s.score is None or s.score >= score]
@@ -154,8 +152,8 @@ class Panoptic(Head):
             things={s.id for s in shown if s.isthing},
         )
 
-    def _tables(self, heads: Mapping[str, Head]) -> tuple[Tensor, Tensor]:
-        """Each label of the two heads as a panoptic one, −1 for what is none."""
+    def _label_maps(self, heads: Mapping[str, Head]) -> tuple[Tensor, Tensor]:
+        """Return the panoptic label of each label of the two heads, −1 for none."""
         things, stuff = heads[self.things].labels, heads[self.stuff].labels
         to_stuff = [
             -1 if name in things.names else index
@@ -166,8 +164,8 @@ class Panoptic(Head):
     def _merged(self, own: Result, things: Result, stuff: Result, to_thing: Tensor, to_stuff: Tensor) -> PanopticMap:
         if not isinstance(things, Detections) or things.masks is None or not isinstance(stuff, SemanticMap):
             raise ContractError(
-                f"{self.things} and {self.stuff} gave no masks or no hub.SemanticMap to join",
-                fix="give masks in hub.Detections, and classes in hub.SemanticMap",
+                f"{self.things} returned no masks, or {self.stuff} no hub.SemanticMap",
+                fix="return masks in hub.Detections, and classes in hub.SemanticMap",
             )
         o = self.options
         found = merge(
@@ -201,19 +199,19 @@ class Panoptic(Head):
         )
 
 
-class Empty:
-    """The merger of a head that says nothing about windows; see `hub.inference.windowed.WindowMerger`.
+class NoMerger:
+    """The merger of a head without predictions in windows; see `hub.contract.windows.WindowMerger`.
 
     Args:
-        answer: for the whole image.
+        whole: the result for the whole image.
     """
 
-    def __init__(self, answer: Result) -> None:
-        self.answer = answer
+    def __init__(self, whole: PanopticMap) -> None:
+        self.whole = whole
 
     def add(self, predictions: Mapping[str, Tensor], places: Sequence[Place]) -> None:
-        """Take in nothing."""
+        """Ignore the predictions."""
 
-    def result(self) -> Result:
-        """The answer given."""
-        return self.answer
+    def result(self) -> PanopticMap:
+        """Return the result for the whole image."""
+        return self.whole

@@ -1,4 +1,4 @@
-"""Segments as COCO stores them: a PNG whose colour is the segment's id, R + 256 G + 256² B, and 0 where there is none.
+"""Segments as COCO stores them: a PNG whose color is the segment's id, R + 256 G + 256² B, and 0 for void.
 
 See https://cocodataset.org/#format-data.
 """
@@ -19,44 +19,44 @@ def ids_to_png(segments: np.ndarray) -> bytes:
         segments: (H, W) integers from 0 to 256³ − 1.
 
     Returns:
-        A PNG file.
+        The content of a PNG file.
     """
     from PIL import Image
 
     file = io.BytesIO()
-    colours = np.stack([segments >> shift & 255 for shift in (0, 8, 16)], axis=-1)
-    Image.fromarray(colours.astype(np.uint8)).save(file, format="PNG")
+    colors = np.stack([segments >> shift & 255 for shift in (0, 8, 16)], axis=-1)
+    Image.fromarray(colors.astype(np.uint8)).save(file, format="PNG")
     return file.getvalue()
 
 
-def colours_to_ids(colours: np.ndarray) -> np.ndarray:
-    """The ids that colours stand for.
+def colors_to_ids(colors: np.ndarray) -> np.ndarray:
+    """Decode colors into segment ids.
 
     Args:
-        colours: (H, W, 3) uint8 RGB.
+        colors: (H, W, 3) uint8 RGB.
 
     Returns:
         (H, W) int32.
 
-    >>> colours_to_ids(np.array([[[7, 1, 0], [0, 0, 2]]], np.uint8)).tolist()
+    >>> colors_to_ids(np.array([[[7, 1, 0], [0, 0, 2]]], np.uint8)).tolist()
     [[263, 131072]]
     """
-    red, green, blue = np.moveaxis(colours.astype(np.int32), -1, 0)
-    numbers: np.ndarray = red | green << 8 | blue << 16
-    return numbers
+    red, green, blue = np.moveaxis(colors.astype(np.int32), -1, 0)
+    ids: np.ndarray = red | green << 8 | blue << 16
+    return ids
 
 
-def places(segments: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """For each pixel the place of its segment in a list of ids, counted from 1; 0 where it is not in the list.
+def positions(segments: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Return for each pixel the position of its segment in a list of ids, counted from 1; 0 if it is not in the list.
 
     Args:
         segments: (H, W) integers.
-        ids: (S,) integers, each once.
+        ids: (S,) integers without duplicates.
 
     Returns:
         (H, W) int64.
 
-    >>> places(np.array([[7, 0, 3, 9]]), np.array([7, 3])).tolist()
+    >>> positions(np.array([[7, 0, 3, 9]]), np.array([7, 3])).tolist()
     [[1, 0, 2, 0]]
     """
     if not len(ids):

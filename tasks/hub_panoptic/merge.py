@@ -1,4 +1,4 @@
-"""From instances that may overlap and a class for every pixel to one map of segments."""
+"""Merge instances that may overlap and a semantic map into one map of segments."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Merged:
     """Segments that do not overlap.
 
     Attributes:
-        segments: (H, W) int32, 0 where there is none, otherwise k + 1 for the k-th segment of the lists.
+        segments: (H, W) int32, 0 for void, otherwise k + 1 for the k-th of ``labels``.
         labels: (S,) int64, things before stuff.
-        scores: (T,) float32 of the things, which come first.
+        scores: (T,) float32 of the things.
     """
 
     segments: Tensor
@@ -33,20 +33,21 @@ def merge(
     overlap_thresh: float = 0.5,
     stuff_area_limit: int = 4096,
 ) -> Merged:
-    """Lay the instances down, the best first, and fill what is left with stuff.
+    """Assign pixels to instances by descending score, and the remaining ones to stuff.
 
-    An instance of which more than ``overlap_thresh`` is taken by better ones is dropped; otherwise it gets what
-    they left. Stuff with fewer than ``stuff_area_limit`` pixels left is dropped (Kirillov et al. 2019, Panoptic
-    Segmentation, section 7, https://arxiv.org/abs/1801.00868, and Panoptic Feature Pyramid Networks, section 3,
-    https://arxiv.org/abs/1901.02446).
+    An instance is dropped if more than ``overlap_thresh`` of it is covered by instances with higher scores; otherwise
+    it keeps its remaining pixels. Stuff with fewer than ``stuff_area_limit`` remaining pixels is dropped.
+
+    References: Kirillov et al. 2019, Panoptic Segmentation, section 7, https://arxiv.org/abs/1801.00868, and Panoptic
+    Feature Pyramid Networks, section 3, https://arxiv.org/abs/1901.02446.
 
     Args:
         masks: (D, H, W) bool.
         scores: (D,) from 0 to 1.
-        labels: (D,) integers; instances with a negative one are left out.
-        classes: (H, W) integers; pixels with a negative one are no stuff.
-        score_thresh: least score of an instance.
-        overlap_thresh: part of an instance from 0 to 1.
+        labels: (D,) integers; instances with a negative one are dropped.
+        classes: (H, W) integers; pixels with a negative one are not stuff.
+        score_thresh: instances with a lower score are dropped.
+        overlap_thresh: fraction of an instance.
         stuff_area_limit: in pixels.
 
     >>> cat = torch.tensor([[[True, True, False, False]]])
@@ -61,8 +62,8 @@ def merge(
     kept: list[int] = []
     for i in order.tolist():
         visible = masks[i] & (segments == 0)
-        left = int(visible.sum())
-        if left and (areas[i] - left) / areas[i] <= overlap_thresh:
+        visible_area = int(visible.sum())
+        if visible_area and (areas[i] - visible_area) / areas[i] <= overlap_thresh:
             kept.append(i)
             segments[visible] = len(kept)
     stuff = torch.where(segments == 0, classes.long(), -1).clamp(min=-1)

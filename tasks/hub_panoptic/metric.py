@@ -19,17 +19,18 @@ log = logging.getLogger("hub")
 
 
 class PanopticMetric:
-    """PQ, SQ and RQ of `PanopticMap`, a `hub.Metric`; equal to COCO's panoptic evaluation.
+    """Compute PQ, SQ and RQ of `PanopticMap`, equal to COCO's panoptic evaluation.
 
-    Matches are counted over all images, and the metrics of the classes averaged: over all of them, over things and
-    over stuff. A class that was neither annotated nor predicted has NaN and is left out. Classes go by name.
+    Matches are counted per class over all images, and the metrics of the classes are averaged: over all of them, over
+    things and over stuff. A class that is neither annotated nor predicted is NaN and left out of the averages. Classes
+    are matched by name.
 
     Args:
-        dataset: gives the segments; see `hub_panoptic.truth.truth_of`.
+        dataset: provides the segments; see `hub_panoptic.truth.truth_of`.
         labels: the label space of the results.
 
     Raises:
-        DataError: the dataset has no segments, nor what they can be made of.
+        DataError: the dataset has neither segments nor the masks and maps to make them from.
     """
 
     def __init__(self, dataset: Dataset, labels: LabelSpace) -> None:
@@ -40,15 +41,15 @@ class PanopticMetric:
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         self.counts = np.zeros((4, len(self.classes)))
         self.seen: set[int | str] = set()
-        self.strange = 0
+        self.unknown = 0
         self._to_class = np.asarray(labels.map_to(self.classes), np.int64)
 
     def update(self, results: Sequence[Result]) -> None:
-        """Take in the `PanopticMap` of some images; an image that is given twice counts once.
+        """Add the `PanopticMap` of some images; an image that is given twice counts once.
 
         Raises:
-            DataError: an image is not of this dataset.
-            ContractError: a result is no `PanopticMap`.
+            DataError: an image is not in this dataset.
+            ContractError: a result is not a `PanopticMap`.
         """
         for result in results:
             index = image_index(result, self.images, self.dataset.name)
@@ -57,20 +58,20 @@ class PanopticMetric:
                 self.seen.add(result.image_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What another process needs to merge: the counts."""
-        return {"counts": self.counts, "seen": self.seen, "strange": self.strange}
+        """Return what another process needs for `merge`: the counts."""
+        return {"counts": self.counts, "seen": self.seen, "unknown": self.unknown}
 
     def merge(self, others: Sequence[Self]) -> None:
-        """Take in what metrics of other images of the same dataset gathered in other processes."""
+        """Add what metrics of other images of the same dataset collected in other processes."""
         for other in others:
             self.counts += other.counts
             self.seen |= other.seen
-            self.strange += other.strange
+            self.unknown += other.unknown
 
     def compute(self) -> Evaluation:
-        """``PQ`` (the main metric), ``SQ``, ``RQ``, and the same of things and of stuff."""
-        if self.strange:
-            log.warning("%s lacks the classes of %d segments: left out", self.dataset.name, self.strange)
+        """Return ``PQ`` (the main metric), ``SQ`` and ``RQ`` of all classes, of things and of stuff."""
+        if self.unknown:
+            log.warning("%s lacks the classes of %d predicted segments: ignored", self.dataset.name, self.unknown)
         found = dict(zip(("PQ", "SQ", "RQ"), qualities(self.counts), strict=True))
         groups = {"": np.ones(len(self.things), bool), "_things": self.things, "_stuff": ~self.things}
         return Evaluation(
@@ -95,5 +96,5 @@ class PanopticMetric:
             segments = cv2.resize(segments, truth.segments.shape[::-1], interpolation=cv2.INTER_NEAREST)
         ids = np.array([segment.id for segment in result.segments_info], np.int64)
         labels = self._to_class[[segment.label for segment in result.segments_info]]
-        self.strange += int((labels < 0).sum())
+        self.unknown += int((labels < 0).sum())
         self.counts += count_segments(truth, segments, ids, labels, classes=len(self.classes))

@@ -15,12 +15,12 @@ from hub_panoptic.ids import ids_to_png
 
 @dataclass(frozen=True)
 class Segment:
-    """One thing, or all stuff of one class in an image.
+    """One thing, or all stuff of one class, in an image.
 
     Attributes:
-        id: its value in the map, from 1.
+        id: value of its pixels in the map, from 1.
         label: index into the label space.
-        isthing: whether its class has objects that can be counted.
+        isthing: whether its class has countable objects.
         area: in pixels.
         score: of a thing, from 0 to 1; None for stuff.
     """
@@ -34,12 +34,12 @@ class Segment:
 
 @dataclass(kw_only=True)
 class PanopticMap(Result):
-    """The segments of one image, on the CPU; no pixel belongs to two.
+    """The segments of one image, on the CPU; they do not overlap.
 
     Attributes:
-        segments: (H, W) int32 ids at the file's size, 0 where no segment is.
-        segments_info: what each id is.
-        label_space: the names.
+        segments: (H, W) int32 ids at the file's size, 0 for void.
+        segments_info: class, area and score of each id.
+        label_space: the classes.
     """
 
     segments: Tensor
@@ -47,7 +47,7 @@ class PanopticMap(Result):
     label_space: LabelSpace
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One record in the form of COCO's panoptic annotations, with the scores of things.
+        """Return one record in the format of COCO's panoptic annotations, with the scores of things.
 
         >>> import torch
         >>> found = PanopticMap(image_id=7, size=(1, 3), segments=torch.tensor([[0, 1, 1]], dtype=torch.int32),
@@ -72,19 +72,19 @@ class PanopticMap(Result):
         return [{"image_id": self.image_id, "segments_info": segments}]
 
     def files(self) -> dict[str, bytes]:
-        """The map as COCO stores it: a PNG whose colours are the ids."""
+        """Return the map as COCO stores it: a PNG whose colors are the ids."""
         return {".panoptic.png": ids_to_png(self.segments.numpy())}
 
 
 def segment_boxes(segments: np.ndarray, ids: Sequence[int]) -> list[list[int]]:
-    """The tight box of each segment.
+    """Return the tight box of each segment.
 
     Args:
         segments: (H, W) integers.
-        ids: S values.
+        ids: of S segments.
 
     Returns:
-        x, y, width and height in pixels, all 0 for an id that is not there.
+        x, y, width and height in pixels, all 0 for an id without pixels.
     """
     boxes = []
     for value in ids:

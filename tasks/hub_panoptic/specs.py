@@ -1,4 +1,4 @@
-"""What this package announces as entry points; imports no torch."""
+"""Specs of the head and the data format in this package, for its entry points; imports no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hub import DatasetSpec, TaskSpec
 panoptic = TaskSpec(
     name="panoptic",
     kind="panoptic segmentation",
-    summary="Things and stuff of the heads before it, merged into one map (Kirillov et al. 2019)",
+    summary="Merges instances and a semantic map of two other heads (Kirillov et al. 2019)",
     target="hub_panoptic.head:Panoptic",
 )
 

@@ -1,4 +1,4 @@
-"""The segments that a dataset was annotated with: its own, or made of its masks and its semantic map."""
+"""The annotated segments of a dataset: its own, or made from its masks and its semantic map."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class PanopticTruth:
     """The annotated segments of one image.
 
     Attributes:
-        segments: (H, W) integers, the id of each pixel's segment; 0 is void.
-        ids: (S,) integers, each once.
-        labels: (S,) indices into `classes_of` the dataset.
-        crowd: (S,) bool, True for a region of many things that nobody told apart.
+        segments: (H, W) integers, the id of each pixel's segment, 0 for void.
+        ids: (S,) integers without duplicates.
+        labels: (S,) indices into the dataset's `classes_of`.
+        crowd: (S,) bool, True for a region of several things that are not separated.
     """
 
     segments: np.ndarray
@@ -34,14 +34,14 @@ class PanopticTruth:
 
 @runtime_checkable
 class PanopticDataset(Protocol):
-    """A `hub.data.Dataset` that has panoptic segments of its own."""
+    """A `hub.data.Dataset` with its own panoptic segments."""
 
     def panoptic_truth(self, index: int) -> PanopticTruth:
-        """The segments of the image ``index``, their labels into the label space ``"panoptic"``."""
+        """Return the segments of the image ``index``, with labels of the label space ``"panoptic"``."""
 
 
 def check_truth(dataset: Dataset) -> None:
-    """Refuse a dataset without panoptic segments or what they can be made of.
+    """Refuse a dataset with neither panoptic segments nor the masks and the map to make them from.
 
     Raises:
         DataError: names what is missing.
@@ -50,13 +50,13 @@ def check_truth(dataset: Dataset) -> None:
         return
     if missing := sorted(_NEEDED - dataset.provides):
         raise DataError(
-            f"{dataset.name} has no {' and no '.join(missing)}, of which panoptic segments are made",
-            fix="take data with masks of things and a semantic map, such as the format coco-panoptic",
+            f"{dataset.name} has no {' and no '.join(missing)}, which panoptic segments are made from",
+            fix="use a dataset with masks of things and a semantic map, such as the format coco-panoptic",
         )
 
 
 def classes_of(dataset: Dataset) -> LabelSpace:
-    """The panoptic classes of a dataset: those it declares, otherwise its things and then its stuff."""
+    """Return the panoptic classes of a dataset: those it declares, otherwise its things, then its stuff."""
     spaces = dataset.label_spaces
     if "panoptic" in spaces:
         return spaces["panoptic"]
@@ -64,16 +64,17 @@ def classes_of(dataset: Dataset) -> LabelSpace:
 
 
 def things_of(dataset: Dataset) -> np.ndarray:
-    """Which of `classes_of` are things: those with objects; (C,) bool."""
+    """Return which of `classes_of` are things: (C,) bool."""
     return np.array([name in dataset.label_spaces["instances"].names for name in classes_of(dataset).names], bool)
 
 
 def truth_of(dataset: Dataset, index: int) -> PanopticTruth:
-    """The annotated segments of an image.
+    """Return the annotated segments of an image.
 
-    They are the dataset's own if it has a method ``panoptic_truth``. Otherwise each object is one, on top of stuff: a
-    pixel of several belongs to the smallest, and to a crowd only if to nothing else. Each class of the semantic map
-    that is no thing is one segment more. Pixels of a thing's class without an object are void.
+    They are the dataset's own if it has a method ``panoptic_truth``. Otherwise each object is a segment in front of
+    stuff: a pixel of several objects belongs to the smallest, and to a crowd only if no other object covers it. Each
+    class of the semantic map that is not a thing is one more segment. Pixels of a thing's class that no object covers
+    are void.
 
     Raises:
         DataError: the image or its annotations cannot be read.
@@ -86,8 +87,8 @@ def truth_of(dataset: Dataset, index: int) -> PanopticTruth:
     to_thing, to_stuff = (np.array(dataset.label_spaces[name].map_to(labels)) for name in ("instances", "semantic"))
     to_stuff[[name in dataset.label_spaces["instances"].names for name in dataset.label_spaces["semantic"].names]] = -1
     things = _stacked(sample.instances)
-    known = np.append(to_stuff, -1)  # void comes last
-    stuff = known[np.where(sample.maps["semantic"] == IGNORE, -1, sample.maps["semantic"].astype(np.int64))]
+    to_stuff = np.append(to_stuff, -1)  # void comes last
+    stuff = to_stuff[np.where(sample.maps["semantic"] == IGNORE, -1, sample.maps["semantic"].astype(np.int64))]
     kinds = np.unique(stuff[(stuff >= 0) & (things == 0)])
     first = len(sample.instances) + 1
     numbers = np.zeros(len(labels) + 1, np.int64)
@@ -104,7 +105,7 @@ def truth_of(dataset: Dataset, index: int) -> PanopticTruth:
 
 
 def _stacked(instances: Instances) -> np.ndarray:
-    """(H, W) int64, the number from 1 of the object that each pixel belongs to, 0 where there is none."""
+    """Return (H, W) int64, the number from 1 of the object that each pixel belongs to, 0 for none."""
     assert instances.masks is not None
     masks = instances.masks
     out = np.zeros(masks.size, np.int64)

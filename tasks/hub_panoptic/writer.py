@@ -1,4 +1,4 @@
-"""Writing COCO's panoptic format: datasets to train on, and results for its evaluation."""
+"""Write COCO's panoptic format: datasets to train on, and results for its evaluation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hub_panoptic.truth import PanopticTruth, check_truth, classes_of, things_of
 
 
 def write_coco_panoptic(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
-    """A folder of images, a JSON file and a folder of PNGs for each split; see `hub.data.Writer`.
+    """Write a folder of images, a JSON file and a folder of PNGs for each split; see `hub.data.Writer`.
 
-    Segments are the dataset's own or made of masks and a semantic map, see `hub_panoptic.truth.truth_of`. Images get
-    ids from 1 where theirs are no integers.
+    Segments are the dataset's own or made from masks and a semantic map, see `hub_panoptic.truth.truth_of`. Images are
+    numbered from 1 if their ids are not integers.
     """
     for dataset in splits.values():
         check_truth(dataset)
@@ -40,17 +40,17 @@ def write_coco_panoptic(splits: Mapping[str, Dataset], output: Output) -> dict[s
 
 
 def write_results(results: Sequence[PanopticMap], path: str | os.PathLike[str]) -> Path:
-    """Write predictions as COCO's panoptic evaluation reads them: a JSON file and a folder of PNGs of its name.
+    """Write predictions for COCO's panoptic evaluation: a JSON file and a folder of PNGs of the same name.
 
     Args:
-        results: of the images, whose ids are those of the annotations.
+        results: with the image ids of the annotations.
         path: of the JSON file.
 
     Returns:
-        The path.
+        ``path``.
 
     Raises:
-        SaveError: it cannot be written.
+        SaveError: the files cannot be written.
     """
     path = Path(path)
     annotations = []
@@ -63,8 +63,8 @@ def write_results(results: Sequence[PanopticMap], path: str | os.PathLike[str]) 
 
 def _write_split(path: Path, dataset: Dataset, files: list[str], names: list[str], output: Output) -> None:
     labels, things = classes_of(dataset), things_of(dataset)
-    whole = all(isinstance(id_, int) for id_ in dataset.ids)
-    ids = list(dataset.ids) if whole else list(range(1, len(files) + 1))
+    are_integers = all(isinstance(id_, int) for id_ in dataset.ids)
+    ids = list(dataset.ids) if are_integers else list(range(1, len(files) + 1))
     folder = path.with_suffix("")
     folder.mkdir(parents=True)
     images, annotations = [], []

@@ -1,1 +1,1 @@
-"""Semantic segmentation: a class for every pixel, on raw features or on a pyramid."""
+"""Semantic segmentation: a class for every pixel, from raw features or a pyramid."""

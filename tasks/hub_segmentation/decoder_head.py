@@ -1,27 +1,42 @@
-"""segmentation_models.pytorch's decoders on the hub's raw features ``c1``…``c5``: what all of them share."""
+"""Base class of the heads with a decoder of segmentation_models.pytorch on the raw features ``c1``…``c5``."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from hub import Features, LabelSpace
+from hub.backbones.norm import set_norm
 from hub_segmentation.head import SemanticHead, SemanticOptions
 
 LEVELS = ("c1", "c2", "c3", "c4", "c5")
 Count = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Norm = Literal["batchnorm", "groupnorm", "instancenorm", "layernorm"]
+DropoutRate = Annotated[float, Field(ge=0, lt=1)]
+Norm = Literal["batch", "frozen", "group", "sync"]
 
 
-class DecoderHead(SemanticHead):
-    """A decoder of segmentation_models.pytorch and a convolution that names the classes.
+class DecoderOptions(SemanticOptions):
+    """Options of every decoder: these, and those of `SemanticOptions`.
 
-    A subclass builds the decoder in `make_decoder`, from the channels of the image and of c1 to c5.
+    Attributes:
+        norm: in the decoder: batch, frozen, group or sync; see `hub.backbones.norm.set_norm`.
+    """
+
+    norm: Norm = "batch"
+
+
+O = TypeVar("O", bound=DecoderOptions, default=DecoderOptions)  # noqa: E741
+
+
+class DecoderHead(SemanticHead[O]):
+    """A decoder of segmentation_models.pytorch, and a convolution that classifies its pixels.
+
+    A subclass builds the decoder in `make_decoder`.
 
     Args:
         channels, strides: level → channels, stride.
@@ -29,34 +44,36 @@ class DecoderHead(SemanticHead):
         options: of the architecture.
     """
 
-    kernel: ClassVar[int] = 1  # of the last convolution, as in segmentation_models.pytorch
+    kernel_size: ClassVar[int] = 1  # of the last convolution, as in segmentation_models.pytorch
 
-    def __init__(
-        self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: SemanticOptions
-    ) -> None:
+    def __init__(self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: O) -> None:
         super().__init__(channels, strides, labels, options)
         from segmentation_models_pytorch.base.initialization import initialize_decoder
 
-        self.decoder, width = self.make_decoder([3, *(channels[level] for level in LEVELS)], options)
-        initialize_decoder(self.decoder)
-        self.predictor = nn.Conv2d(width, len(labels), self.kernel, padding=self.kernel // 2)
+        decoder, out_channels = self.make_decoder([3, *(channels[level] for level in LEVELS)])
+        initialize_decoder(decoder)
+        self.decoder = set_norm(decoder, options.norm)
+        self.predictor = nn.Conv2d(out_channels, len(labels), self.kernel_size, padding=self.kernel_size // 2)
         nn.init.xavier_uniform_(self.predictor.weight)
         assert self.predictor.bias is not None
         nn.init.zeros_(self.predictor.bias)
 
     @classmethod
-    def levels(cls, options: SemanticOptions) -> tuple[str, ...]:
-        """All raw levels."""
+    def levels(cls, options: O) -> tuple[str, ...]:
+        """Return all raw levels."""
         return LEVELS
 
     @abstractmethod
-    def make_decoder(self, channels: list[int], options: Any) -> tuple[nn.Module, int]:
-        """The decoder and the channels that it gives."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build the decoder for these channels of the image and of c1 to c5; also return its output channels."""
 
     def logits(self, features: Features) -> Tensor:
-        """(B, classes, h, w) at the decoder's resolution."""
-        first = features[LEVELS[0]]
-        # Decoders ask the image for nothing but its size.
-        image = first.new_empty(len(first), 0, first.shape[2] * self.strides["c1"], first.shape[3] * self.strides["c1"])
-        logits: Tensor = self.predictor(self.decoder([image, *(features[level] for level in LEVELS)]))
+        """Return (B, classes, h, w) at the decoder's resolution."""
+        logits: Tensor = self.predictor(self.decoder(self.decoder_inputs(features)))
         return logits
+
+    def decoder_inputs(self, features: Features) -> list[Tensor]:
+        """Return the image and c1 to c5. Decoders read nothing but the size of the image, so it has no channels."""
+        c1, stride = features[LEVELS[0]], self.strides[LEVELS[0]]
+        image = c1.new_empty(c1.shape[0], 0, c1.shape[2] * stride, c1.shape[3] * stride)
+        return [image, *(features[level] for level in LEVELS)]

@@ -1,46 +1,41 @@
-"""Decoders that gather context at several scales, or bring all levels together at once."""
+"""Decoders that gather context at several scales, or fuse all levels at once."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 from torch import Tensor, nn
 
 from hub import Features
 from hub.errors import DataError
-from hub_segmentation.decoder_head import Count, DecoderHead, Norm, Share
-from hub_segmentation.head import SemanticOptions
+from hub_segmentation.decoder_head import Count, DecoderHead, DecoderOptions, DropoutRate
 
 
-class PSPNetOptions(SemanticOptions):
-    """Options of PSPNet.
+class PSPNetOptions(DecoderOptions):
+    """Options of PSPNet: these, and those of `DecoderOptions`.
 
     Attributes:
-        decoder_channels: channels that the decoder gives.
-        norm: in the decoder.
-        dropout: share of its channels that training leaves out.
+        decoder_channels: output channels of the decoder.
+        dropout: fraction of them that training zeroes.
     """
 
     decoder_channels: Count = 512
-    norm: Norm = "batchnorm"
-    dropout: Share = 0.2
+    dropout: DropoutRate = 0.2
 
 
-class PSPNet(DecoderHead):
+class PSPNet(DecoderHead[PSPNetOptions]):
     """PSPNet (Zhao et al. 2017, https://arxiv.org/abs/1612.01105), on the coarsest level."""
 
-    Options: ClassVar[type[PSPNetOptions]] = PSPNetOptions
-    kernel = 3
+    kernel_size = 3
 
-    def make_decoder(self, channels: list[int], options: PSPNetOptions) -> tuple[nn.Module, int]:
-        """PSPNet's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build PSPNet's decoder."""
         from segmentation_models_pytorch.decoders.pspnet.decoder import PSPDecoder
 
-        return PSPDecoder(channels, options.norm, options.decoder_channels, options.dropout), options.decoder_channels
+        width = self.options.decoder_channels
+        return PSPDecoder(channels, "batchnorm", width, self.options.dropout), width
 
 
-class PANOptions(SemanticOptions):
-    """Options of PAN.
+class PANOptions(DecoderOptions):
+    """Options of PAN: these, and those of `DecoderOptions`.
 
     Attributes:
         decoder_channels: channels of the decoder.
@@ -49,99 +44,93 @@ class PANOptions(SemanticOptions):
     decoder_channels: Count = 32
 
 
-class PAN(DecoderHead):
-    """PAN (Li et al. 2018, https://arxiv.org/abs/1805.10180); it halves the coarsest level three times."""
+class PAN(DecoderHead[PANOptions]):
+    """PAN (Li et al. 2018, https://arxiv.org/abs/1805.10180); it downsamples the coarsest level three times."""
 
-    Options: ClassVar[type[PANOptions]] = PANOptions
-    kernel = 3
+    kernel_size = 3
 
-    def make_decoder(self, channels: list[int], options: PANOptions) -> tuple[nn.Module, int]:
-        """PAN's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build PAN's decoder."""
         from segmentation_models_pytorch.decoders.pan.decoder import PANDecoder
 
-        return PANDecoder(channels, 5, options.decoder_channels), options.decoder_channels
+        width = self.options.decoder_channels
+        return PANDecoder(channels, 5, width), width
 
     def logits(self, features: Features) -> Tensor:
-        """(B, classes, h, w) at c2's resolution.
+        """Return (B, classes, h, w) at c2's resolution.
 
         Raises:
-            DataError: the images are too small to be halved so often.
+            DataError: the images are too small to be downsampled that often.
         """
-        least = 8 * self.strides["c5"]
+        min_size = 8 * self.strides["c5"]
         if min(features["c5"].shape[2:]) < 8:
-            raise DataError(f"pan needs images of at least {least} pixels a side", fix="resize to that, or use unet")
+            raise DataError(
+                f"pan needs images of at least {min_size}×{min_size} pixels", fix="resize to that, or use unet"
+            )
         return super().logits(features)
 
 
-class DeepLabOptions(SemanticOptions):
-    """Options of DeepLabv3 and DeepLabv3+.
+class DeepLabOptions(DecoderOptions):
+    """Options of DeepLabv3 and DeepLabv3+: these, and those of `DecoderOptions`.
 
     Attributes:
         decoder_channels: channels of the decoder.
-        atrous_rates: of the dilated convolutions; published for a coarsest stride of 16.
-        dropout: share of its channels that training leaves out.
+        atrous_rates: dilations of the convolutions; the published ones are for a coarsest stride of 16.
+        dropout: fraction of the channels that training zeroes.
     """
 
     decoder_channels: Count = 256
     atrous_rates: tuple[Count, Count, Count] = (12, 24, 36)
-    dropout: Share = 0.5
+    dropout: DropoutRate = 0.5
 
 
-class DeepLabV3(DecoderHead):
+class DeepLabV3(DecoderHead[DeepLabOptions]):
     """DeepLabv3 (Chen et al. 2017, https://arxiv.org/abs/1706.05587), on the coarsest level."""
 
-    Options: ClassVar[type[DeepLabOptions]] = DeepLabOptions
-
-    def make_decoder(self, channels: list[int], options: DeepLabOptions) -> tuple[nn.Module, int]:
-        """DeepLabv3's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build DeepLabv3's decoder."""
         from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3Decoder
 
-        decoder = DeepLabV3Decoder(channels[-1], options.decoder_channels, options.atrous_rates, False, options.dropout)
-        return decoder, options.decoder_channels
+        o = self.options
+        return DeepLabV3Decoder(channels[-1], o.decoder_channels, o.atrous_rates, False, o.dropout), o.decoder_channels
 
 
-class DeepLabV3Plus(DecoderHead):
+class DeepLabV3Plus(DecoderHead[DeepLabOptions]):
     """DeepLabv3+ (Chen et al. 2018, https://arxiv.org/abs/1802.02611): the coarsest level, refined with c2."""
 
-    Options: ClassVar[type[DeepLabOptions]] = DeepLabOptions
-
-    def make_decoder(self, channels: list[int], options: DeepLabOptions) -> tuple[nn.Module, int]:
-        """DeepLabv3+'s, enlarging by what lies between the trunk's strides: it need not be dilated."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build DeepLabv3+'s decoder, upsampling by the ratio of the trunk's strides, which need not be dilated."""
         from segmentation_models_pytorch.decoders.deeplabv3.decoder import DeepLabV3PlusDecoder
 
-        decoder = DeepLabV3PlusDecoder(
-            channels, 5, options.decoder_channels, options.atrous_rates, 16, True, options.dropout
-        )
+        o = self.options
+        decoder = DeepLabV3PlusDecoder(channels, 5, o.decoder_channels, o.atrous_rates, 16, True, o.dropout)
         decoder.up = nn.Upsample(scale_factor=self.strides["c5"] // self.strides["c2"], mode="bilinear")
-        return decoder, options.decoder_channels
+        return decoder, o.decoder_channels
 
 
-class UPerNetOptions(SemanticOptions):
-    """Options of UPerNet.
+class UPerNetOptions(DecoderOptions):
+    """Options of UPerNet: these, and those of `DecoderOptions`.
 
     Attributes:
         decoder_channels: channels of the decoder.
-        norm: in the decoder.
     """
 
     decoder_channels: Count = 256
-    norm: Norm = "batchnorm"
 
 
-class UPerNet(DecoderHead):
+class UPerNet(DecoderHead[UPerNetOptions]):
     """UPerNet (Xiao et al. 2018, https://arxiv.org/abs/1807.10221)."""
 
-    Options: ClassVar[type[UPerNetOptions]] = UPerNetOptions
-
-    def make_decoder(self, channels: list[int], options: UPerNetOptions) -> tuple[nn.Module, int]:
-        """UPerNet's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build UPerNet's decoder."""
         from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 
-        return UPerNetDecoder(channels, 5, options.decoder_channels, use_norm=options.norm), options.decoder_channels
+        width = self.options.decoder_channels
+        return UPerNetDecoder(channels, 5, width, use_norm="batchnorm"), width
 
 
-class SegformerOptions(SemanticOptions):
-    """Options of SegFormer's decoder.
+class SegformerOptions(DecoderOptions):
+    """Options of SegFormer's decoder: these, and those of `DecoderOptions`.
 
     Attributes:
         decoder_channels: channels of the decoder.
@@ -150,13 +139,12 @@ class SegformerOptions(SemanticOptions):
     decoder_channels: Count = 256
 
 
-class Segformer(DecoderHead):
+class Segformer(DecoderHead[SegformerOptions]):
     """SegFormer's decoder (Xie et al. 2021, https://arxiv.org/abs/2105.15203)."""
 
-    Options: ClassVar[type[SegformerOptions]] = SegformerOptions
-
-    def make_decoder(self, channels: list[int], options: SegformerOptions) -> tuple[nn.Module, int]:
-        """SegFormer's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build SegFormer's decoder."""
         from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
 
-        return SegformerDecoder(channels, 5, options.decoder_channels), options.decoder_channels
+        width = self.options.decoder_channels
+        return SegformerDecoder(channels, 5, width), width

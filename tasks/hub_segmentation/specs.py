@@ -1,4 +1,4 @@
-"""What this package announces as entry points; imports no torch."""
+"""Specs of the heads in this package, for its entry points; imports no torch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ def _spec(name: str, target: str, summary: str) -> TaskSpec:
 
 
 semantic_fpn = _spec(
-    "semantic-fpn", "semantic_fpn:SemanticFPN", "Semantic FPN: pyramid levels brought together (Kirillov et al. 2019)"
+    "semantic-fpn", "semantic_fpn:SemanticFPN", "Semantic FPN: sum of upsampled pyramid levels (Kirillov et al. 2019)"
 )
-unet = _spec("unet", "unets:Unet", "U-Net's decoder on raw features (Ronneberger et al. 2015)")
+unet = _spec("unet", "unets:Unet", "U-Net: a decoder with skip connections (Ronneberger et al. 2015)")
 unetplusplus = _spec("unetplusplus", "unets:UnetPlusPlus", "U-Net++: nested skip connections (Zhou et al. 2018)")
 manet = _spec("manet", "unets:MAnet", "MA-Net: U-Net with attention over position and scale (Fan et al. 2020)")
-linknet = _spec("linknet", "unets:Linknet", "LinkNet: a light decoder that adds (Chaurasia and Culurciello 2017)")
-pspnet = _spec("pspnet", "decoders:PSPNet", "PSPNet: pooling at four scales (Zhao et al. 2017)")
+linknet = _spec("linknet", "unets:Linknet", "LinkNet: a light decoder that adds skips (Chaurasia and Culurciello 2017)")
+pspnet = _spec("pspnet", "decoders:PSPNet", "PSPNet: pyramid pooling at four scales (Zhao et al. 2017)")
 pan = _spec("pan", "decoders:PAN", "PAN: pyramid attention (Li et al. 2018)")
-deeplabv3 = _spec("deeplabv3", "decoders:DeepLabV3", "DeepLabv3: convolutions of several dilations (Chen et al. 2017)")
-deeplabv3plus = _spec("deeplabv3plus", "decoders:DeepLabV3Plus", "DeepLabv3+: with fine features (Chen et al. 2018)")
+deeplabv3 = _spec("deeplabv3", "decoders:DeepLabV3", "DeepLabv3: parallel dilated convolutions (Chen et al. 2017)")
+deeplabv3plus = _spec(
+    "deeplabv3plus", "decoders:DeepLabV3Plus", "DeepLabv3+: DeepLabv3 refined with fine features (Chen et al. 2018)"
+)
 upernet = _spec("upernet", "decoders:UPerNet", "UPerNet: pyramid pooling and an FPN (Xiao et al. 2018)")
 segformer = _spec("segformer", "decoders:Segformer", "SegFormer's decoder of linear layers (Xie et al. 2021)")

@@ -1,31 +1,28 @@
-"""U-Net and its relatives: decoders that double the size block by block, each with the level of that size."""
+"""U-Net and its relatives: decoders that upsample block by block, each block with the level of its size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from hub import Batch, ClassRows, Features, LabelSpace
-from hub_segmentation.decoder_head import Count, DecoderHead, Norm
-from hub_segmentation.head import SemanticOptions
-from hub_segmentation.losses import semantic_losses
+from hub_segmentation.decoder_head import Count, DecoderHead, DecoderOptions
+
+BlockChannels = tuple[Count, Count, Count, Count, Count]
 
 
-class UnetPlusPlusOptions(SemanticOptions):
-    """Options of U-Net++.
+class UnetPlusPlusOptions(DecoderOptions):
+    """Options of U-Net++: these, and those of `DecoderOptions`.
 
     Attributes:
-        decoder_channels: of the five blocks, the coarsest first.
-        norm: in the decoder.
+        decoder_channels: of the five blocks, coarsest first.
         attention: ``scse`` or None.
     """
 
-    decoder_channels: tuple[Count, Count, Count, Count, Count] = (256, 128, 64, 32, 16)
-    norm: Norm = "batchnorm"
+    decoder_channels: BlockChannels = (256, 128, 64, 32, 16)
     attention: Literal["scse"] | None = None
 
 
@@ -33,20 +30,17 @@ class UnetOptions(UnetPlusPlusOptions):
     """Options of U-Net: these, and those of `UnetPlusPlusOptions`.
 
     Attributes:
-        deep_supervision: weights of the losses of the blocks before the last, the finest first, such as
-            ``[0.5, 0.25]``: those blocks then learn to name the classes, too (Lee et al. 2014,
-            https://arxiv.org/abs/1409.5185).
+        deep_supervision: weights of auxiliary losses on the blocks before the last, finest first, such as
+            ``[0.5, 0.25]`` (Lee et al. 2014, https://arxiv.org/abs/1409.5185).
     """
 
     deep_supervision: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(max_length=4)] = ()
 
 
-class Unet(DecoderHead):
+class Unet(DecoderHead[UnetOptions]):
     """U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597)."""
 
-    Options: ClassVar[type[UnetOptions]] = UnetOptions
-    options: UnetOptions
-    kernel = 3
+    kernel_size = 3
 
     def __init__(
         self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: UnetOptions
@@ -57,105 +51,106 @@ class Unet(DecoderHead):
             nn.Conv2d(width, len(labels), 1) for width, _ in zip(coarser, options.deep_supervision, strict=False)
         )
 
-    def make_decoder(self, channels: list[int], options: UnetOptions) -> tuple[nn.Module, int]:
-        """U-Net's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build U-Net's decoder."""
         from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 
-        widths = options.decoder_channels
-        return UnetDecoder(channels, widths, use_norm=options.norm, attention_type=options.attention), widths[-1]
+        o = self.options
+        decoder = UnetDecoder(channels, o.decoder_channels, use_norm="batchnorm", attention_type=o.attention)
+        return decoder, o.decoder_channels[-1]
+
+    def decode(self, features: Features) -> list[Tensor]:
+        """Return the output of every block of the decoder, coarsest first."""
+        finest_first = self.decoder_inputs(features)
+        *skips, block = finest_first[1:]
+        outputs = []
+        for i, decoder_block in enumerate(self.decoder.get_submodule("blocks").children()):
+            height, width = finest_first[-2 - i].shape[2:]
+            skip = skips[-1 - i] if i < len(skips) else None
+            block = decoder_block(block, height, width, skip_connection=skip)
+            outputs.append(block)
+        return outputs
+
+    def logits(self, features: Features) -> Tensor:
+        """Return (B, classes, h, w) at the resolution of the image."""
+        logits: Tensor = self.predictor(self.decode(features)[-1])
+        return logits
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """As of every semantic head; with deep supervision ``…_deep1``, ``…_deep2``, … for the blocks before the last.
+        """Return the losses; deep supervision adds ``…_deep1``, ``…_deep2``, … for the blocks before the last.
 
         Raises:
             DataError: see `SemanticHead.losses`.
         """
-        blocks = list(self.decoder.blocks)[-2::-1]  # type: ignore[arg-type]
-        given: dict[int, Tensor] = {}
-        hooks = [
-            block.register_forward_hook(lambda _, __, out, level=level: given.__setitem__(level, out))
-            for level, block in enumerate(blocks[: len(self.auxiliary)])
-        ]
-        try:
-            losses = super().losses(features, batch)
-        finally:
-            for hook in hooks:
-                hook.remove()
+        *blocks, last = self.decode(features)
+        losses = self.map_losses(self.predictor(last), batch)
         for level, (weight, predictor) in enumerate(zip(self.options.deep_supervision, self.auxiliary, strict=True)):
-            logits = F.interpolate(predictor(given[level]).float(), size=batch.images.shape[2:], mode="bilinear")
-            scaled = {name: weight * factor for name, factor in self.options.loss.items()}
-            for name, loss in semantic_losses(scaled, logits, batch.maps["semantic"]).items():
-                losses[f"{name}_deep{level + 1}"] = loss
+            deep = self.map_losses(predictor(blocks[-1 - level]), batch, factor=weight)
+            losses |= {f"{name}_deep{level + 1}": loss for name, loss in deep.items()}
         return losses
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """The rows of the last convolution, and of those that supervise the blocks before."""
+        """Return the rows of the last convolution and of the auxiliary ones."""
         rows = {f"auxiliary.{i}.{kind}": ClassRows() for i in range(len(self.auxiliary)) for kind in ("weight", "bias")}
         return {**super().class_rows(), **rows}
 
 
-class UnetPlusPlus(DecoderHead):
+class UnetPlusPlus(DecoderHead[UnetPlusPlusOptions]):
     """U-Net++ (Zhou et al. 2018, https://arxiv.org/abs/1807.10165)."""
 
-    Options: ClassVar[type[UnetPlusPlusOptions]] = UnetPlusPlusOptions
-    kernel = 3
+    kernel_size = 3
 
-    def make_decoder(self, channels: list[int], options: UnetPlusPlusOptions) -> tuple[nn.Module, int]:
-        """U-Net++'s."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build U-Net++'s decoder."""
         from segmentation_models_pytorch.decoders.unetplusplus.decoder import UnetPlusPlusDecoder
 
-        widths = options.decoder_channels
-        decoder = UnetPlusPlusDecoder(channels, widths, use_norm=options.norm, attention_type=options.attention)
-        return decoder, widths[-1]
+        o = self.options
+        decoder = UnetPlusPlusDecoder(channels, o.decoder_channels, use_norm="batchnorm", attention_type=o.attention)
+        return decoder, o.decoder_channels[-1]
 
 
-class MAnetOptions(SemanticOptions):
-    """Options of MA-Net.
+class MAnetOptions(DecoderOptions):
+    """Options of MA-Net: these, and those of `DecoderOptions`.
 
     Attributes:
-        decoder_channels: of the five blocks, the coarsest first.
-        norm: in the decoder.
-        pab_channels: of the position-wise attention.
+        decoder_channels: of the five blocks, coarsest first.
+        pab_channels: of the position-wise attention block.
     """
 
-    decoder_channels: tuple[Count, Count, Count, Count, Count] = (256, 128, 64, 32, 16)
-    norm: Norm = "batchnorm"
+    decoder_channels: BlockChannels = (256, 128, 64, 32, 16)
     pab_channels: Count = 64
 
 
-class MAnet(DecoderHead):
+class MAnet(DecoderHead[MAnetOptions]):
     """MA-Net (Fan et al. 2020, https://ieeexplore.ieee.org/document/9201310)."""
 
-    Options: ClassVar[type[MAnetOptions]] = MAnetOptions
-    kernel = 3
+    kernel_size = 3
 
-    def make_decoder(self, channels: list[int], options: MAnetOptions) -> tuple[nn.Module, int]:
-        """MA-Net's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build MA-Net's decoder."""
         from segmentation_models_pytorch.decoders.manet.decoder import MAnetDecoder
 
-        widths = list(options.decoder_channels)
-        return MAnetDecoder(channels, widths, use_norm=options.norm, pab_channels=options.pab_channels), widths[-1]
+        o = self.options
+        decoder = MAnetDecoder(channels, list(o.decoder_channels), use_norm="batchnorm", pab_channels=o.pab_channels)
+        return decoder, o.decoder_channels[-1]
 
 
-class LinknetOptions(SemanticOptions):
-    """Options of LinkNet.
+class LinknetOptions(DecoderOptions):
+    """Options of LinkNet: these, and those of `DecoderOptions`.
 
     Attributes:
-        decoder_channels: channels that the decoder gives.
-        norm: in the decoder.
+        decoder_channels: output channels of the decoder.
     """
 
     decoder_channels: Count = 32
-    norm: Norm = "batchnorm"
 
 
-class Linknet(DecoderHead):
+class Linknet(DecoderHead[LinknetOptions]):
     """LinkNet (Chaurasia and Culurciello 2017, https://arxiv.org/abs/1707.03718)."""
 
-    Options: ClassVar[type[LinknetOptions]] = LinknetOptions
-
-    def make_decoder(self, channels: list[int], options: LinknetOptions) -> tuple[nn.Module, int]:
-        """LinkNet's."""
+    def make_decoder(self, channels: list[int]) -> tuple[nn.Module, int]:
+        """Build LinkNet's decoder."""
         from segmentation_models_pytorch.decoders.linknet.decoder import LinknetDecoder
 
-        return LinknetDecoder(channels, options.decoder_channels, use_norm=options.norm), options.decoder_channels
+        width = self.options.decoder_channels
+        return LinknetDecoder(channels, width, use_norm="batchnorm"), width

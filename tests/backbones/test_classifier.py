@@ -40,7 +40,7 @@ def test_known_labels_score_as_in_timm(
         model = hub.create(
             f"classification/{name}", labels=["n02123045", "my cat", "Goldfish", "crane"], pretrained=path
         )
-    assert "knows 2 of 4 labels; started anew: my cat, crane" in caplog.text  # two of ImageNet's are called crane
+    assert "has 2 of 4 labels; randomly initialized: my cat, crane" in caplog.text  # two of ImageNet's are called crane
     oracle = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(path)}).eval()
     x = torch.randn(2, 3, 96, 96)
     with torch.no_grad():

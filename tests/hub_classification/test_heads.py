@@ -78,7 +78,7 @@ def test_mixed_labels_of_which_one_is_unknown() -> None:
 
 def test_both_classes_of_a_mixed_image_can_count_whole() -> None:
     tags = {"class": torch.tensor([0, 2]), "class:other": torch.tensor([1, 2]), "class:share": torch.tensor([0.7, 0.5])}
-    losses, logits = _losses("classification", tags, loss="binary", target_threshold=0.2)
+    losses, logits = _losses("classification", tags, loss="binary", bce_target_thresh=0.2)
     wanted = torch.tensor([[1.0, 1, 0], [0, 0, 1]])
     torch.testing.assert_close(losses["loss_class"], F.binary_cross_entropy_with_logits(logits, wanted))
 

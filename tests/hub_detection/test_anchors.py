@@ -29,9 +29,9 @@ def test_anchors_are_torchvisions(sizes: list[tuple[float, ...]], image: tuple[i
 
 
 def test_level_spacing_keeps_the_strides_where_a_map_was_rounded_up() -> None:
-    kwargs = {"sizes": [(64,)], "ratios": (1.0,), "strides": (64,)}
-    by_level = AnchorGenerator(**kwargs, spacing="level")([(2, 2)], (96, 96))[0]
-    by_image = AnchorGenerator(**kwargs, spacing="image")([(2, 2)], (96, 96))[0]
+    kwargs = {"sizes": [(64,)], "aspect_ratios": (1.0,), "strides": (64,)}
+    by_level = AnchorGenerator(**kwargs, anchor_strides="level")([(2, 2)], (96, 96))[0]
+    by_image = AnchorGenerator(**kwargs, anchor_strides="image")([(2, 2)], (96, 96))[0]
     assert (by_level[3] - by_level[0]).tolist() == [64, 64, 64, 64]
     assert (by_image[3] - by_image[0]).tolist() == [48, 48, 48, 48]
 

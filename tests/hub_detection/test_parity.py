@@ -14,7 +14,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 import hub
 from hub.contract import Batch, InstanceTargets, pad_images
-from hub_detection.weights.torchvision_weights import load_rcnn
+from hub_detection.weights.torchvision_rcnn import load_rcnn
 
 LABELS = ["one", "two", "three", "four"]
 # Everything is sampled on both sides, so that there is no chance in the losses; few proposals, so that it is quick.
@@ -146,7 +146,7 @@ def test_losses_and_their_gradients_are_torchvisions() -> None:
     for mine, original in (
         (ours.trunk.body.net.layer4[1].conv2, theirs.backbone.body.layer4[1].conv2),
         (ours.trunk.neck.lateral["p3"], theirs.backbone.fpn.inner_blocks[1][0]),
-        (ours.heads["faster-rcnn"].rpn.conv, theirs.rpn.head.conv[0][0]),
+        (ours.heads["faster-rcnn"].rpn.convs[0], theirs.rpn.head.conv[0][0]),
         (ours.heads["faster-rcnn"].box_head.bbox_pred, theirs.roi_heads.box_predictor.bbox_pred),
     ):
         wrong = (mine.weight.grad - original.weight.grad).norm() / original.weight.grad.norm()

@@ -19,7 +19,7 @@ from torchvision.ops import FrozenBatchNorm2d
 import hub
 from hub.contract import Batch, InstanceTargets, pad_images
 from hub.contract.box_masks import BoxMasks
-from hub_detection.weights.torchvision_weights import load_rcnn
+from hub_detection.weights.torchvision_rcnn import load_rcnn
 
 LABELS = ["one", "two", "three"]
 OURS: dict[str, Any] = {

@@ -164,8 +164,8 @@ def test_losses_and_their_gradients_are_torchvisions(kind: str) -> None:
     for mine, original in (
         (ours.trunk.body.net.layer4[1].conv2, theirs.backbone.body.layer4[1].conv2),
         (ours.trunk.neck.lateral["p3"], theirs.backbone.fpn.inner_blocks[0][0]),
-        (head.extra[0], theirs.backbone.fpn.extra_blocks.p6),
-        (head.offsets, theirs.head.regression_head.bbox_reg),
+        (head.extra_blocks[0], theirs.backbone.fpn.extra_blocks.p6),
+        (head.bbox_reg, theirs.head.regression_head.bbox_reg),
     ):
         wrong = (mine.weight.grad - original.weight.grad).norm() / original.weight.grad.norm()
         assert wrong < 1e-4

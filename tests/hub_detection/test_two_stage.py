@@ -14,7 +14,7 @@ from hub.contract.box_masks import BoxMasks
 from hub.errors import DataError, OptionError
 from hub.testing import check_task
 from hub_detection.matcher import Matcher
-from hub_detection.two_stage.roi_branch import occupied, scatter
+from hub_detection.two_stage.roi_branch import scatter_slots, valid_slots
 from hub_detection.two_stage.roi_sampler import RoISampler
 
 SMALL: dict[str, Any] = {
@@ -95,9 +95,9 @@ def test_occupied_places_and_all_places_give_the_same(monkeypatch: pytest.Monkey
 
 def test_places_go_back_where_they_came_from() -> None:
     valid = torch.tensor([[True, False, True], [False, True, False]])
-    places = occupied(valid)
-    assert scatter(places + 1.0, places, valid.shape).tolist() == [[1, 0, 3], [0, 5, 0]]
-    assert occupied(torch.zeros(2, 3, dtype=torch.bool)).tolist() == [0]
+    places = valid_slots(valid)
+    assert scatter_slots(places + 1.0, places, valid.shape).tolist() == [[1, 0, 3], [0, 5, 0]]
+    assert valid_slots(torch.zeros(2, 3, dtype=torch.bool)).tolist() == [0]
 
 
 def test_data_with_another_number_of_keypoints_are_refused() -> None:

@@ -99,7 +99,7 @@ def test_shapes_can_be_scored_and_classes_go_by_name(shapes: Any) -> None:
     worse = PanopticMetric(shapes, other)
     worse.update(results)
     assert worse.compute().metrics["RQ"] < 1.0
-    assert worse.strange == 1
+    assert worse.unknown == 1
 
 
 def hub_segment(result: PanopticMap, name: str) -> Segment:

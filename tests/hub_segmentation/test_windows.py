@@ -12,7 +12,7 @@ from torch import Tensor
 import hub
 from hub.contract import Batch, WindowLayout
 from hub.inference import sliding_window
-from hub_segmentation.windows import RowResize, SemanticWindows
+from hub_segmentation.windows import RowResize, SemanticMerger
 
 sides = st.integers(1, 20)
 LABELS = hub.LabelSpace.of(["a", "b", "c"])
@@ -47,7 +47,7 @@ def merged(logits: Tensor, window: tuple[int, int], original: tuple[int, int], *
         ids=["x.png"],
     )
     layout = WindowLayout(size, window, 0.5)
-    merger = SemanticWindows(LABELS, whole, layout, "gaussian")
+    merger = SemanticMerger(LABELS, whole, layout, "gaussian")
     for places in layout.batches(2):
         parts = torch.stack([layout.pad(logits[:, rows, columns]) for rows, columns in map(layout.slices, places)])
         merger.add({"logits": parts[..., ::stride, ::stride]}, places)

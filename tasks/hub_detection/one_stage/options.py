@@ -6,67 +6,55 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from hub import Options
-from hub_detection.anchors import AnchorStrides
 from hub_detection.layers import Norm
-from hub_detection.two_stage.box_head import BoxLoss
-from hub_detection.two_stage.options import Count, Fraction, Positive
-
-NotNegative = Annotated[float, Field(ge=0)]
+from hub_detection.options import BoxLoss, Count, DetectionOptions, Fraction, NonNegative, NonNegativeInt, Positive
 
 
-class OneStageOptions(Options):
-    """Options of every one-stage head.
+class OneStageOptions(DetectionOptions):
+    """Options of every one-stage head: these, and those of `DetectionOptions`.
 
     Attributes:
-        pyramid_levels: that the head reads, each of twice the stride of the one before.
-        extra_levels: coarser ones that it adds itself, by convolutions of stride 2.
-        extra_from: what the first of them is computed from: by default the last of ``pyramid_levels``, or the raw
-            level of the same stride, ``c5`` in torchvision's second version.
-        anchor_strides: ``"image"`` as torchvision or ``"level"`` as detectron2; see `AnchorGenerator`.
-        num_convs: layers of 3 × 3 before the predictions, as many for classes as for boxes.
+        pyramid_levels: levels that the head reads, each with twice the stride of the one before.
+        extra_levels: number of coarser levels that the head adds, by convolutions of stride 2.
+        extra_from: input of the first of them: by default the last of ``pyramid_levels``, or the raw level of the same
+            stride, as ``c5`` in torchvision's v2 models.
+        num_convs: 3 × 3 convolutions before the predictors, as many for classes as for boxes.
         tower_norm: after each of them: none, batch, group, sync or frozen.
-        prior_prob: of every class at the start, so that the many negatives do not drown the few positives
+        prior_prob: probability of every class at the start, so that the loss of the many negatives does not dominate
             (Lin et al. 2017b, section 3.3).
-        focal_alpha, focal_gamma: of the focal loss; see `focal_loss`.
-        topk_candidates: best answers of each level that enter NMS.
-        score_thresh: detections need more than this score.
-        nms_thresh: overlap above which only the better of two detections of one class stays.
-        detections_per_img: of each image.
+        focal_alpha, focal_gamma: of the focal loss; see `hub_detection.losses.sigmoid_focal_loss`.
+        topk_candidates: detections per level that NMS receives.
     """
 
     pyramid_levels: Annotated[tuple[str, ...], Field(min_length=1)] = ("p3", "p4", "p5")
-    extra_levels: Annotated[int, Field(ge=0)] = 2
+    extra_levels: NonNegativeInt = 2
     extra_from: str | None = None
-    anchor_strides: AnchorStrides = "level"
-    num_convs: Annotated[int, Field(ge=0)] = 4
+    num_convs: NonNegativeInt = 4
     tower_norm: Norm = "none"
     prior_prob: Annotated[float, Field(gt=0, lt=1)] = 0.01
     focal_alpha: Fraction = 0.25
-    focal_gamma: NotNegative = 2.0
+    focal_gamma: NonNegative = 2.0
     topk_candidates: Count = 1000
-    score_thresh: Fraction = 0.05
-    nms_thresh: Fraction = 0.5
-    detections_per_img: Count = 100
 
     @field_validator("extra_from")
     @classmethod
-    def _extra_levels_start_there(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _needs_extra_levels(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and not info.data.get("extra_levels", 1):
-            raise ValueError("there are no 'extra_levels' to compute from it")
+            raise ValueError("has no effect without 'extra_levels'")
         return value
 
 
 class RetinaNetOptions(OneStageOptions):
-    """Options of RetinaNet: these, and those of `OneStageOptions`; the defaults are torchvision's first version.
+    """Options of RetinaNet: these, and those of `OneStageOptions`; the defaults are those of torchvision's v1.
 
     Attributes:
-        anchor_sizes: for each level, the extra ones too, the square root of its smallest anchors' areas, in pixels.
-        scales_per_octave: sizes of each level, evenly spaced up to twice that and rounded down to whole pixels.
+        anchor_sizes: per level, including the extra ones, the square root of its smallest anchors' areas, in pixels.
+        scales_per_octave: anchor sizes per level, geometrically spaced up to twice the smallest and rounded down to
+            whole pixels.
         aspect_ratios: height / width of the anchors.
-        fg_iou_thresh, bg_iou_thresh: overlap from which an anchor is positive, and below which it is negative.
-        box_loss: smooth_l1 of the offsets or giou of the boxes (torchvision's v2).
-        smooth_l1_beta: where that loss turns from square to linear; 0 is plain L1.
+        fg_iou_thresh, bg_iou_thresh: IoU from which an anchor is positive, and below which it is negative.
+        box_loss: smooth_l1 of the deltas or giou of the boxes (torchvision's v2).
+        smooth_l1_beta: where that loss changes from quadratic to linear; 0 gives the L1 loss.
     """
 
     anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
@@ -75,23 +63,23 @@ class RetinaNetOptions(OneStageOptions):
     fg_iou_thresh: Fraction = 0.5
     bg_iou_thresh: Fraction = 0.4
     box_loss: BoxLoss = "smooth_l1"
-    smooth_l1_beta: NotNegative = 0.0
+    smooth_l1_beta: NonNegative = 0.0
     detections_per_img: Count = 300
 
     @field_validator("anchor_sizes")
     @classmethod
-    def _one_size_a_level(cls, value: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+    def _one_size_per_level(cls, value: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
         if {"pyramid_levels", "extra_levels"} <= info.data.keys():
             levels = len(info.data["pyramid_levels"]) + info.data["extra_levels"]
             if len(value) != levels:
-                raise ValueError(f"must be one size for each of the {levels} levels, those of 'extra_levels' too")
+                raise ValueError(f"must be one size for each of the {levels} levels, including 'extra_levels'")
         return value
 
     @field_validator("bg_iou_thresh")
     @classmethod
     def _background_below_foreground(cls, value: float, info: ValidationInfo) -> float:
         if value > info.data.get("fg_iou_thresh", value):
-            raise ValueError("must not be above 'fg_iou_thresh', the overlap of positive anchors")
+            raise ValueError("must not be above 'fg_iou_thresh'")
         return value
 
 
@@ -99,7 +87,7 @@ class FCOSOptions(OneStageOptions):
     """Options of FCOS: these, and those of `OneStageOptions`; the defaults are torchvision's.
 
     Attributes:
-        center_sampling_radius: points within so many strides of an object's centre learn it ("center sampling").
+        center_sampling_radius: points within this many strides of an object's center are positive.
     """
 
     tower_norm: Norm = "group"

@@ -13,23 +13,20 @@ from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
 from hub_detection.boxes import box_iou, pick
 from hub_detection.detection_head import padded_size
-from hub_detection.giou import giou_loss
+from hub_detection.losses import generalized_box_iou_loss
 from hub_detection.matcher import Matcher
 from hub_detection.one_stage.base import OneStageHead
 from hub_detection.one_stage.options import RetinaNetOptions
 from hub_detection.targets import instance_targets
 
 
-class RetinaNet(OneStageHead):
-    """Classifies several anchors of every cell and moves them onto the objects.
+class RetinaNet(OneStageHead[RetinaNetOptions]):
+    """Classify several anchors per cell and regress their boxes.
 
     Args:
         channels, strides, labels: as for `OneStageHead`.
         options: see `RetinaNetOptions`.
     """
-
-    Options = RetinaNetOptions
-    options: RetinaNetOptions
 
     def __init__(
         self,
@@ -39,18 +36,18 @@ class RetinaNet(OneStageHead):
         options: RetinaNetOptions,
     ) -> None:
         super().__init__(channels, strides, labels, options)
-        self.coder = BoxCoder()
+        self.box_coder = BoxCoder()
         self.matcher = Matcher(options.fg_iou_thresh, options.bg_iou_thresh, allow_low_quality_matches=True)
 
-    def make_anchors(self) -> AnchorGenerator:
-        """``scales_per_octave`` sizes of each ratio (ibid., section 4)."""
+    def make_anchor_generator(self) -> AnchorGenerator:
+        """Build a generator of ``scales_per_octave`` sizes of each aspect ratio (ibid., section 4)."""
         o = self.options
-        steps = [2 ** (i / o.scales_per_octave) for i in range(o.scales_per_octave)]
-        sizes = [[int(size * step) if step > 1 else size for step in steps] for size in o.anchor_sizes]
-        return AnchorGenerator(sizes, o.aspect_ratios, self.level_strides, spacing=o.anchor_strides)
+        scales = [2 ** (i / o.scales_per_octave) for i in range(o.scales_per_octave)]
+        sizes = [[int(size * scale) if scale > 1 else size for scale in scales] for size in o.anchor_sizes]
+        return AnchorGenerator(sizes, o.aspect_ratios, self.level_strides, anchor_strides=o.anchor_strides)
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """The losses of a batch: each image's sum divided by its positive anchors, and of that the mean.
+        """Return the losses of a batch: the mean over images, each divided by its number of positive anchors.
 
         Args:
             features: level → (B, C, H, W).
@@ -63,21 +60,25 @@ class RetinaNet(OneStageHead):
             DataError: the batch has no instances.
         """
         targets = instance_targets(batch)
-        dense = self.look(features, padded_size(batch))
+        dense = self.dense_predictions(features, padded_size(batch))
         anchors = torch.cat(dense.anchors)
         iou = box_iou(targets.boxes, anchors)
         positive, negative = self.matcher(iou, targets.valid)
         matched = iou.argmax(1)
         del iou  # the largest tensor here
-        labels, objects = pick(targets.labels, matched), pick(targets.boxes, matched)
-        of_classes = self.class_losses(dense, labels, positive, positive | negative)
-        of_boxes = (self._box_losses(torch.cat(dense.offsets, dim=1), objects, anchors) * positive).sum(1)
+        labels, matched_boxes = pick(targets.labels, matched), pick(targets.boxes, matched)
+        class_losses = self.class_losses(dense, labels, positive, positive | negative)
+        box_losses = self._box_losses(torch.cat(dense.deltas, dim=1), matched_boxes, anchors)
         count = positive.sum(1).clamp(min=1)
-        return {"loss_classifier": (of_classes / count).mean(), "loss_box": (of_boxes / count).mean()}
+        return {
+            "loss_classifier": (class_losses / count).mean(),
+            "loss_box": ((box_losses * positive).sum(1) / count).mean(),
+        }
 
-    def _box_losses(self, offsets: Tensor, objects: Tensor, anchors: Tensor) -> Tensor:
-        """(B, all anchors) float32, of negative anchors too."""
+    def _box_losses(self, deltas: Tensor, matched_boxes: Tensor, anchors: Tensor) -> Tensor:
+        """Return (B, all anchors) float32, also for negative anchors."""
         if self.options.box_loss == "giou":
-            return giou_loss(self.coder.decode(offsets, anchors), objects)
-        wanted = self.coder.encode(objects, anchors)
-        return F.smooth_l1_loss(offsets.float(), wanted, beta=self.options.smooth_l1_beta, reduction="none").sum(-1)
+            return generalized_box_iou_loss(self.box_coder.decode(deltas, anchors), matched_boxes)
+        target_deltas = self.box_coder.encode(matched_boxes, anchors)
+        beta = self.options.smooth_l1_beta
+        return F.smooth_l1_loss(deltas.float(), target_deltas, beta=beta, reduction="none").sum(-1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from hub import Batch, ClassRows, Features, InstanceTargets, LabelSpace
 from hub.errors import OptionError
@@ -21,12 +22,14 @@ from hub_detection.two_stage.roi_branch import RoIBranch
 from hub_detection.two_stage.roi_sampler import RoIs, RoISampler
 from hub_detection.two_stage.rpn import RPN, Proposals
 
+O = TypeVar("O", bound=TwoStageOptions, default=FasterRCNNOptions)  # noqa: E741
 
-class FasterRCNN(DetectionHead):
-    """A region proposal network, and a head that classifies and refines its boxes.
 
-    Other two-stage heads derive from it: they add branches that look at the boxes (`roi_branches`), or put another
-    second stage in the place of `box_losses` and `box_detections`.
+class FasterRCNN(DetectionHead[O]):
+    """A region proposal network, and a box head that classifies and refines its proposals.
+
+    Base of the other two-stage heads: they add branches that predict more about each box (`roi_branches`), or replace
+    the box head (`build_box_heads`, `box_losses` and `box_detections`).
 
     Args:
         channels: level → channels; the same for all levels.
@@ -35,106 +38,91 @@ class FasterRCNN(DetectionHead):
         options: see `FasterRCNNOptions`.
 
     Raises:
-        OptionError: levels of different widths, or that boxes cannot be pooled from.
+        OptionError: the levels differ in channels, or their strides are not consecutive.
     """
 
     Options: ClassVar[type[TwoStageOptions]] = FasterRCNNOptions
-    options: TwoStageOptions
 
-    def __init__(
-        self,
-        channels: Mapping[str, int],
-        strides: Mapping[str, int],
-        labels: LabelSpace,
-        options: TwoStageOptions,
-    ) -> None:
+    def __init__(self, channels: Mapping[str, int], strides: Mapping[str, int], labels: LabelSpace, options: O) -> None:
         super().__init__(channels, strides, labels, options)
         widths = {channels[level] for level in options.anchor_levels}
         if len(widths) > 1:
             raise OptionError(
-                f"a two-stage head reads levels of one width, not {dict(channels)}",
+                f"a two-stage head needs levels with the same number of channels, not {dict(channels)}",
                 fix="use a pyramid, as in faster-rcnn/resnet50-fpn",
             )
         (width,) = widths
         o = options
-        anchors = AnchorGenerator(
+        anchor_generator = AnchorGenerator(
             [(size,) for size in o.anchor_sizes],
             o.aspect_ratios,
             [strides[level] for level in o.anchor_levels],
-            spacing=o.anchor_strides,
+            anchor_strides=o.anchor_strides,
         )
         self.rpn = RPN(
             width,
-            anchors,
+            anchor_generator,
             Matcher(o.rpn_fg_iou_thresh, o.rpn_bg_iou_thresh, allow_low_quality_matches=True),
-            convs=o.rpn_num_convs,
-            samples=o.rpn_batch_size_per_image,
+            num_convs=o.rpn_num_convs,
+            batch_size_per_image=o.rpn_batch_size_per_image,
             positive_fraction=o.rpn_positive_fraction,
             nms_thresh=o.rpn_nms_thresh,
-            beta=o.smooth_l1_beta,
+            smooth_l1_beta=o.smooth_l1_beta,
         )
         self.box_pool = self.make_pool(o.box_pooler_resolution)
         self.build_box_heads(width)
-        self.anchor_levels, self.pool_levels = o.anchor_levels, o.pool_levels
-        self.training_limits = {"candidates": o.rpn_pre_nms_topk_train, "keep": o.rpn_post_nms_topk_train}
-        self.test_limits = {"candidates": o.rpn_pre_nms_topk_test, "keep": o.rpn_post_nms_topk_test}
-        self.detection_limits: dict[str, Any] = {
-            "score_thresh": o.score_thresh,
-            "nms_thresh": o.nms_thresh,
-            "keep": o.detections_per_img,
-        }
 
     @classmethod
-    def levels(cls, options: FasterRCNNOptions) -> tuple[str, ...]:
-        """The levels that anchors live on."""
+    def levels(cls, options: O) -> tuple[str, ...]:
+        """Return the levels with anchors."""
         return options.anchor_levels
 
-    def build_box_heads(self, width: int) -> None:
-        """Build what learns from proposals, for levels of this width."""
+    def build_box_heads(self, channels: int) -> None:
+        """Build what learns from proposals, for levels with this many channels."""
         o = self.options
         assert isinstance(o, FasterRCNNOptions)
         self.roi_sampler = RoISampler(
             Matcher(o.box_fg_iou_thresh, o.box_bg_iou_thresh), o.box_batch_size_per_image, o.box_positive_fraction
         )
-        self.box_head = self.make_box_head(width, o.bbox_reg_weights)
+        self.box_head = self.make_box_head(channels, o.bbox_reg_weights)
 
     @property
     def max_positives(self) -> int:
-        """Of the boxes of one image that the branches learn from."""
-        return self.roi_sampler.positives
+        """The most positive RoIs per image that the branches learn from."""
+        return self.roi_sampler.max_positives
 
-    def make_pool(self, size: int) -> RoIAlign:
-        """What pools boxes into grids of this side, as the options want it."""
+    def make_pool(self, resolution: int) -> RoIAlign:
+        """Build RoIAlign for a grid of this height and width."""
         o = self.options
         strides = [self.strides[level] for level in o.pool_levels]
-        return RoIAlign(strides, size=size, sampling_ratio=o.sampling_ratio, aligned=o.aligned)
+        return RoIAlign(strides, size=resolution, sampling_ratio=o.sampling_ratio, aligned=o.aligned)
 
     def make_box_head(
-        self, width: int, weights: tuple[float, float, float, float], *, agnostic: bool = False
+        self, channels: int, weights: tuple[float, float, float, float], *, cls_agnostic_bbox_reg: bool = False
     ) -> BoxHead:
-        """One box head as the options want it."""
+        """Build one box head; ``weights`` are those of its `BoxCoder`."""
         o = self.options
         return BoxHead(
-            width,
+            channels,
             len(self.labels),
-            coder=BoxCoder(weights),
-            box_pooler_resolution=o.box_pooler_resolution,
-            convs=o.box_head_num_convs,
+            box_coder=BoxCoder(weights),
+            resolution=o.box_pooler_resolution,
+            num_convs=o.box_head_num_convs,
             norm=o.box_head_norm,
-            fcs=o.box_head_num_fcs,
+            num_fcs=o.box_head_num_fcs,
             conv_channels=o.box_head_conv_channels,
-            width=o.box_head_fc_channels,
-            agnostic=agnostic,
-            loss=o.box_loss,
-            beta=o.smooth_l1_beta,
+            fc_channels=o.box_head_fc_channels,
+            cls_agnostic_bbox_reg=cls_agnostic_bbox_reg,
+            box_loss=o.box_loss,
+            smooth_l1_beta=o.smooth_l1_beta,
         )
 
     def roi_branches(self) -> Sequence[RoIBranch]:
-        """What else is said about each object."""
+        """Return the branches that predict more about each box."""
         return ()
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """The losses of a batch.
+        """Return the losses of a batch.
 
         Args:
             features: level → (B, C, H, W).
@@ -146,51 +134,65 @@ class FasterRCNN(DetectionHead):
         Raises:
             DataError: the batch has no instances.
         """
+        o = self.options
         targets = instance_targets(batch)
-        levels = self.rpn.embed([features[level] for level in self.anchor_levels])
-        dense = self.rpn(levels, padded_size(batch))
-        proposals = self.rpn.propose(dense, batch.sizes, **self.training_limits)
-        pooled_from = [features[level] for level in self.pool_levels]
-        rois, of_boxes = self.box_losses(pooled_from, proposals, targets, batch.sizes)
-        losses = {**self.rpn.losses(levels, dense.anchors, targets), **of_boxes}
+        rpn_features = self.rpn.early_convs([features[level] for level in o.anchor_levels])
+        dense = self.rpn(rpn_features, padded_size(batch))
+        proposals = self.rpn.propose(
+            dense, batch.sizes, pre_nms_topk=o.rpn_pre_nms_topk_train, post_nms_topk=o.rpn_post_nms_topk_train
+        )
+        roi_features = [features[level] for level in o.pool_levels]
+        rois, box_losses = self.box_losses(roi_features, proposals, targets, batch.sizes)
+        losses = {**self.rpn.losses(rpn_features, dense.anchors, targets), **box_losses}
         for branch in self.roi_branches():
-            losses |= branch.losses(pooled_from, rois, targets)
+            losses |= branch.losses(roi_features, rois, targets)
         return losses
 
     def box_losses(
         self, features: Sequence[Tensor], proposals: Proposals, targets: InstanceTargets, sizes: Tensor
     ) -> tuple[RoIs, dict[str, Tensor]]:
-        """The second stage's losses, ``loss_classifier`` and ``loss_box``, and the boxes that it learned from.
+        """Return the sampled RoIs, and the losses ``loss_classifier`` and ``loss_box``.
 
         Args:
-            features: of each level to pool from (B, C, H, W).
+            features: per level to pool from (B, C, H, W).
             proposals: of the RPN.
             targets: from `instance_targets`.
             sizes: (B, 2) height and width of the images in pixels.
         """
         rois = self.roi_sampler(proposals, targets)
-        logits, offsets = self.box_head(self.box_pool(features, rois.boxes), len(sizes))
-        return rois, self.box_head.losses(logits, offsets, rois, targets)
+        logits, deltas = self.box_head(self.box_pool(features, rois.boxes), sizes.shape[0])
+        return rois, self.box_head.losses(logits, deltas, rois, targets)
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
-        """The objects found, in pixels of the resized images: as `BoxHead.detections`, and what each branch adds."""
-        levels = self.rpn.embed([features[level] for level in self.anchor_levels])
-        dense = self.rpn(levels, padded_size(batch))
-        proposals = self.rpn.propose(dense, batch.sizes, **self.test_limits)
-        pooled_from = [features[level] for level in self.pool_levels]
-        found = self.box_detections(pooled_from, proposals, batch.sizes)
+        """Return the detections in pixels of the resized images: see `BoxHead.postprocess`, and each branch."""
+        o = self.options
+        rpn_features = self.rpn.early_convs([features[level] for level in o.anchor_levels])
+        dense = self.rpn(rpn_features, padded_size(batch))
+        proposals = self.rpn.propose(
+            dense, batch.sizes, pre_nms_topk=o.rpn_pre_nms_topk_test, post_nms_topk=o.rpn_post_nms_topk_test
+        )
+        roi_features = [features[level] for level in o.pool_levels]
+        detections = self.box_detections(roi_features, proposals, batch.sizes)
         for branch in self.roi_branches():
-            found |= branch.predict(pooled_from, found)
-        return found
+            detections |= branch.predict(roi_features, detections)
+        return detections
 
     def box_detections(self, features: Sequence[Tensor], proposals: Proposals, sizes: Tensor) -> dict[str, Tensor]:
-        """The objects found; arguments as in `box_losses`, answers as in `BoxHead.detections`."""
-        logits, offsets = self.box_head(self.box_pool(features, proposals.boxes), len(sizes))
-        scores = logits.float().softmax(-1)
-        return self.box_head.detections(scores, offsets, proposals, sizes, **self.detection_limits)
+        """Return the detections; arguments as for `box_losses`, return value as of `BoxHead.postprocess`."""
+        o = self.options
+        logits, deltas = self.box_head(self.box_pool(features, proposals.boxes), sizes.shape[0])
+        return self.box_head.postprocess(
+            logits.float().softmax(-1),
+            deltas,
+            proposals,
+            sizes,
+            score_thresh=o.score_thresh,
+            nms_thresh=o.nms_thresh,
+            detections_per_img=o.detections_per_img,
+        )
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """The rows of the predictors of every part that has classes."""
+        """Return the rows per class of all predictors."""
         return {
             f"{path}.{name}": rows
             for path, part in self.named_modules()

@@ -11,9 +11,9 @@ from torchvision.ops import roi_align
 
 from hub import BoxMasks, ClassRows, InstanceTargets
 from hub_detection.layers import Norm, conv_tower
-from hub_detection.losses import mean_over
+from hub_detection.losses import masked_mean
 from hub_detection.two_stage.roi_align import RoIAlign
-from hub_detection.two_stage.roi_branch import RoIBranch, eager_on_cpu, occupied, scatter
+from hub_detection.two_stage.roi_branch import RoIBranch, eager_on_cpu, scatter_slots, valid_slots
 from hub_detection.two_stage.roi_sampler import RoIs
 
 
@@ -70,25 +70,25 @@ class MaskHead(RoIBranch):
     def losses(self, features: Sequence[Tensor], rois: RoIs, targets: InstanceTargets) -> dict[str, Tensor]:
         """``loss_mask``: binary cross-entropy, the mean over the positive boxes' pixels (ibid., section 3)."""
         assert targets.masks is not None
-        boxes, positive = rois.boxes[:, : self.positives], rois.positive[:, : self.positives]
-        places = occupied(positive)
-        labels = (rois.labels[:, : self.positives] - 1).clamp(min=0).flatten()[places]
-        logits = self(self.pooled(features, boxes, places), labels)
-        image = torch.div(places, boxes.shape[1], rounding_mode="floor")
-        matched = rois.matched[:, : self.positives].flatten()[places]
+        boxes, positive = rois.boxes[:, : self.max_positives], rois.positive[:, : self.max_positives]
+        slots = valid_slots(positive)
+        labels = (rois.labels[:, : self.max_positives] - 1).clamp(min=0).flatten()[slots]
+        logits = self(self.pool_slots(features, boxes, slots), labels)
+        image = torch.div(slots, boxes.shape[1], rounding_mode="floor")
+        matched = rois.matched[:, : self.max_positives].flatten()[slots]
         wanted = mask_targets(
-            targets.masks, image * targets.boxes.shape[1] + matched, boxes.flatten(0, 1)[places], logits.shape[-1]
+            targets.masks, image * targets.boxes.shape[1] + matched, boxes.flatten(0, 1)[slots], logits.shape[-1]
         )
         values = F.binary_cross_entropy_with_logits(logits.float(), wanted, reduction="none").mean((1, 2))
-        return {"loss_mask": mean_over(values, positive.flatten()[places])}
+        return {"loss_mask": masked_mean(values, positive.flatten()[slots])}
 
     def predict(self, features: Sequence[Tensor], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``masks`` (B, D, 2 · size, 2 · size) float32 from 0 to 1, each on the grid of its box."""
-        places = occupied(found["valid"])
-        pooled = self.pooled(features, found["boxes"], places)
-        masks = self(pooled, found["labels"].flatten()[places]).float().sigmoid()
-        masks = masks * found["valid"].flatten()[places][:, None, None]
-        return {"masks": scatter(masks, places, found["valid"].shape)}
+        slots = valid_slots(found["valid"])
+        pooled = self.pool_slots(features, found["boxes"], slots)
+        masks = self(pooled, found["labels"].flatten()[slots]).float().sigmoid()
+        masks = masks * found["valid"].flatten()[slots][:, None, None]
+        return {"masks": scatter_slots(masks, slots, found["valid"].shape)}
 
     def class_rows(self) -> dict[str, ClassRows]:
         """The rows of the predictor."""

@@ -1,4 +1,4 @@
-"""What a two-stage detector says about an object besides its class and box: the contract of masks and keypoints."""
+"""The contract of branches: what a two-stage detector predicts per object besides class and box."""
 
 from __future__ import annotations
 
@@ -14,59 +14,60 @@ from hub_detection.two_stage.roi_sampler import RoIs
 
 
 class RoIBranch(nn.Module, ABC):
-    """Base of the branches.
+    """Base of the mask and keypoint branches.
+
+    Boxes come in a fixed number of slots per image, (B, S, 4), some of which are empty.
 
     Args:
-        pool: pools the boxes that the branch looks at.
-        positives: the most positive boxes that an image can have; they come first.
+        pool: pools the boxes for this branch.
+        max_positives: the most positive RoIs per image; they come first.
     """
 
-    def __init__(self, pool: RoIAlign, positives: int) -> None:
+    def __init__(self, pool: RoIAlign, max_positives: int) -> None:
         super().__init__()
         self.pool = pool
-        self.positives = positives
+        self.max_positives = max_positives
 
     @abstractmethod
     def losses(self, features: Sequence[Tensor], rois: RoIs, targets: InstanceTargets) -> dict[str, Tensor]:
-        """Float32 scalars under names that are the same for all batches."""
+        """Return float32 scalars under names that are the same for all batches."""
 
     @abstractmethod
-    def predict(self, features: Sequence[Tensor], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Further answers (B, D, …) to the ``boxes``, ``labels`` and ``valid`` that were found."""
+    def predict(self, features: Sequence[Tensor], detections: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return further predictions (B, D, …) for detections with ``boxes``, ``labels`` and ``valid``."""
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """See `hub.Head.class_rows`."""
+        """Return the rows per class; see `hub.Head.class_rows`."""
         return {}
 
-    def pooled(self, features: Sequence[Tensor], boxes: Tensor, places: Tensor) -> Tensor:
-        """The boxes at some places of (B, S, 4), from `occupied`: (M, C, size, size)."""
-        image = torch.div(places, boxes.shape[1], rounding_mode="floor")
-        pooled: Tensor = self.pool(features, boxes.flatten(0, 1)[places][None], image[None])
+    def pool_slots(self, features: Sequence[Tensor], boxes: Tensor, slots: Tensor) -> Tensor:
+        """Pool the boxes (B, S, 4) in the slots that `valid_slots` returned: (M, C, size, size)."""
+        image = torch.div(slots, boxes.shape[1], rounding_mode="floor")
+        pooled: Tensor = self.pool(features, boxes.flatten(0, 1)[slots][None], image[None])
         return pooled
 
 
-def occupied(valid: Tensor) -> Tensor:
-    """Which places of (B, S) to compute: (M,) int64 into the flattened places, M at least 1.
+def valid_slots(valid: Tensor) -> Tensor:
+    """Return the slots of (B, S) to compute: (M,) int64 indices into the flattened slots, M at least 1.
 
-    Where looking at the values costs nothing, only the valid ones: on a CPU an image with two objects then costs a
-    fiftieth of one with a hundred. A graph, or a device that would have to be waited for, gets all of them.
+    In eager mode on the CPU these are only the valid ones: an image with two objects then costs a fiftieth of one with
+    a hundred. A graph of fixed shape, or a device that would have to be synchronized with, computes all of them.
 
-    >>> occupied(torch.tensor([[True, False], [False, True]]))
+    >>> valid_slots(torch.tensor([[True, False], [False, True]]))
     tensor([0, 3])
     """
     if not eager_on_cpu(valid):
         return torch.arange(valid.numel(), device=valid.device)
-    places = valid.flatten().nonzero().squeeze(1)
-    return places if len(places) else places.new_zeros(1)
+    slots = valid.flatten().nonzero().squeeze(1)
+    return slots if len(slots) else slots.new_zeros(1)
 
 
 def eager_on_cpu(tensor: Tensor) -> bool:
-    """Whether shapes may follow from this tensor's values: nothing is compiled or traced, no device is waited for."""
-    return tensor.device.type == "cpu" and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+    """Return whether shapes may depend on this tensor's values: nothing is compiled, and no device synchronized."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
-def scatter(values: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
-    """Put (M, …) back to the places of (B, S): (B, S, …), zeros elsewhere."""
-    full = values.new_zeros(shape.numel(), *values.shape[1:])
-    unflattened: Tensor = full.index_copy(0, places, values).unflatten(0, shape)
-    return unflattened
+def scatter_slots(values: Tensor, slots: Tensor, shape: torch.Size) -> Tensor:
+    """Put (M, …) back into the slots of (B, S): (B, S, …), zeros elsewhere."""
+    full = values.new_zeros(shape[0] * shape[1], *values.shape[1:])
+    return full.index_copy(0, slots, values).view(*shape, *values.shape[1:])

@@ -1,4 +1,4 @@
-"""Which proposals the second stage learns from (Girshick 2015, section 2.3)."""
+"""Sample the proposals that the box head learns from (Girshick 2015, section 2.3)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hub_detection.two_stage.rpn import Proposals
 
 
 class RoIs(NamedTuple):
-    """Boxes to learn from, S of each image, positive ones first.
+    """Boxes to learn from, S per image, positive ones first.
 
     Attributes:
         boxes: (B, S, 4) float32 x1 y1 x2 y2 in pixels.
         labels: (B, S) int64, 0 for background, otherwise the class's index + 1.
-        matched: (B, S) int64, the object that each overlaps most; of use where positive.
+        matched: (B, S) int64, the object with the highest IoU; meaningful where positive.
         positive: (B, S) bool.
         valid: (B, S) bool.
     """
@@ -35,33 +35,33 @@ class RoIs(NamedTuple):
 
 @dataclass(frozen=True)
 class RoISampler:
-    """Draws proposals at random, with a limited share of positive ones.
+    """Sample proposals at random, with a limited fraction of positive ones.
 
     Args:
-        matcher: which proposals hold an object.
-        samples: S, proposals of each image.
-        positive_fraction: at most this share of them is positive.
+        matcher: decides which proposals are positive.
+        batch_size_per_image: S, the number of RoIs per image.
+        positive_fraction: at most this fraction of them is positive.
     """
 
     matcher: Matcher
-    samples: int
+    batch_size_per_image: int
     positive_fraction: float
 
     @property
-    def positives(self) -> int:
-        """The most positive boxes that an image can have."""
-        return int(self.samples * self.positive_fraction)
+    def max_positives(self) -> int:
+        """The most positive RoIs per image."""
+        return int(self.batch_size_per_image * self.positive_fraction)
 
     @torch.no_grad()
     def __call__(self, proposals: Proposals, targets: InstanceTargets) -> RoIs:
-        """Draw from the proposals and the annotated boxes, so that there is something to find from the start.
+        """Sample from the proposals and the annotated boxes, so that there are positives from the first step.
 
         Args:
             proposals: of the RPN.
             targets: from `instance_targets`.
 
         Returns:
-            The boxes drawn.
+            The sampled boxes.
         """
         boxes = torch.cat([proposals.boxes, targets.boxes], dim=1)
         valid = torch.cat([proposals.valid, targets.valid], dim=1)
@@ -70,7 +70,7 @@ class RoISampler:
         drawn = sample(
             match.positive & valid,
             match.negative & valid,
-            size=self.samples,
+            size=self.batch_size_per_image,
             positive_fraction=self.positive_fraction,
         )
         matched = matched_object(iou, drawn.indices)
@@ -79,7 +79,7 @@ class RoISampler:
 
     @torch.no_grad()
     def rematch(self, boxes: Tensor, valid: Tensor, targets: InstanceTargets) -> RoIs:
-        """Label boxes that are all learned from: those of the later stages of a cascade.
+        """Match boxes that are all learned from: those of the later stages of a cascade.
 
         Args:
             boxes: (B, S, 4) float32 x1 y1 x2 y2 in pixels.
@@ -87,7 +87,7 @@ class RoISampler:
             targets: from `instance_targets`.
 
         Returns:
-            The same boxes, in the same order, each positive or background by this sampler's overlaps.
+            The same boxes, in the same order, each positive or background by this sampler's thresholds.
         """
         iou = box_iou(targets.boxes, boxes)
         positive = self.matcher(iou, targets.valid).positive & valid

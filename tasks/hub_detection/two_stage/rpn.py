@@ -20,11 +20,11 @@ from hub_detection.parallel_nms import parallel_nms
 from hub_detection.pyramid import neighborhoods
 from hub_detection.sampling import sample
 
-_MIN_SIDE = 1e-3  # pixels; smaller proposals hold nothing
+_MIN_SIZE = 1e-3  # pixels; smaller proposals are dropped
 
 
 class Proposals(NamedTuple):
-    """Boxes that may hold an object, best first.
+    """Boxes that may contain an object, by descending score.
 
     Attributes:
         boxes: (B, K, 4) float32 x1 y1 x2 y2 in pixels, without gradient; zeros where not valid.
@@ -37,171 +37,184 @@ class Proposals(NamedTuple):
     valid: Tensor
 
 
-class DensePredictions(NamedTuple):
-    """What the network says about every anchor, a list of levels each.
+class RPNPredictions(NamedTuple):
+    """Predictions for all anchors; one entry per level in each list.
 
     Attributes:
-        logits: (B, A) objectness.
-        offsets: (B, A, 4); see `BoxCoder`.
+        objectness: (B, A) logits.
+        deltas: (B, A, 4); see `BoxCoder`.
         anchors: (A, 4) float32 in pixels.
     """
 
-    logits: list[Tensor]
-    offsets: list[Tensor]
+    objectness: list[Tensor]
+    deltas: list[Tensor]
     anchors: list[Tensor]
 
 
 class RPN(nn.Module):
-    """Says for every anchor whether it holds an object, and where exactly.
+    """Predict for every anchor whether it contains an object, and the object's box.
 
     Args:
         channels: of every level.
-        anchors: the anchors; every level has as many a cell.
-        matcher: which of them are to find an object.
-        convs: layers of 3 × 3 before the predictions.
-        samples: anchors of each image in the loss.
-        positive_fraction: at most this share of them is positive.
-        nms_thresh: overlap above which only the better of two proposals stays.
-        beta: of the smooth L1 loss.
+        anchor_generator: with the same number of anchors per cell on all levels.
+        matcher: decides which anchors are positive.
+        num_convs: 3 × 3 convolutions before the predictors.
+        batch_size_per_image: anchors per image that the losses sample.
+        positive_fraction: at most this fraction of them is positive.
+        nms_thresh: IoU above which the lower-scored of two proposals is suppressed.
+        smooth_l1_beta: see `hub_detection.losses.box_loss`.
     """
 
     def __init__(
         self,
         channels: int,
-        anchors: AnchorGenerator,
+        anchor_generator: AnchorGenerator,
         matcher: Matcher,
         *,
-        convs: int = 1,
-        samples: int = 256,
+        num_convs: int = 1,
+        batch_size_per_image: int = 256,
         positive_fraction: float = 0.5,
         nms_thresh: float = 0.7,
-        beta: float = 1 / 9,
+        smooth_l1_beta: float = 1 / 9,
     ) -> None:
         super().__init__()
-        self.anchors = anchors
+        self.anchor_generator = anchor_generator
         self.matcher = matcher
-        self.samples = samples
+        self.batch_size_per_image = batch_size_per_image
         self.positive_fraction = positive_fraction
         self.nms_thresh = nms_thresh
-        self.beta = beta
-        self.coder = BoxCoder()
-        self.early = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(convs - 1))
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-        self.objectness = nn.Conv2d(channels, anchors.num_anchors[0], 1)
-        self.offsets = nn.Conv2d(channels, anchors.num_anchors[0] * 4, 1)
-        for layer in (*self.early, self.conv, self.objectness, self.offsets):
+        self.smooth_l1_beta = smooth_l1_beta
+        self.box_coder = BoxCoder()
+        convs = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(num_convs)]
+        self.convs = nn.ModuleList(convs)
+        self.cls_logits = nn.Conv2d(channels, anchor_generator.num_anchors[0], 1)
+        self.bbox_pred = nn.Conv2d(channels, anchor_generator.num_anchors[0] * 4, 1)
+        for layer in (*convs, self.cls_logits, self.bbox_pred):
             nn.init.normal_(layer.weight, std=0.01)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
 
-    def embed(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """The levels after all convolutions but the last, with gradients: what the other methods are given."""
+    @property
+    def last_conv(self) -> nn.Conv2d:
+        """The convolution that is computed at few anchors only when gradients are needed."""
+        conv = self.convs[-1]
+        assert isinstance(conv, nn.Conv2d)
+        return conv
+
+    def early_convs(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Apply all convolutions but the last to every level, with gradients; the other methods take the result."""
         out = []
         for feature in features:
-            for conv in self.early:
+            for conv in list(self.convs)[:-1]:
                 feature = F.relu(conv(feature))
             out.append(feature)
         return out
 
     @torch.no_grad()
-    def forward(self, features: Sequence[Tensor], image: tuple[int, int]) -> DensePredictions:
-        """Look at every anchor, without gradients: the losses look again at the few that they draw.
+    def forward(self, features: Sequence[Tensor], image_size: tuple[int, int]) -> RPNPredictions:
+        """Predict for all anchors, without gradients; the losses predict again for the few anchors that they sample.
 
         Args:
-            features: of each level (B, C, H, W), from `embed`.
-            image: height and width of the padded images in pixels.
-
-        Returns:
-            A prediction for every anchor.
+            features: per level (B, C, H, W), from `early_convs`.
+            image_size: height and width of the padded images in pixels.
         """
-        logits, offsets = [], []
+        objectness, deltas = [], []
         for feature in features:
-            hidden = F.relu(_detached(self.conv, feature), inplace=True)
-            logits.append(_detached(self.objectness, hidden).permute(0, 2, 3, 1).flatten(1))
-            offsets.append(_detached(self.offsets, hidden).permute(0, 2, 3, 1).reshape(len(feature), -1, 4))
-        return DensePredictions(logits, offsets, self.anchors([(f.shape[2], f.shape[3]) for f in features], image))
+            hidden = F.relu(_detached_conv(self.last_conv, feature), inplace=True)
+            objectness.append(_detached_conv(self.cls_logits, hidden).permute(0, 2, 3, 1).flatten(1))
+            deltas.append(_detached_conv(self.bbox_pred, hidden).permute(0, 2, 3, 1).reshape(feature.shape[0], -1, 4))
+        grid_sizes = [(f.shape[2], f.shape[3]) for f in features]
+        return RPNPredictions(objectness, deltas, self.anchor_generator(grid_sizes, image_size))
 
     def predict_anchors(self, features: Sequence[Tensor], anchors: Tensor) -> tuple[Tensor, Tensor]:
-        """The same predictions for some anchors only, with gradients.
+        """Predict for some anchors only, with gradients.
 
-        A gradient that is 0 but for a few hundred of many thousand anchors costs a convolution's whole backward pass,
-        which is a quarter of a training step. Here it costs as much as there are anchors.
+        The gradient is 0 for all but a few hundred of many thousand anchors, but a convolution's backward pass costs
+        the same as for all of them, a quarter of a training step. Here the cost is proportional to the number of
+        sampled anchors.
 
         Args:
-            features: of each level (B, C, H, W), from `embed`.
-            anchors: (B, S) int64, counted through all levels.
+            features: per level (B, C, H, W), from `early_convs`.
+            anchors: (B, S) int64, numbered through all levels.
 
         Returns:
-            Logits (B, S) and offsets (B, S, 4).
+            Objectness logits (B, S) and deltas (B, S, 4).
         """
-        num_anchors = self.anchors.num_anchors[0]
-        seen = neighborhoods(features, anchors // num_anchors)
-        hidden = F.relu(F.linear(seen, self.conv.weight.permute(0, 2, 3, 1).flatten(1), self.conv.bias))
-        logits = F.linear(hidden, self.objectness.weight.flatten(1), self.objectness.bias)
-        offsets = F.linear(hidden, self.offsets.weight.flatten(1), self.offsets.bias).unflatten(2, (num_anchors, 4))
-        which = (anchors % num_anchors)[..., None]
-        return logits.gather(2, which).squeeze(2), torch.take_along_dim(offsets, which[..., None], 2).squeeze(2)
+        num_anchors = self.anchor_generator.num_anchors[0]
+        conv = self.last_conv
+        patches = neighborhoods(features, anchors // num_anchors)
+        hidden = F.relu(F.linear(patches, conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias))
+        objectness = F.linear(hidden, self.cls_logits.weight.flatten(1), self.cls_logits.bias)
+        deltas = F.linear(hidden, self.bbox_pred.weight.flatten(1), self.bbox_pred.bias)
+        deltas = deltas.view(*deltas.shape[:2], num_anchors, 4)
+        own = (anchors % num_anchors)[..., None]
+        return objectness.gather(2, own).squeeze(2), torch.take_along_dim(deltas, own[..., None], 2).squeeze(2)
 
     @torch.no_grad()
-    def propose(self, dense: DensePredictions, sizes: Tensor, *, candidates: int, keep: int) -> Proposals:
-        """The best boxes of each image.
+    def propose(
+        self, predictions: RPNPredictions, sizes: Tensor, *, pre_nms_topk: int, post_nms_topk: int
+    ) -> Proposals:
+        """Return the best boxes of each image.
 
         Args:
-            dense: from `forward`.
+            predictions: from `forward`.
             sizes: (B, 2) height and width of the images in pixels; boxes are clipped to them.
-            candidates: best anchors of each level that are looked at.
-            keep: proposals of each image; K.
+            pre_nms_topk: anchors per level that NMS receives.
+            post_nms_topk: K, proposals per image.
 
         Returns:
             The proposals; no gradient flows through them (ibid., section 3.2).
         """
-        logits, boxes, levels = [], [], []
-        for level, (logit, offset, anchor) in enumerate(zip(*dense, strict=True)):
-            best, where = logit.topk(min(candidates, logit.shape[1]))
-            logits.append(best)
-            boxes.append(self.coder.decode(pick(offset, where), anchor[where]))
+        scores, boxes, levels = [], [], []
+        for level, (objectness, deltas, anchors) in enumerate(zip(*predictions, strict=True)):
+            best, index = objectness.topk(min(pre_nms_topk, objectness.shape[1]))
+            scores.append(best)
+            boxes.append(self.box_coder.decode(pick(deltas, index), anchors[index]))
             levels.append(torch.full(best.shape[1:], level, device=best.device))
         if boxes[0].is_cuda and self.training:
-            return self._propose_without_waiting(boxes, logits, sizes, keep)
-        found = clip_boxes(torch.cat(boxes, dim=1), sizes)
-        scores = torch.cat(logits, dim=1).float().sigmoid()
-        index, valid = nms(found, scores, torch.cat(levels), sides_at_least(found, _MIN_SIDE), self.nms_thresh, keep)
-        return Proposals(pick(found, index) * valid[..., None], pick(scores, index) * valid, valid)
+            return self._propose_without_sync(boxes, scores, sizes, post_nms_topk)
+        candidates = clip_boxes(torch.cat(boxes, dim=1), sizes)
+        probabilities = torch.cat(scores, dim=1).float().sigmoid()
+        large = sides_at_least(candidates, _MIN_SIZE)
+        index, used = nms(candidates, probabilities, torch.cat(levels), large, self.nms_thresh, post_nms_topk)
+        return Proposals(pick(candidates, index) * used[..., None], pick(probabilities, index) * used, used)
 
-    def _propose_without_waiting(
-        self, boxes: Sequence[Tensor], logits: Sequence[Tensor], sizes: Tensor, keep: int
+    def _propose_without_sync(
+        self, boxes: Sequence[Tensor], objectness: Sequence[Tensor], sizes: Tensor, post_nms_topk: int
     ) -> Proposals:
-        """Propose with `parallel_nms`: a step of training on a GPU never waits for it.
+        """Propose with `parallel_nms`, so that a training step on a GPU never synchronizes.
 
         Args:
-            boxes: of each level (B, N, 4), best first.
-            logits: of each level (B, N).
+            boxes: per level (B, N, 4), by descending score.
+            objectness: per level (B, N) logits.
             sizes: (B, 2) height and width of the images in pixels.
-            keep: proposals of each image; K.
+            post_nms_topk: K, proposals per image.
         """
-        # All levels are one batch: (B, L, N), filled up with places that hold no box.
-        longest = max(logit.shape[1] for logit in logits)
+        # All levels become one batch: (B, L, N), padded with invalid slots.
+        longest = max(level.shape[1] for level in objectness)
         padded = [F.pad(level, (0, 0, 0, longest - level.shape[1])) for level in boxes]
-        found = clip_boxes(torch.stack(padded, dim=1).flatten(1, 2), sizes)
+        candidates = clip_boxes(torch.stack(padded, dim=1).flatten(1, 2), sizes)
         scores = torch.stack(
-            [F.pad(logit.float().sigmoid(), (0, longest - logit.shape[1]), value=-1.0) for logit in logits], dim=1
+            [F.pad(level.float().sigmoid(), (0, longest - level.shape[1]), value=-1.0) for level in objectness], dim=1
         )
-        valid = sides_at_least(found, _MIN_SIDE).unflatten(1, scores.shape[1:]) & (scores >= 0)
-        kept = parallel_nms(found.unflatten(1, scores.shape[1:]).flatten(0, 1), valid.flatten(0, 1), self.nms_thresh)
-        candidates = torch.where(kept.view_as(scores), scores, -1.0).flatten(1)
-        best, index = candidates.topk(min(keep, candidates.shape[1]))
-        index = F.pad(index, (0, keep - index.shape[1]))
-        best = F.pad(best, (0, keep - best.shape[1]), value=-1.0)
-        there = best >= 0
-        return Proposals(pick(found, index) * there[..., None], best * there, there)
+        valid = sides_at_least(candidates, _MIN_SIZE).view(scores.shape) & (scores >= 0)
+        per_level = candidates.view(*scores.shape, 4).flatten(0, 1)
+        kept = parallel_nms(per_level, valid.flatten(0, 1), self.nms_thresh)
+        kept_scores = torch.where(kept.view_as(scores), scores, -1.0).flatten(1)
+        best, index = kept_scores.topk(min(post_nms_topk, kept_scores.shape[1]))
+        index = F.pad(index, (0, post_nms_topk - index.shape[1]))
+        best = F.pad(best, (0, post_nms_topk - best.shape[1]), value=-1.0)
+        used = best >= 0
+        return Proposals(pick(candidates, index) * used[..., None], best * used, used)
 
     def losses(
         self, features: Sequence[Tensor], anchors: Sequence[Tensor], targets: InstanceTargets
     ) -> dict[str, Tensor]:
-        """Losses over anchors drawn at random (ibid., equation 1, normalised as in torchvision).
+        """Return the losses over randomly sampled anchors (ibid., equation 1, normalized like torchvision's).
 
         Args:
-            features: of each level (B, C, H, W), from `embed`.
-            anchors: of each level (A, 4), from `forward`.
+            features: per level (B, C, H, W), from `early_convs`.
+            anchors: per level (A, 4), from `forward`.
             targets: from `instance_targets`.
 
         Returns:
@@ -210,20 +223,20 @@ class RPN(nn.Module):
         boxes = torch.cat(list(anchors))
         iou = box_iou(targets.boxes, boxes)
         match = self.matcher(iou, targets.valid)
-        drawn = sample(*match, size=self.samples, positive_fraction=self.positive_fraction)
-        objects = pick(targets.boxes, matched_object(iou, drawn.indices))
-        logits, offsets = self.predict_anchors(features, drawn.indices)
-        wanted = self.coder.encode(objects, boxes[drawn.indices])
+        drawn = sample(*match, size=self.batch_size_per_image, positive_fraction=self.positive_fraction)
+        matched_boxes = pick(targets.boxes, matched_object(iou, drawn.indices))
+        objectness, deltas = self.predict_anchors(features, drawn.indices)
+        target_deltas = self.box_coder.encode(matched_boxes, boxes[drawn.indices])
         return {
-            "loss_rpn_objectness": objectness_loss(logits, drawn.positive, drawn.valid),
-            "loss_rpn_box": box_loss(offsets, wanted, drawn.positive, drawn.valid, beta=self.beta),
+            "loss_rpn_objectness": objectness_loss(objectness, drawn.positive, drawn.valid),
+            "loss_rpn_box": box_loss(deltas, target_deltas, drawn.positive, drawn.valid, beta=self.smooth_l1_beta),
         }
 
 
-def _detached(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    """A convolution with parameters cut off from the graph.
+def _detached_conv(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """Apply a convolution with parameters detached from the graph.
 
-    Older versions of torch cache autocast's copies of parameters made without gradients, and would give them to
+    Older versions of torch cache autocast's copies of parameters made without gradients, and would reuse them in
     `RPN.predict_anchors`, which needs gradients (https://github.com/pytorch/pytorch/issues/112583).
     """
     assert layer.bias is not None

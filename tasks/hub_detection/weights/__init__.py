@@ -1,1 +1,1 @@
-"""Weights from other libraries."""
+"""Converters of detectors that other libraries have trained."""

@@ -1,4 +1,4 @@
-"""Weights of torchvision's RetinaNet, first and second version, and FCOS for models of the hub."""
+"""Convert weights of torchvision's RetinaNet, v1 and v2, and FCOS for models of the hub."""
 
 from __future__ import annotations
 
@@ -8,40 +8,43 @@ from torch import Tensor, nn
 
 from hub.errors import CheckpointMismatchError
 from hub_detection.weights.torchvision_trunk import (
-    PART,
+    PARAMETER,
     Patterns,
+    convert_norms,
     head_of,
     load_checked,
-    renamed,
-    settle_norms,
+    prefix_head,
+    rename_keys,
     trunk_keys,
     trunk_patterns,
-    under_head,
 )
 
 _LEVELS = ("p3", "p4", "p5")
 _TOWERS = (("classification_head", "cls_tower"), ("regression_head", "bbox_tower"))
 _SHARED: Patterns = [
     *trunk_patterns(_LEVELS),
-    (rf"backbone\.fpn\.extra_blocks\.p6\.{PART}", r"extra.0.\1"),
-    (rf"backbone\.fpn\.extra_blocks\.p7\.{PART}", r"extra.1.\1"),
-    (rf"head\.classification_head\.cls_logits\.{PART}", r"cls_logits.\1"),
-    (rf"head\.regression_head\.bbox_reg\.{PART}", r"offsets.\1"),
+    (rf"backbone\.fpn\.extra_blocks\.p6\.{PARAMETER}", r"extra_blocks.0.\1"),
+    (rf"backbone\.fpn\.extra_blocks\.p7\.{PARAMETER}", r"extra_blocks.1.\1"),
+    (rf"head\.classification_head\.cls_logits\.{PARAMETER}", r"cls_logits.\1"),
+    (rf"head\.regression_head\.bbox_reg\.{PARAMETER}", r"bbox_reg.\1"),
 ]
-# torchvision has renamed RetinaNet's layers, "conv.2" to "conv.1.0": both are read.
+# torchvision has renamed RetinaNet's layers, such as "conv.2" to "conv.1.0": both are accepted.
 _RETINANET: Patterns = [
     *_SHARED,
-    *((rf"head\.{theirs}\.conv\.(\d)\.([01])\.{PART}", rf"{ours}.\1.\2.\3") for theirs, ours in _TOWERS),
-    *((rf"head\.{theirs}\.conv\.{2 * i}\.{PART}", rf"{ours}.{i}.0.\1") for theirs, ours in _TOWERS for i in range(4)),
-]
+    *((rf"head\.{theirs}\.conv\.(\d)\.([01])\.{PARAMETER}", rf"{ours}.\1.\2.\3") for theirs, ours in _TOWERS),
+    *((rf"head\.{theirs}\.conv\.{2 * i}\.{PARAMETER}", rf"{ours}.{i}.0.\1")
+      for theirs, ours in _TOWERS for i in range(4)),
+]  # fmt: skip
 _FCOS: Patterns = [
     *_SHARED,
-    (rf"head\.regression_head\.bbox_ctrness\.{PART}", r"centerness.\1"),
-    *((rf"head\.{theirs}\.conv\.{3 * i + j}\.{PART}", rf"{ours}.{i}.{j}.\1")
+    (rf"head\.regression_head\.bbox_ctrness\.{PARAMETER}", r"centerness.\1"),
+    *((rf"head\.{theirs}\.conv\.{3 * i + j}\.{PARAMETER}", rf"{ours}.{i}.{j}.\1")
       for theirs, ours in _TOWERS for i in range(4) for j in range(2)),
 ]  # fmt: skip
-_NEEDED = trunk_keys(_LEVELS) | {
-    f"{layer}.{part}" for layer in ("extra.0", "extra.1", "cls_logits", "offsets") for part in ("weight", "bias")
+_REQUIRED = trunk_keys(_LEVELS) | {
+    f"{layer}.{part}"
+    for layer in ("extra_blocks.0", "extra_blocks.1", "cls_logits", "bbox_reg")
+    for part in ("weight", "bias")
 }
 
 
@@ -55,39 +58,40 @@ def convert_one_stage(
     """Rename and reorder the weights of torchvision's ``retinanet_…_fpn``, its ``_v2``, and ``fcos_…_fpn``.
 
     Those of ``retinanet_resnet50_fpn`` fit ``hub.create("retinanet/resnet50-fpn", labels=…, norm="frozen")``, and
-    ``fcos`` likewise; for the second version see `load_one_stage`.
+    ``fcos`` likewise; for v2 see `load_one_stage`.
 
     Args:
         state_dict: torchvision's, with or without its ``num_batches_tracked``.
-        task: of the hub's head that takes them, by default ``retinanet`` or ``fcos``.
+        task: name of the hub's head, by default ``retinanet`` or ``fcos``.
         bn_eps: of the source's frozen norms: 0 for RetinaNet's published ``COCO_V1`` weights, 1e-5 for all others;
             the difference is moved into the variances.
-        classes: the source's class numbers to keep, in this order, by default all from 1. Published weights number
-            the classes by COCO's 90 ids, of which 80 exist: pass ``labels.ids``.
+        classes: the source's class indices to keep, in this order, by default all from 1. Published weights have a
+            class for each of COCO's ids up to 90, of which 80 exist: pass ``labels.ids``.
 
     Returns:
         A state dict of a `hub.Model`.
 
     Raises:
-        CheckpointMismatchError: a key that these families with a ResNet-FPN do not have, or one that they need; a
-            class that the weights do not have.
+        CheckpointMismatchError: a key that these models do not have, a required one is missing, or a class that the
+            weights do not have.
     """
     fcos = any("bbox_ctrness" in key for key in state_dict)
     patterns, family = (_FCOS, "FCOS") if fcos else (_RETINANET, "RetinaNet or FCOS")
-    found = renamed(state_dict, patterns, needed=_NEEDED, family=family)
-    settle_norms(found, bn_eps=bn_eps)
-    num_anchors = len(found["offsets.bias"]) // 4
-    theirs = len(found["cls_logits.bias"]) // num_anchors
-    chosen = list(range(1, theirs)) if classes is None else list(classes)
-    if wrong := [number for number in chosen if not 0 <= number < theirs]:
+    renamed = rename_keys(state_dict, patterns, required=_REQUIRED, family=f"torchvision's {family}")
+    convert_norms(renamed, bn_eps=bn_eps)
+    num_anchors = len(renamed["bbox_reg.bias"]) // 4
+    num_classes = len(renamed["cls_logits.bias"]) // num_anchors
+    kept = list(range(1, num_classes)) if classes is None else list(classes)
+    if unknown := [index for index in kept if not 0 <= index < num_classes]:
         raise CheckpointMismatchError(
-            f"the weights have classes 0 to {theirs - 1}, but not {wrong[0]}", fix="choose among those"
+            f"the weights have classes 0 to {num_classes - 1}, but not {unknown[0]}", fix="choose among those"
         )
     for part in ("weight", "bias"):
-        # torchvision has the classes of an anchor together, we the anchors of a class; its class 0 stays unused.
-        rows = found[f"cls_logits.{part}"].unflatten(0, (num_anchors, theirs))
-        found[f"cls_logits.{part}"] = rows[:, chosen].transpose(0, 1).flatten(0, 1).contiguous()
-    return under_head(found, task or ("fcos" if fcos else "retinanet"))
+        # torchvision orders rows by anchor, then class; the hub by class, then anchor. Its class 0 is unused.
+        key = f"cls_logits.{part}"
+        rows = renamed[key].view(num_anchors, num_classes, *renamed[key].shape[1:])
+        renamed[key] = rows[:, kept].transpose(0, 1).flatten(0, 1).contiguous()
+    return prefix_head(renamed, task or ("fcos" if fcos else "retinanet"))
 
 
 def load_one_stage(
@@ -99,15 +103,15 @@ def load_one_stage(
 ) -> None:
     """Convert torchvision's weights and load them into a model with one one-stage head.
 
-    The parts of RetinaNet's second version are options: ``extra_from="c5", tower_norm="group", box_loss="giou"``.
+    RetinaNet v2 corresponds to the options ``extra_from="c5", tower_norm="group", box_loss="giou"``.
 
     Args:
         model: changed in place. Created with ``anchor_strides="image"`` it gives torchvision's boxes for images of
-            any size; the default differs by some pixels in p6 and p7 where those levels' sizes are rounded up.
+            any size; with the default, anchors of p6 and p7 differ by some pixels where those levels' sizes are
+            rounded up.
         state_dict, bn_eps, classes: see `convert_one_stage`.
 
     Raises:
-        CheckpointMismatchError: the weights are of another model; the message names the first that differs.
+        CheckpointMismatchError: the weights are of another model; the message names the first tensor that differs.
     """
-    found = convert_one_stage(state_dict, task=head_of(model), bn_eps=bn_eps, classes=classes)
-    load_checked(model, found)
+    load_checked(model, convert_one_stage(state_dict, task=head_of(model), bn_eps=bn_eps, classes=classes))

@@ -114,7 +114,7 @@ def test_losses_are_float32_and_near_in_bfloat16(task: str) -> None:
 def test_a_diverged_network_gives_a_loss_that_is_not_finite_rather_than_a_crash(task: str) -> None:
     model = _model(task)
     with torch.no_grad():
-        model.heads[task].offsets.weight.fill_(torch.nan)
+        model.heads[task].bbox_reg.weight.fill_(torch.nan)
     assert not torch.stack(list(_losses(model, _batch()).values())).isfinite().all()
 
 

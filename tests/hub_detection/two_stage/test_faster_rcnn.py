@@ -105,7 +105,7 @@ def test_losses_are_float32_and_near_in_bfloat16() -> None:
 def test_a_diverged_network_gives_a_loss_that_is_not_finite_rather_than_a_crash() -> None:
     model = _model()
     with torch.no_grad():
-        model.heads["faster-rcnn"].rpn.conv.weight.fill_(torch.nan)
+        model.heads["faster-rcnn"].rpn.convs[0].weight.fill_(torch.nan)
     assert not torch.stack(list(_losses(model, _batch()).values())).isfinite().all()
 
 

@@ -17,8 +17,8 @@ IMAGE = (64, 96)
 def _rpn(samples: int = 64) -> RPN:
     torch.manual_seed(0)
     anchors = AnchorGenerator([(16,), (32,)], (0.5, 1.0, 2.0), (8, 16))
-    rpn = RPN(6, anchors, Matcher(0.6, 0.3, allow_low_quality_matches=True), samples=samples)
-    for layer in (rpn.conv, rpn.objectness, rpn.offsets):
+    rpn = RPN(6, anchors, Matcher(0.6, 0.3, allow_low_quality_matches=True), batch_size_per_image=samples)
+    for layer in (rpn.convs[0], rpn.cls_logits, rpn.bbox_pred):
         torch.nn.init.normal_(layer.weight, std=0.2)
         torch.nn.init.normal_(layer.bias, std=0.2)
     return rpn
@@ -45,14 +45,14 @@ def test_looking_at_some_anchors_is_looking_at_all() -> None:
     dense = rpn(features, IMAGE)
     index = torch.randint(0, len(torch.cat(dense.anchors)), (2, 50), generator=torch.Generator().manual_seed(3))
     logits, offsets = rpn.predict_anchors(features, index)
-    torch.testing.assert_close(logits, pick(torch.cat(dense.logits, dim=1), index))
-    torch.testing.assert_close(offsets, pick(torch.cat(dense.offsets, dim=1), index))
+    torch.testing.assert_close(logits, pick(torch.cat(dense.objectness, dim=1), index))
+    torch.testing.assert_close(offsets, pick(torch.cat(dense.deltas, dim=1), index))
 
 
 def test_proposals_are_clipped_sorted_and_marked() -> None:
     rpn, features = _rpn(), _features()
     sizes = torch.tensor([[64, 96], [40, 50]])
-    found = rpn.propose(rpn(features, IMAGE), sizes, candidates=30, keep=500)
+    found = rpn.propose(rpn(features, IMAGE), sizes, pre_nms_topk=30, post_nms_topk=500)
     assert found.boxes.shape == (2, 500, 4)
     assert not found.boxes.requires_grad
     for i in range(2):
@@ -84,7 +84,7 @@ def test_it_learns_to_propose_the_objects() -> None:
         optimizer.zero_grad()
         sum(rpn.losses(frozen, dense.anchors, targets).values()).backward()  # type: ignore[union-attr]
         optimizer.step()
-    found = rpn.propose(rpn(frozen, IMAGE), torch.tensor([IMAGE, IMAGE]), candidates=30, keep=1)
+    found = rpn.propose(rpn(frozen, IMAGE), torch.tensor([IMAGE, IMAGE]), pre_nms_topk=30, post_nms_topk=1)
     assert (found.boxes[1, 0] - targets.boxes[1, 0]).abs().max() < 4
 
 

@@ -15,7 +15,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 import hub
 from hub.errors import CheckpointMismatchError
 from hub_detection.weights.torchvision_one_stage import convert_one_stage, load_one_stage
-from hub_detection.weights.torchvision_weights import convert_rcnn
+from hub_detection.weights.torchvision_rcnn import convert_rcnn
 
 
 def _weights(kind: Any) -> dict[str, Tensor]:
@@ -87,7 +87,7 @@ def test_the_norms_epsilon_moves_into_the_variance(retinanet: dict[str, Tensor])
     ("change", "classes", "named"),
     [
         (lambda w: w | {"rpn.head.cls_logits.weight": torch.zeros(1)}, None, "rpn.head.*RetinaNet or FCOS"),
-        (lambda w: {k: v for k, v in w.items() if "extra_blocks.p7" not in k}, None, "extra.1"),
+        (lambda w: {k: v for k, v in w.items() if "extra_blocks.p7" not in k}, None, "extra_blocks.1"),
         (lambda w: w, [1, 5], "classes 0 to 4, but not 5"),
     ],
 )

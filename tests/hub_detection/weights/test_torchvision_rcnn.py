@@ -11,7 +11,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
 from hub.errors import CheckpointMismatchError
-from hub_detection.weights.torchvision_weights import convert_rcnn, load_rcnn
+from hub_detection.weights.torchvision_rcnn import convert_rcnn, load_rcnn
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_norms_epsilon_moves_into_the_variance(weights: dict[str, Any]) -> N
     ("change", "named"),
     [
         (lambda w: w | {"head.classification_head.conv.0.0.weight": torch.zeros(1)}, "classification_head"),
-        (lambda w: {k: v for k, v in w.items() if k != "rpn.head.cls_logits.bias"}, "rpn.objectness.bias"),
+        (lambda w: {k: v for k, v in w.items() if k != "rpn.head.cls_logits.bias"}, "rpn.cls_logits.bias"),
     ],
 )
 def test_other_families_are_refused(weights: dict[str, Any], change: Any, named: str) -> None:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub_detection.one_stage.distances import BoxLinearCoder, centerness
+from hub_detection.one_stage.box_linear_coder import BoxLinearCoder, centerness
 
 SIDE = st.floats(0, 1000, width=32)
 
