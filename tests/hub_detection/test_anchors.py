@@ -14,7 +14,7 @@ STRIDES = (4, 8, 16, 32, 64)
 
 @pytest.mark.parametrize("sizes", [[(32,), (64,), (128,), (256,), (512,)], [(s, s * 1.26) for s in STRIDES]])
 @pytest.mark.parametrize("image", [(128, 192), (416, 544)])
-def test_anchors_are_torchvisions(sizes: list[tuple[float, ...]], image: tuple[int, int]) -> None:
+def test_anchors_match_torchvision(sizes: list[tuple[float, ...]], image: tuple[int, int]) -> None:
     ratios = (0.5, 1.0, 2.0)
     maps = [(-(-image[0] // s), -(-image[1] // s)) for s in STRIDES]
     ours = AnchorGenerator(sizes, ratios, STRIDES)
@@ -28,7 +28,7 @@ def test_anchors_are_torchvisions(sizes: list[tuple[float, ...]], image: tuple[i
     ]
 
 
-def test_level_spacing_keeps_the_strides_where_a_map_was_rounded_up() -> None:
+def test_level_anchor_strides_keep_the_strides_of_rounded_up_maps() -> None:
     kwargs = {"sizes": [(64,)], "aspect_ratios": (1.0,), "strides": (64,)}
     by_level = AnchorGenerator(**kwargs, anchor_strides="level")([(2, 2)], (96, 96))[0]
     by_image = AnchorGenerator(**kwargs, anchor_strides="image")([(2, 2)], (96, 96))[0]
@@ -36,5 +36,5 @@ def test_level_spacing_keeps_the_strides_where_a_map_was_rounded_up() -> None:
     assert (by_image[3] - by_image[0]).tolist() == [48, 48, 48, 48]
 
 
-def test_anchors_are_no_weights() -> None:
+def test_anchors_are_not_in_the_state_dict() -> None:
     assert not AnchorGenerator([(32,)], (1.0,), (4,)).state_dict()

@@ -1,4 +1,4 @@
-"""Overlaps and clipping against torchvision's."""
+"""IoU and clipping against torchvision's."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _boxes(rows: list[list[float]]) -> torch.Tensor:
 
 @given(st.lists(coordinates, min_size=1, max_size=6), st.lists(coordinates, min_size=1, max_size=6))
 @settings(max_examples=50, deadline=None)
-def test_iou_is_torchvisions(rows: list[list[float]], others: list[list[float]]) -> None:
+def test_iou_matches_torchvision(rows: list[list[float]], others: list[list[float]]) -> None:
     a, b = _boxes(rows), _boxes(others)
     torch.testing.assert_close(box_iou(a, b), torchvision.ops.box_iou(a, b))
 
 
-def test_iou_of_batches_is_that_of_each_image() -> None:
+def test_batched_iou_equals_iou_per_image() -> None:
     torch.manual_seed(0)
     a, b = _boxes(torch.rand(12, 4).mul(50).tolist()).view(2, 6, 4), _boxes(torch.rand(5, 4).mul(50).tolist())
     together = box_iou(a, b)
@@ -36,7 +36,7 @@ def test_iou_of_empty_boxes_is_zero_not_nan() -> None:
     assert box_iou(torch.zeros(1, 4), torch.zeros(1, 4)).item() == 0
 
 
-def test_iou_leaves_its_arguments_alone() -> None:
+def test_iou_does_not_modify_its_arguments() -> None:
     a, b = torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 1, 3, 3]])
     kept = a.clone(), b.clone()
     box_iou(a, b)
@@ -44,7 +44,7 @@ def test_iou_leaves_its_arguments_alone() -> None:
     assert torch.equal(b, kept[1])
 
 
-def test_each_image_clips_to_its_own_size() -> None:
+def test_boxes_are_clipped_to_the_size_of_their_image() -> None:
     boxes = torch.tensor([[-5.0, -5, 500, 500]]).repeat(2, 3, 1)
     clipped = clip_boxes(boxes, torch.tensor([[10, 20], [30, 40]]))
     assert clipped[0].tolist() == [[0, 0, 20, 10]] * 3
@@ -53,7 +53,7 @@ def test_each_image_clips_to_its_own_size() -> None:
     assert torch.equal(nested.view(2, 3, 4), clipped)
 
 
-def test_a_box_needs_both_sides() -> None:
+def test_sides_at_least_checks_both_sides() -> None:
     assert sides_at_least(torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 0.5]]), 1.0).tolist() == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""A whole head compiles as one graph: nothing in it depends on values."""
+"""Every head compiles as one graph, whose shapes do not depend on values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TWO_STAGE = {
     "rpn_post_nms_topk_train": 40,
     "rpn_pre_nms_topk_test": 50,
     "rpn_post_nms_topk_test": 40,
-    # All are drawn, so that compiled and plain code cannot differ by chance.
+    # All are sampled, so that compiled and eager code see the same boxes.
     "rpn_batch_size_per_image": 10**5,
     "rpn_positive_fraction": 1.0,
     "box_batch_size_per_image": 10**4,
@@ -44,7 +44,7 @@ BACKENDS = ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
 
 
 def _head(kind: str) -> tuple[Any, dict[str, Tensor]]:
-    """A head, and features for it."""
+    """Return a head, and features for it."""
     torch.manual_seed(0)
     name = kind.split()[0]
     model = hub.create(f"{name}/resnet18-fpn", labels=["a", "b"], channels=8, **HEADS[kind])
@@ -89,7 +89,7 @@ def test_the_training_step_is_one_graph(kind: str, backend: str) -> None:
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_images_without_objects_take_the_same_graph(kind: str) -> None:
+def test_images_without_objects_use_the_same_graph(kind: str) -> None:
     torch.compiler.reset()
     head, features = _head(kind)
     graphs = []

@@ -1,4 +1,4 @@
-"""Matching against torchvision's, image by image, and objects that nothing may match."""
+"""Matching against torchvision's, image by image, and invalid objects."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _boxes(n: int, seed: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("allow_low_quality_matches", [False, True])
 @pytest.mark.parametrize("thresholds", [(0.7, 0.3), (0.5, 0.5)])
-def test_labels_and_objects_are_torchvisions(allow_low_quality_matches: bool, thresholds: tuple[float, float]) -> None:
+def test_labels_and_objects_match_torchvision(allow_low_quality_matches: bool, thresholds: tuple[float, float]) -> None:
     objects, boxes = _boxes(5, 0), _boxes(300, 1)
-    # The second image has two of the five objects, the rest is padding.
+    # The second image has two of the five objects, the others are padding.
     padded = torch.stack([objects, torch.cat([objects[:2], torch.zeros(3, 4)])])
     valid = torch.tensor([[True] * 5, [True, True, False, False, False]])
     iou = box_iou(padded, boxes)
@@ -44,6 +44,6 @@ def test_without_objects_everything_is_background() -> None:
     assert match.negative.all()
 
 
-def test_an_object_that_overlaps_nothing_makes_nothing_positive() -> None:
+def test_an_object_without_overlap_has_no_positive() -> None:
     match = Matcher(0.7, 0.3, allow_low_quality_matches=True)(torch.zeros(1, 1, 4), torch.ones(1, 1, dtype=torch.bool))
     assert not match.positive.any()

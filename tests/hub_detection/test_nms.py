@@ -1,4 +1,4 @@
-"""The NMS operator against torchvision's, image by image, and as an operator of torch."""
+"""The NMS operator against torchvision's, image by image, and as a custom operator."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def _inputs(batch: int = 3, count: int = 200) -> tuple[torch.Tensor, ...]:
     scores = torch.rand(batch, count, generator=generator)
     groups = torch.randint(0, 4, (count,), generator=generator)
     valid = torch.rand(batch, count, generator=generator) < 0.8
-    valid[-1] = False  # an image without any box
+    valid[-1] = False  # an image without boxes
     return boxes, scores, groups, valid
 
 
 @pytest.mark.parametrize("most", [10, 300])
-def test_each_image_is_torchvisions_batched_nms(most: int) -> None:
+def test_each_image_matches_torchvision_batched_nms(most: int) -> None:
     boxes, scores, groups, valid = _inputs()
     index, kept = nms(boxes, scores, groups, valid, 0.5, most)
     assert index.shape == kept.shape == (3, most)
@@ -40,12 +40,12 @@ def test_low_precision_boxes_are_compared_in_float32() -> None:
     assert torch.equal(index, expected)
 
 
-def test_it_is_a_sound_operator() -> None:
+def test_nms_passes_opcheck() -> None:
     boxes, scores, groups, valid = _inputs()
     torch.library.opcheck(nms, (boxes, scores, groups, valid, 0.5, 50), test_utils=("test_schema", "test_faketensor"))
 
 
-def test_the_number_of_threads_does_not_matter() -> None:
+def test_the_number_of_threads_does_not_change_the_result() -> None:
     inputs, threads, found = _inputs(), torch.get_num_threads(), []
     try:
         for count in (1, 3):

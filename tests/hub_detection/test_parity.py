@@ -1,4 +1,4 @@
-"""With the same weights, our boxes, scores, labels and losses are torchvision's."""
+"""With the same weights, boxes, scores, labels and losses match torchvision's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.contract import Batch, InstanceTargets, pad_images
 from hub_detection.weights.torchvision_rcnn import load_rcnn
 
 LABELS = ["one", "two", "three", "four"]
-# Everything is sampled on both sides, so that there is no chance in the losses; few proposals, so that it is quick.
+# Both sample everything, so that the losses are deterministic; few proposals keep the test fast.
 ALL = {
     "rpn_batch_size_per_image": 10**6,
     "rpn_positive_fraction": 1.0,
@@ -38,12 +38,12 @@ THEIR_ALL: dict[str, Any] = {
     "rpn_post_nms_top_n_train": 200,
     "rpn_post_nms_top_n_test": 200,
 }
-ALL["anchor_strides"] = "image"  # as torchvision, where p6 is rounded up
+ALL["anchor_strides"] = "image"  # like torchvision, where p6 is rounded up
 SIZES = [(80, 160), (96, 140)]  # padded to 96 × 160: p6 is rounded up along both sides
 
 
 def _pair(body: str, *, norm_eps: float = 1e-5) -> tuple[FasterRCNN, Any]:
-    """A torchvision model with weights that give spread scores and moved boxes, and ours with the same weights."""
+    """Return a torchvision model, with weights that give varied scores and boxes, and ours with the same weights."""
     torch.manual_seed(0)
     backbone = resnet_fpn_backbone(backbone_name=body, weights=None, trainable_layers=5)
     theirs = FasterRCNN(backbone, num_classes=len(LABELS) + 1, min_size=80, max_size=10**4, **THEIR_ALL)
@@ -69,7 +69,7 @@ def _pair(body: str, *, norm_eps: float = 1e-5) -> tuple[FasterRCNN, Any]:
 
 
 def _spread(model: FasterRCNN, layer: nn.Conv2d | nn.Linear, std: float) -> None:
-    """Scale a layer's weights and bias so that its outputs have mean 0 and this standard deviation each."""
+    """Scale a layer's weights and bias so that each of its outputs has mean 0 and this standard deviation."""
     seen: list[Tensor] = []
     layer.weight.normal_(0, 0.1)
     handle = layer.register_forward_hook(lambda module, inputs, output: seen.append(output))
@@ -111,7 +111,7 @@ def _as_theirs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
 
 
 @pytest.mark.parametrize(("body", "norm_eps"), [("resnet18", 1e-5), ("resnet50", 0.0)])
-def test_detections_are_torchvisions(body: str, norm_eps: float) -> None:
+def test_detections_match_torchvision(body: str, norm_eps: float) -> None:
     theirs, ours = _pair(body, norm_eps=norm_eps)
     batch = _batch()
     with torch.inference_mode():
@@ -126,7 +126,7 @@ def test_detections_are_torchvisions(body: str, norm_eps: float) -> None:
         assert one.labels.tolist() == (other["labels"] - 1).tolist()
 
 
-def test_losses_and_their_gradients_are_torchvisions() -> None:
+def test_losses_and_gradients_match_torchvision() -> None:
     theirs, ours = _pair("resnet18")
     batch = _batch()
     expected = theirs.train()(*_as_theirs(batch))

@@ -1,4 +1,4 @@
-"""With the same weights, our masks, keypoints and their losses are torchvision's; so are the second versions' boxes."""
+"""With the same weights, masks, keypoints and their losses match torchvision's, and so do boxes of v2 models."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _as_theirs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
 
 
 @pytest.mark.parametrize("kind", ["mask-rcnn", "mask-rcnn v2", "keypoint-rcnn"])
-def test_answers_are_torchvisions(kind: str) -> None:
+def test_predictions_match_torchvision(kind: str) -> None:
     theirs, ours = _pair(kind)
     batch = _batch()
     with torch.inference_mode():
@@ -162,7 +162,7 @@ def test_answers_are_torchvisions(kind: str) -> None:
             torch.testing.assert_close(one["masks"], other["masks"][:, 0], atol=2e-3, rtol=1e-3)
 
 
-def test_keypoint_maps_are_torchvisions() -> None:
+def test_keypoint_heatmaps_match_torchvision() -> None:
     theirs, ours = _pair("keypoint-rcnn")
     pooled = torch.rand(3, 256, 14, 14)
     roi_heads, head = theirs.roi_heads, ours.heads["keypoint-rcnn"].keypoint_head
@@ -170,7 +170,7 @@ def test_keypoint_maps_are_torchvisions() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("mask-rcnn", "loss_mask"), ("keypoint-rcnn", "loss_keypoint")])
-def test_losses_and_their_gradients_are_torchvisions(kind: str, name: str) -> None:
+def test_losses_and_gradients_match_torchvision(kind: str, name: str) -> None:
     theirs, ours = _pair(kind)
     batch = _batch()
     expected = theirs.train()(*_as_theirs(batch))
@@ -180,5 +180,5 @@ def test_losses_and_their_gradients_are_torchvisions(kind: str, name: str) -> No
     expected[name].backward()
     found[name].backward()
     mine, original = ours.trunk.neck.output["p2"].weight.grad, theirs.backbone.fpn.layer_blocks[0][0].weight.grad
-    # Proposals differ in their last digits, and with them what is pooled.
+    # Proposals differ in their last digits, and so do the pooled features.
     assert (mine - original).norm() / original.norm() < 5e-3

@@ -1,4 +1,4 @@
-"""With the same weights, RetinaNet's and FCOS's boxes, scores, labels and losses are torchvision's."""
+"""With the same weights, boxes, scores, labels and losses of RetinaNet and FCOS match torchvision's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOSSES = {"loss_classifier": "classification", "loss_box": "bbox_regression", "l
 
 
 def _theirs(kind: str) -> Any:
-    """A model of torchvision's with weights that give spread scores and moved boxes."""
+    """Return a torchvision model with weights that give varied scores and boxes."""
     torch.manual_seed(0)
     second = kind.endswith("v2")
     body = resnet18(norm_layer=nn.BatchNorm2d if second else FrozenBatchNorm2d)
@@ -87,7 +87,7 @@ def _pair(kind: str) -> tuple[Any, Any]:
         f"{kind.split()[0]}/resnet18-fpn",
         labels=LABELS,
         norm="batch" if second else "frozen",
-        anchor_strides="image",  # as torchvision, where p6 and p7 are rounded up
+        anchor_strides="image",  # like torchvision, where p6 and p7 are rounded up
         **LIMITS,
         **(V2 if second else {}),
     )
@@ -104,7 +104,7 @@ def _batch() -> Batch:
     images, sizes = pad_images(_images())
     boxes = torch.tensor(
         [
-            [[10.0, 20, 70, 70], [60, 10, 150, 75], [101, 49, 121, 80]],  # the last lies in the second
+            [[10.0, 20, 70, 70], [60, 10, 150, 75], [101, 49, 121, 80]],  # the last is inside the second
             [[30.0, 20, 120, 90], [0, 0, 0, 0], [0, 0, 0, 0]],
         ]
     )
@@ -125,7 +125,7 @@ def _as_theirs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_detections_are_torchvisions(kind: str) -> None:
+def test_detections_match_torchvision(kind: str) -> None:
     theirs, ours = _pair(kind)
     batch = _batch()
     with torch.inference_mode():
@@ -139,8 +139,8 @@ def test_detections_are_torchvisions(kind: str) -> None:
         assert one.labels.tolist() == other["labels"].tolist()
 
 
-def _trained(model: nn.Module) -> nn.Module:
-    """In training mode but for batch norms, whose statistics of 2 × 3 pixels would magnify the last digits."""
+def _train_mode(model: nn.Module) -> nn.Module:
+    """Set training mode except for batch norms, whose statistics of 2 × 3 pixels would amplify rounding errors."""
     model.train()
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -149,11 +149,11 @@ def _trained(model: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_losses_and_their_gradients_are_torchvisions(kind: str) -> None:
+def test_losses_and_gradients_match_torchvision(kind: str) -> None:
     theirs, ours = _pair(kind)
     batch = _batch()
-    expected = _trained(theirs)(*_as_theirs(batch))
-    found = _trained(ours)(batch)[kind.split()[0]]
+    expected = _train_mode(theirs)(*_as_theirs(batch))
+    found = _train_mode(ours)(batch)[kind.split()[0]]
     assert [LOSSES[name] for name in found] == list(expected)
     for name, value in found.items():
         assert value > 1e-3
@@ -172,11 +172,11 @@ def test_losses_and_their_gradients_are_torchvisions(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_losses_of_an_image_without_objects_are_torchvisions(kind: str) -> None:
+def test_losses_of_an_image_without_objects_match_torchvision(kind: str) -> None:
     theirs, ours = _pair(kind)
     batch = _batch()
     assert batch.instances is not None
     batch.instances.valid[0] = False
-    expected = _trained(theirs)(*_as_theirs(batch))
-    for name, value in _trained(ours)(batch)[kind.split()[0]].items():
+    expected = _train_mode(theirs)(*_as_theirs(batch))
+    for name, value in _train_mode(ours)(batch)[kind.split()[0]].items():
         torch.testing.assert_close(value, expected[LOSSES[name]], rtol=1e-4, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Reading pixels of all levels by index."""
+"""Read pixels of all levels by index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub_detection.pyramid import neighborhoods
 
 
 @pytest.mark.parametrize("sizes", [[(5, 7)], [(6, 4), (3, 2), (1, 1)]])
-def test_neighbourhoods_are_what_a_convolution_sees(sizes: list[tuple[int, int]]) -> None:
+def test_neighborhoods_match_unfold(sizes: list[tuple[int, int]]) -> None:
     generator = torch.Generator().manual_seed(0)
     features = [torch.randn(2, 3, *size, generator=generator) for size in sizes]
     cells = sum(h * w for h, w in sizes)

@@ -1,4 +1,4 @@
-"""Drawing: the counts are exact, the choice is fair, and places without a box are marked."""
+"""Sampling: exact counts, uniform probabilities, and marked empty slots."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from hub_detection.sampling import sample
     share=st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
 @settings(max_examples=60, deadline=None)
-def test_counts_are_those_of_the_balanced_sampler(
-    seed: int, size: int, fraction: float, share: tuple[float, float]
-) -> None:
+def test_counts_match_the_balanced_sampler(seed: int, size: int, fraction: float, share: tuple[float, float]) -> None:
     torch.manual_seed(seed)
     chance = torch.rand(3, 30)
     positive = chance < share[0]
@@ -34,7 +32,7 @@ def test_counts_are_those_of_the_balanced_sampler(
         assert drawn.positive[i, :positives].all()  # positive ones come first
 
 
-def test_every_box_has_the_same_chance() -> None:
+def test_every_box_is_sampled_with_the_same_probability() -> None:
     torch.manual_seed(0)
     positive = torch.zeros(2000, 10, dtype=torch.bool)
     positive[:, :4] = True
@@ -44,7 +42,7 @@ def test_every_box_has_the_same_chance() -> None:
     torch.testing.assert_close(counts[4:], torch.full((6,), 2 / 6), atol=0.05, rtol=0)
 
 
-def test_the_default_generator_decides() -> None:
+def test_sampling_uses_the_default_generator() -> None:
     positive, negative = torch.zeros(1, 100, dtype=torch.bool), torch.ones(1, 100, dtype=torch.bool)
     torch.manual_seed(1)
     first = sample(positive, negative, size=5, positive_fraction=0.5).indices

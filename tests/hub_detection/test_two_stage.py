@@ -1,4 +1,4 @@
-"""What the heads that derive from Faster R-CNN add to it."""
+"""What the heads derived from Faster R-CNN add to it."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ V2: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("task", HEADS)
-def test_the_contract(task: str) -> None:
+def test_contract(task: str) -> None:
     check_task(task, **SMALL, **HEADS[task])
 
 
-def test_the_contract_with_the_parts_of_the_second_versions() -> None:
+def test_contract_of_v2() -> None:
     check_task("mask-rcnn", **SMALL, **V2, mask_head_channels=8, mask_head_num_convs=1, mask_head_norm="group")
 
 
-def test_the_contract_with_another_number_of_keypoints() -> None:
+def test_contract_with_another_number_of_keypoints() -> None:
     check_task("keypoint-rcnn", **SMALL, keypoint_head_channels=8, keypoints=5, num_keypoints=5)
 
 
@@ -75,11 +75,11 @@ def _batch(objects: int, keypoints: int = 17) -> Batch:
     return Batch(images=images, sizes=sizes, original_sizes=sizes, ids=[0, 1], instances=targets)
 
 
-def test_occupied_places_and_all_places_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU only the boxes that count are computed; a device computes all. Neither may change a number."""
+def test_valid_slots_and_all_slots_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eager CPU code computes only valid slots, compiled code and devices all: the results must be equal."""
     for task in ("mask-rcnn", "keypoint-rcnn"):
         model, batch = _model(task).train(), _batch(2)
-        answers = []
+        outputs = []
         for eager in (True, False):
             with monkeypatch.context() as patch:
                 patch.setattr("hub_detection.two_stage.roi_branch.eager_on_cpu", lambda tensor, eager=eager: eager)
@@ -89,18 +89,18 @@ def test_occupied_places_and_all_places_give_the_same(monkeypatch: pytest.Monkey
                 sum(losses.values()).backward()
                 grad = next(model.heads[task].roi_branches()[0].parameters()).grad.clone()
                 with torch.inference_mode():
-                    answers.append((losses, grad, model.eval()(batch)[task]))
-        torch.testing.assert_close(answers[0], answers[1])
+                    outputs.append((losses, grad, model.eval()(batch)[task]))
+        torch.testing.assert_close(outputs[0], outputs[1])
 
 
-def test_places_go_back_where_they_came_from() -> None:
+def test_scatter_slots_inverts_valid_slots() -> None:
     valid = torch.tensor([[True, False, True], [False, True, False]])
-    places = valid_slots(valid)
-    assert scatter_slots(places + 1.0, places, valid.shape).tolist() == [[1, 0, 3], [0, 5, 0]]
+    slots = valid_slots(valid)
+    assert scatter_slots(slots + 1.0, slots, valid.shape).tolist() == [[1, 0, 3], [0, 5, 0]]
     assert valid_slots(torch.zeros(2, 3, dtype=torch.bool)).tolist() == [0]
 
 
-def test_data_with_another_number_of_keypoints_are_refused() -> None:
+def test_datasets_with_another_number_of_keypoints_are_refused() -> None:
     head = _model("keypoint-rcnn", num_keypoints=5).heads["keypoint-rcnn"]
 
     class Data:
@@ -113,16 +113,16 @@ def test_data_with_another_number_of_keypoints_are_refused() -> None:
         head.check_dataset(Data())
 
 
-def test_options_of_other_lengths_are_refused() -> None:
+def test_options_of_wrong_length_are_refused() -> None:
     with pytest.raises(OptionError, match="keypoints"):
         _model("keypoint-rcnn", num_keypoints=5, keypoint_sigmas=(0.1, 0.1))
-    with pytest.raises(OptionError, match="box_fg_iou_thresh"):  # each stage has its own overlaps
+    with pytest.raises(OptionError, match="box_fg_iou_thresh"):  # each stage has its own threshold
         _model("cascade-rcnn", box_fg_iou_thresh=0.6)
     with pytest.raises(OptionError, match="stage_ious"):
         _model("cascade-rcnn", stage_loss_weights=(1.0, 0.5))
 
 
-def test_a_cascade_asks_for_more_overlap_at_every_stage() -> None:
+def test_cascade_stages_have_increasing_iou_thresholds() -> None:
     model = _model("cascade-rcnn").train()
     losses = model(_batch(2))["cascade-rcnn"]
     assert {f"loss_{kind}_{stage}" for kind in ("classifier", "box") for stage in (1, 2, 3)} < losses.keys()
@@ -138,7 +138,7 @@ def test_a_cascade_asks_for_more_overlap_at_every_stage() -> None:
     assert rois[0].matched[0, :2].tolist() == [0, 1]
 
 
-def test_the_classes_rows_of_every_part_are_named() -> None:
+def test_class_rows_include_all_parts() -> None:
     assert {"box_head.cls_score.weight", "mask_head.predictor.bias"} < _model("mask-rcnn").heads[
         "mask-rcnn"
     ].class_rows().keys()

@@ -1,4 +1,4 @@
-"""Objects of a large image: each once, whole, and in its place, whatever the windows."""
+"""Detections of a large image in windows: each object once, uncut, at its position."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ def merger(whole: Batch, layout: WindowLayout) -> DetectionMerger:
     return DetectionMerger(lambda raw, batch: detections(raw, batch, LABELS), whole, layout, nms_thresh=0.5)
 
 
-def look(objects: Tensor, labels: Tensor, layout: WindowLayout, place: tuple[int, ...]) -> dict[str, Tensor]:
-    """What a perfect detector says about one window: each object as far as the window shows it."""
+def perfect_detections(
+    objects: Tensor, labels: Tensor, layout: WindowLayout, place: tuple[int, ...]
+) -> dict[str, Tensor]:
+    """Return the predictions of a perfect detector for one window: the visible part of each object."""
     top, left = place
     height, width = (min(w, s) for w, s in zip(layout.window, layout.size, strict=True))
     inside = (objects - torch.tensor([left, top, left, top])).clamp(min=0)
     inside = inside.minimum(torch.tensor([width, height, width, height]).float())
     seen = (inside[:, 2:] > inside[:, :2]).all(1)
-    # A place without an object at the end, with numbers that must not matter.
+    # The last slot is invalid, and its values must not matter.
     boxes = torch.cat([inside * seen[:, None], torch.full((1, 4), 5.0)])[None]
     scores = torch.cat([torch.linspace(0.9, 0.5, len(objects)), torch.ones(1)])[None]
     valid = torch.cat([seen, torch.zeros(1, dtype=torch.bool)])[None]
@@ -48,7 +50,7 @@ def look(objects: Tensor, labels: Tensor, layout: WindowLayout, place: tuple[int
 
 @st.composite
 def scenes(draw: st.DrawFn) -> tuple[WindowLayout, Tensor]:
-    """A layout, and objects that its overlap is large enough for."""
+    """Draw a layout, and objects that fit into its overlap."""
     size = (draw(st.integers(20, 300)), draw(st.integers(20, 300)))
     layout = WindowLayout(size, (draw(st.sampled_from([32, 64])), draw(st.sampled_from([64, 96]))), 0.5)
     objects = []
@@ -66,12 +68,12 @@ def scenes(draw: st.DrawFn) -> tuple[WindowLayout, Tensor]:
 
 @settings(deadline=None)
 @given(scenes())
-def test_what_a_perfect_detector_sees_in_windows_is_every_object_once(scene: tuple[WindowLayout, Tensor]) -> None:
+def test_perfect_detections_in_windows_give_every_object_once(scene: tuple[WindowLayout, Tensor]) -> None:
     layout, objects = scene
-    labels = torch.arange(len(objects))  # of a class each, so that they do not suppress each other
+    labels = torch.arange(len(objects))  # one class each, so that NMS keeps all
     windows = merger(whole_batch((layout.size[0], layout.size[1])), layout)
     for place in layout:
-        windows.add(look(objects, labels, layout, place), [place])
+        windows.add(perfect_detections(objects, labels, layout, place), [place])
     found = windows.result()
     assert found.labels.tolist() == labels.tolist(), "an object is missing, twice, or out of order"
     assert torch.equal(found.boxes, objects)
@@ -79,13 +81,13 @@ def test_what_a_perfect_detector_sees_in_windows_is_every_object_once(scene: tup
 
 @settings(deadline=None)
 @given(scenes(), st.data())
-def test_a_box_is_left_out_only_where_another_window_shows_it_away_from_its_edges(
+def test_a_box_is_dropped_only_if_another_window_shows_it_uncut(
     scene: tuple[WindowLayout, Tensor], data: st.DataObject
 ) -> None:
     layout, boxes = scene
     place = data.draw(st.sampled_from(list(layout)))
 
-    def shows(at: tuple[int, ...], box: list[float]) -> bool:
+    def shows_uncut(at: tuple[int, ...], box: list[float]) -> bool:
         for axis in range(2):
             low, high = at[axis], at[axis] + layout.window[axis]
             margin = layout.window[axis] / 64
@@ -95,48 +97,48 @@ def test_a_box_is_left_out_only_where_another_window_shows_it_away_from_its_edge
                 return False
         return True
 
-    expected = [shows(place, box) or not any(shows(at, box) for at in layout) for box in boxes.tolist()]
+    expected = [shows_uncut(place, box) or not any(shows_uncut(at, box) for at in layout) for box in boxes.tolist()]
     assert best_seen(boxes, place, layout).tolist() == expected
 
 
-def test_an_object_larger_than_the_overlap_is_kept_as_seen() -> None:
+def test_an_object_larger_than_the_overlap_keeps_its_cut_boxes() -> None:
     layout = WindowLayout((64, 160), (64, 64), 0.5)
     windows = merger(whole_batch((64, 160)), layout)
     river = torch.tensor([[0.0, 20, 160, 40]])
     for place in layout:
-        windows.add(look(river, torch.tensor([0]), layout, place), [place])
+        windows.add(perfect_detections(river, torch.tensor([0]), layout, place), [place])
     found = windows.result()
     assert len(found)
     assert found.boxes[:, 0].min() == 0
     assert found.boxes[:, 2].max() == 160
 
 
-def test_two_objects_of_one_class_that_meet_at_an_edge_stay_two() -> None:
+def test_two_touching_objects_of_one_class_are_both_kept() -> None:
     layout = WindowLayout((64, 96), (64, 64), 0.5)
     pair = torch.tensor([[50.0, 10, 64, 30], [64, 10, 80, 30]])
     windows = merger(whole_batch((64, 96)), layout)
     for place in layout:
-        windows.add(look(pair, torch.tensor([3, 3]), layout, place), [place])
+        windows.add(perfect_detections(pair, torch.tensor([3, 3]), layout, place), [place])
     assert windows.result().boxes.tolist() == pair.tolist()
 
 
-def test_nothing_found_is_an_empty_answer_in_pixels_of_the_file() -> None:
+def test_no_detections_give_an_empty_result_of_the_files_size() -> None:
     layout = WindowLayout((64, 96), (64, 64), 0.5)
     windows = merger(whole_batch((64, 96), original=(128, 192)), layout)
     for place in layout:
-        answer = look(torch.tensor([[1.0, 1, 5, 5]]), torch.tensor([0]), layout, place)
+        answer = perfect_detections(torch.tensor([[1.0, 1, 5, 5]]), torch.tensor([0]), layout, place)
         windows.add(answer | {"valid": torch.zeros_like(answer["valid"])}, [place])
     found = windows.result()
     assert (len(found), found.size, found.image_id) == (0, (128, 192), 7)
 
 
-def test_more_objects_than_one_window_may_hold_and_a_scaled_image() -> None:
+def test_more_objects_than_detections_per_img_and_a_scaled_image() -> None:
     layout = WindowLayout((320, 320), (64, 64), 0.5)
     corners = torch.cartesian_prod(torch.arange(2.0, 310, 20), torch.arange(2.0, 310, 20))
     objects = torch.cat([corners, corners + 10], dim=1)
     windows = merger(whole_batch((320, 320), original=(640, 960)), layout)
     for place in layout:
-        windows.add(look(objects, torch.zeros(len(objects), dtype=torch.int64), layout, place), [place])
+        windows.add(perfect_detections(objects, torch.zeros(len(objects), dtype=torch.int64), layout, place), [place])
     found = windows.result()
     assert len(found) == len(objects) == 256
     order = found.boxes[:, 0] * 1000 + found.boxes[:, 1]
@@ -144,7 +146,7 @@ def test_more_objects_than_one_window_may_hold_and_a_scaled_image() -> None:
     assert (found.scores[:-1] >= found.scores[1:]).all()
 
 
-def test_keypoints_move_with_their_window_and_masks_stay_on_their_box() -> None:
+def test_keypoints_move_with_their_window_and_masks_do_not() -> None:
     layout = WindowLayout((64, 128), (64, 64), 0.0)
     whole = whole_batch((64, 128))
     raw: dict[str, Any] = {}
@@ -168,7 +170,7 @@ def test_keypoints_move_with_their_window_and_masks_stay_on_their_box() -> None:
 
 
 @pytest.mark.parametrize("task", ["faster-rcnn", "cascade-rcnn", "mask-rcnn", "keypoint-rcnn", "retinanet", "fcos"])
-def test_a_head_finds_in_its_one_window_what_it_finds_without(task: str) -> None:
+def test_one_window_gives_the_same_detections_as_none(task: str) -> None:
     torch.manual_seed(0)
     own: dict[str, dict[str, Any]] = {
         "mask-rcnn": {"mask_head_channels": 16},

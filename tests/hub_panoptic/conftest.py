@@ -21,7 +21,7 @@ Annotation = tuple[np.ndarray, list[dict[str, Any]]]
 
 
 def segment(id_: int, category: int, pixels: np.ndarray, *, crowd: int = 0) -> dict[str, Any]:
-    """The JSON entry of a segment with these pixels, (H, W) bool."""
+    """Return the JSON entry of a segment with these pixels, (H, W) bool."""
     rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
     x, y = int(columns[0]), int(rows[0])
     box = [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y]
@@ -29,7 +29,7 @@ def segment(id_: int, category: int, pixels: np.ndarray, *, crowd: int = 0) -> d
 
 
 def save_png(path: Path, ids: np.ndarray) -> None:
-    """By COCO's rule, one channel at a time."""
+    """Encode ids by COCO's rule, one channel at a time."""
     colours = np.zeros((*ids.shape, 3), np.uint8)
     for channel in range(3):
         colours[..., channel] = ids // 256**channel % 256
@@ -39,7 +39,7 @@ def save_png(path: Path, ids: np.ndarray) -> None:
 
 @pytest.fixture
 def write_panoptic(tmp_path: Path) -> Callable[..., Path]:
-    """Write images with their segments in COCO's layout; returns the root."""
+    """Write images with their segments in COCO's layout, and return the root."""
 
     def write(annotations: Sequence[Annotation], *, change: Callable[[dict[str, Any]], None] | None = None) -> Path:
         content: dict[str, Any] = {"images": [], "annotations": [], "categories": [dict(c) for c in CATEGORIES]}
@@ -60,7 +60,7 @@ def write_panoptic(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def scene() -> Annotation:
-    """A cat, a crowd of dogs, sky and grass on 4 × 6 pixels; the last column is void."""
+    """Return a cat, a crowd of dogs, sky and grass on 4 × 6 pixels; the last column is void."""
     ids = np.array(
         [
             [5, 5, 5, 5, 5, 0],

@@ -1,4 +1,4 @@
-"""COCO's panoptic format: what is read, how little of it at first, and what is said of files that are wrong."""
+"""COCO's panoptic format: content, lazy reading, and errors for invalid files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(root: Path, **options: Any) -> CocoPanoptic:
     return CocoPanoptic(parse_options(CocoPanoptic.Options, given, owner="test"))
 
 
-def test_things_are_objects_and_ids_keep_their_gaps(write_panoptic: Write, scene: Any) -> None:
+def test_things_are_objects_and_category_ids_are_kept(write_panoptic: Write, scene: Any) -> None:
     data = opened(write_panoptic([scene]))
     assert data.provides == {"boxes", "masks", "semantic"}
     spaces = {name: (space.names, space.ids) for name, space in data.label_spaces.items()}
@@ -47,7 +47,7 @@ def test_things_are_objects_and_ids_keep_their_gaps(write_panoptic: Write, scene
     assert np.array_equal(found.masks.planes(), np.stack([ids == 70000, ids == 300]))
 
 
-def test_the_semantic_map_has_all_classes_or_one_of_all_things(write_panoptic: Write, scene: Any) -> None:
+def test_the_semantic_map_has_all_classes_or_stuff_and_things(write_panoptic: Write, scene: Any) -> None:
     root = write_panoptic([scene])
     all_ = [[3, 3, 3, 3, 3, 255], [3, 0, 0, 3, 2, 255], [1, 0, 0, 1, 2, 255], [1, 1, 1, 1, 1, 255]]
     assert opened(root).load(0, frozenset({"semantic"})).maps["semantic"].tolist() == all_
@@ -58,7 +58,7 @@ def test_the_semantic_map_has_all_classes_or_one_of_all_things(write_panoptic: W
     assert data.load(0, frozenset({"semantic"})).maps["semantic"].tolist() == stuff
 
 
-def test_the_segments_themselves_are_what_is_scored(write_panoptic: Write, scene: Any) -> None:
+def test_panoptic_segments_of_the_dataset_are_scored(write_panoptic: Write, scene: Any) -> None:
     ids, infos = scene
     truth = truth_of(opened(write_panoptic([scene]), semantic="stuff"), 0)
     assert np.array_equal(truth.segments, ids)
@@ -67,7 +67,7 @@ def test_the_segments_themselves_are_what_is_scored(write_panoptic: Write, scene
     assert truth.crowd.tolist() == [False, False, True, False]
 
 
-def test_pngs_are_read_when_they_are_needed(write_panoptic: Write, scene: Any) -> None:
+def test_pngs_are_read_only_when_needed(write_panoptic: Write, scene: Any) -> None:
     root = write_panoptic([scene, scene])
     data = opened(root, check=0)
     for path in (root / "annotations/panoptic_val").iterdir():
@@ -79,7 +79,7 @@ def test_pngs_are_read_when_they_are_needed(write_panoptic: Write, scene: Any) -
         opened(root, check=1)
 
 
-def test_mask_ap_and_copies_in_other_processes_see_the_same_masks(write_panoptic: Write, scene: Any) -> None:
+def test_mask_ap_and_pickled_copies_have_the_same_masks(write_panoptic: Write, scene: Any) -> None:
     data = pickle.loads(pickle.dumps(opened(write_panoptic([scene]))))
     found = data.load(0, data.provides).instances
     assert found.masks is not None
@@ -100,7 +100,7 @@ def test_mask_ap_and_copies_in_other_processes_see_the_same_masks(write_panoptic
     assert metric.compute().metrics["AP"] == pytest.approx(1.0)
 
 
-def test_images_without_things_can_be_left_out_without_reading(write_panoptic: Write, scene: Any) -> None:
+def test_images_without_things_can_be_skipped_without_reading(write_panoptic: Write, scene: Any) -> None:
     ids = np.full((3, 3), 4)
     empty = (ids, [{"id": 4, "category_id": 200, "iscrowd": 0, "bbox": [0, 0, 3, 3], "area": 9}])
     root = write_panoptic([empty, scene])
@@ -115,7 +115,7 @@ def test_images_without_things_can_be_left_out_without_reading(write_panoptic: W
 
 
 def _set(**changes: Any) -> Change:
-    """Change the first segment."""
+    """Return a function that changes the first segment."""
 
     def change(content: dict[str, Any]) -> None:
         content["annotations"][0]["segments_info"][0].update(changes)
@@ -157,49 +157,49 @@ def _wider(content: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "said"),
+    ("change", "kind", "message"),
     [
-        (_set(id=6), AnnotationError, "10.png shows the segment 5, which the JSON does not list"),
-        (_drop_segment, AnnotationError, "10.png shows the segment 8, which the JSON does not list"),
+        (_set(id=6), AnnotationError, "10.png has the segment 5, which the JSON does not list"),
+        (_drop_segment, AnnotationError, "10.png has the segment 8, which the JSON does not list"),
         (_set(id=8), AnnotationError, "image 10 has two segments with the id 8"),
         (_set(id=0), AnnotationError, "segments_info[0].id"),
         (_set(category_id=2), UnknownCategoryError, "segment 5 of image 10 has the category id 2"),
         (_no_box, AnnotationError, "annotations[0].segments_info[0].bbox: is missing"),
-        (_drop_annotation, AnnotationError, "1 of 1 images have no annotation; one of them: 10"),
-        (_annotate_twice, AnnotationError, "annotated image ids occur more than once; the first: 10"),
-        (_other_image, AnnotationError, "an annotation is of image 99, which 'images' does not list"),
-        (_one_name, AnnotationError, "category names occur more than once; the first: 'cat'"),
+        (_drop_annotation, AnnotationError, "1 of 1 images have no annotation, such as 10"),
+        (_annotate_twice, AnnotationError, "annotated image ids occur more than once, such as 10"),
+        (_other_image, AnnotationError, "an annotation belongs to image 99, which 'images' does not list"),
+        (_one_name, AnnotationError, "category names occur more than once, such as 'cat'"),
         (_no_things, AnnotationError, "has no category with isthing 1"),
-        (_wider, AnnotationError, "10.png has 4×6 pixels, but its image 4×7"),
+        (_wider, AnnotationError, "10.png has 4×6 pixels, but its image has 4×7"),
     ],
 )
-def test_what_is_wrong_with_the_json_is_named(
-    write_panoptic: Write, scene: Any, change: Change, kind: type[HubError], said: str
+def test_invalid_json_is_refused_by_name(
+    write_panoptic: Write, scene: Any, change: Change, kind: type[HubError], message: str
 ) -> None:
     root = write_panoptic([copy.deepcopy(scene)], change=change)
     with pytest.raises(kind) as error:
         opened(root)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "fix:" in str(error.value)
 
 
-def test_a_segment_without_pixels_is_named(write_panoptic: Write, scene: Any) -> None:
+def test_a_segment_without_pixels_is_refused(write_panoptic: Write, scene: Any) -> None:
     ids, infos = copy.deepcopy(scene)
     extra = {"id": 12, "category_id": 7, "bbox": [0, 0, 1, 1]}
     root = write_panoptic([(ids, [*infos, extra])])
-    with pytest.raises(AnnotationError, match=r"10\.png lacks the segment 12, which the JSON lists, but no pixel has"):
+    with pytest.raises(AnnotationError, match=r"10\.png has no pixel of the segment 12, which the JSON lists"):
         opened(root)
 
 
-def test_what_is_wrong_with_the_files_is_named(write_panoptic: Write, scene: Any) -> None:
+def test_invalid_files_are_refused_by_name(write_panoptic: Write, scene: Any) -> None:
     root = write_panoptic([scene])
     png = root / "annotations/panoptic_val/10.png"
     content = png.read_bytes()
     Image.fromarray(np.zeros((4, 6), np.uint8)).save(png)
-    with pytest.raises(AnnotationError, match="has L pixels, not colours that are ids"):
+    with pytest.raises(AnnotationError, match="has L pixels, but ids are stored as RGB colors"):
         opened(root)
     png.unlink()
-    with pytest.raises(AnnotationError, match=r"1 of 1 images have no PNG of segments; the first: .*10\.png"):
+    with pytest.raises(AnnotationError, match=r"1 of 1 images have no PNG of segments, such as .*10\.png"):
         opened(root)
     (root / "elsewhere").mkdir()
     (root / "elsewhere/10.png").write_bytes(content)
@@ -214,11 +214,11 @@ def test_what_is_wrong_with_the_files_is_named(write_panoptic: Write, scene: Any
         opened(root)
 
 
-def test_a_category_called_things_is_no_trap(write_panoptic: Write, scene: Any) -> None:
+def test_a_category_named_things_is_supported_or_refused(write_panoptic: Write, scene: Any) -> None:
     def rename(content: dict[str, Any]) -> None:
         content["categories"][1]["name"] = "things"
 
     root = write_panoptic([scene], change=rename)
     assert opened(root).label_spaces["semantic"].names[1] == "things"
-    with pytest.raises(DataError, match="a category 'things', which semantic: stuff gives to all things"):
+    with pytest.raises(DataError, match="a category 'things', but semantic: stuff uses that name for all things"):
         opened(root, semantic="stuff")

@@ -1,4 +1,4 @@
-"""The panoptic head beside others: the contract, the company it keeps, and what it makes of their answers."""
+"""The panoptic head: the contract, the heads that it needs, and how it merges their results."""
 
 from __future__ import annotations
 
@@ -40,41 +40,41 @@ def create(name: str = "mask-rcnn+semantic-fpn+panoptic", **labels: Any) -> hub.
     return hub.create(f"{name}/resnet18-fpn", labels=wanted, channels=32, heads=heads)
 
 
-def test_the_contract() -> None:
+def test_contract() -> None:
     semantic = np.random.default_rng(0).integers(0, 2, (2, 128, 128)).astype(np.uint8)
     check_task("panoptic", beside=HEADS, targets={"semantic": semantic}, score_thresh=0.1, stuff_area_limit=1)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
-        ("panoptic", "gives masks, but of those before it none does"),
-        ("mask-rcnn+panoptic", "gives a semantic map, but of those before it none does"),
-        ("panoptic+mask-rcnn+semantic-fpn", "gives masks, but of those before it none does"),
-        ("semantic-fpn+panoptic", "gives masks"),
+        ("panoptic", "predicts masks, but found none"),
+        ("mask-rcnn+panoptic", "predicts a semantic map, but found none"),
+        ("panoptic+mask-rcnn+semantic-fpn", "predicts masks, but found none"),
+        ("semantic-fpn+panoptic", "predicts masks"),
     ],
 )
-def test_company_that_lacks_something_is_refused(name: str, said: str) -> None:
-    with pytest.raises(OptionError, match=said):
+def test_missing_heads_are_refused(name: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
         create(name)
 
 
-def test_two_heads_with_masks_are_one_too_many() -> None:
+def test_two_heads_with_masks_are_refused() -> None:
     names = ["a"]
-    with pytest.raises(OptionError, match="those before it mask-rcnn and cascade-mask-rcnn does"):
+    with pytest.raises(OptionError, match="but found mask-rcnn and cascade-mask-rcnn"):
         hub.create(
             "mask-rcnn+cascade-mask-rcnn+semantic-fpn+panoptic/resnet18-fpn",
             labels=dict.fromkeys(("mask-rcnn", "cascade-mask-rcnn", "semantic-fpn", "panoptic"), names),
         )
 
 
-def test_a_label_that_nobody_knows_is_named() -> None:
-    with pytest.raises(LabelMismatchError, match="neither mask-rcnn nor semantic-fpn knows the panoptic label 'sea'"):
+def test_a_label_in_neither_head_is_refused() -> None:
+    with pytest.raises(LabelMismatchError, match="neither mask-rcnn nor semantic-fpn has the panoptic label 'sea'"):
         create(panoptic=["cat", "sea"])
 
 
 def answers(model: hub.Model, masks: torch.Tensor | None) -> dict[str, list[hub.Result]]:
-    """A dog over a cat on the left; sky, what is no segment, and grass on the right."""
+    """Return a dog in front of a cat on the left, and sky, void and grass on the right."""
     labels = model.labels
     things = hub.Detections(
         image_id=4,
@@ -104,7 +104,7 @@ def joined(model: hub.Model, **options: Any) -> PanopticMap:
     return result
 
 
-def test_things_lie_on_stuff_and_what_is_neither_is_void() -> None:
+def test_things_cover_stuff_and_the_rest_is_void() -> None:
     result = joined(create())
     assert (result.image_id, result.size) == (4, (2, 6))
     assert result.segments.tolist() == [[1, 2, 4, 0, 0, 3], [1, 4, 4, 4, 0, 3]]
@@ -118,20 +118,20 @@ def test_things_lie_on_stuff_and_what_is_neither_is_void() -> None:
     assert [s["score"] for s in result.to_records()[0]["segments_info"]] == [0.9, 0.6, None, None]
 
 
-def test_a_class_that_is_no_panoptic_label_is_no_segment() -> None:
+def test_classes_outside_the_panoptic_labels_become_void() -> None:
     result = joined(create(panoptic=["dog", "sky"]), overlap_thresh=0.0)
     assert [s["label"] for s in result.to_records()[0]["segments_info"]] == ["dog", "sky"]
 
 
-def test_heads_that_do_not_give_what_they_declare_are_named() -> None:
+def test_heads_with_missing_results_are_refused() -> None:
     model = create()
     head = dict(model.items())["panoptic"]
     batch = model.prepare([np.zeros((2, 6, 3), np.uint8)])
-    with pytest.raises(ContractError, match="mask-rcnn and semantic-fpn gave no masks"):
+    with pytest.raises(ContractError, match="mask-rcnn returned no masks"):
         head.join(head.results({}, batch), answers(model, None), dict(model.items()))
 
 
-def test_it_adds_nothing_to_train_and_leaves_the_others_alone() -> None:
+def test_panoptic_adds_no_parameters_and_does_not_change_other_heads() -> None:
     torch.manual_seed(0)
     alone = create("mask-rcnn+semantic-fpn")
     torch.manual_seed(0)
@@ -146,7 +146,7 @@ def test_it_adds_nothing_to_train_and_leaves_the_others_alone() -> None:
     assert isinstance(alone.predict(image)["panoptic"], PanopticMap)
 
 
-def test_the_map_is_written_beside_the_drawing(tmp_path: Path) -> None:
+def test_the_map_is_written_next_to_the_drawing(tmp_path: Path) -> None:
     from PIL import Image
 
     from hub.engine.predict import predict_files
@@ -170,7 +170,7 @@ class Forgetful(Panoptic):
         return super().join(results, others, heads)[:1]
 
 
-def test_the_kit_looks_at_what_is_joined() -> None:
+def test_the_kit_checks_joined_results() -> None:
     hub.register(hub.TaskSpec(name="forgetful", kind="test", summary="a try", target=f"{__name__}:Forgetful"))
     try:
         targets = {"semantic": np.zeros((2, 128, 128), np.uint8)}
@@ -180,7 +180,7 @@ def test_the_kit_looks_at_what_is_joined() -> None:
         registry.unregister("forgetful")
 
 
-def test_a_large_image_is_joined_from_what_its_windows_gave() -> None:
+def test_windowed_results_are_joined() -> None:
     torch.manual_seed(0)
     model = create().eval()
     image = np.random.default_rng(0).integers(0, 256, (128, 192, 3), dtype=np.uint8)

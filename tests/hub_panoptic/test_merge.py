@@ -1,4 +1,4 @@
-"""Merging, against the published procedure written pixel by pixel."""
+"""Merging against the published procedure, implemented with sets of pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHAPE = (5, 6)
 def by_pixel(
     masks: np.ndarray, scores: list[float], labels: list[int], classes: np.ndarray, options: dict[str, float]
 ) -> tuple[np.ndarray, list[int], list[float]]:
-    """Sets of pixels, taken one after the other."""
+    """Assign sets of pixels one after the other."""
     out, names, kept = np.zeros(SHAPE, int), [], []
     taken: set[tuple[int, int]] = set()
     for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
@@ -50,7 +50,7 @@ def by_pixel(
         }
     ),
 )
-def test_merging_follows_the_published_procedure(seed: int, count: int, options: dict[str, float]) -> None:
+def test_merging_matches_the_published_procedure(seed: int, count: int, options: dict[str, float]) -> None:
     rng = np.random.default_rng(seed)
     masks = np.zeros((count, *SHAPE), bool)
     for mask in masks:
@@ -65,7 +65,7 @@ def test_merging_follows_the_published_procedure(seed: int, count: int, options:
     assert found.scores.tolist() == kept
 
 
-def test_nothing_found_is_nothing() -> None:
+def test_no_detections_give_no_segments() -> None:
     none = torch.zeros(0)
     found = merge(torch.zeros(0, 3, 4, dtype=torch.bool), none, none.long(), torch.full((3, 4), -1))
     assert not found.segments.any()

@@ -22,7 +22,7 @@ Prediction = tuple[np.ndarray, np.ndarray, np.ndarray]  # segments, ids, labels
 
 
 def random_segments(rng: np.random.Generator, near: np.ndarray | None = None) -> Prediction:
-    """Rectangles over one another, or some map with such rectangles on it; ids up to 256³ − 1, void in places."""
+    """Draw overlapping rectangles, some on top of a given map; ids up to 256³ − 1 and some void."""
     choices = rng.choice(256**3 - 1, 7, replace=False) + 1
     segments = np.zeros(SHAPE, np.int64) if near is None else near.copy()
     for id_ in [*choices, 0][: 8 if near is None else 3]:
@@ -33,7 +33,7 @@ def random_segments(rng: np.random.Generator, near: np.ndarray | None = None) ->
 
 
 def random_pair(seed: int, *, crowds: bool = True) -> tuple[PanopticTruth, Prediction]:
-    """An annotation, and a prediction that is like it in most places."""
+    """Draw an annotation, and a prediction similar to it."""
     rng = np.random.default_rng(seed)
     segments, ids, labels = random_segments(rng)
     crowd = (rng.random(len(ids)) < 0.3) & (labels < 2) & crowds
@@ -45,7 +45,7 @@ def random_pair(seed: int, *, crowds: bool = True) -> tuple[PanopticTruth, Predi
 
 
 def by_sets(truth: PanopticTruth, prediction: Prediction) -> np.ndarray:
-    """The counts, as the paper and COCO's page define them."""
+    """Return the counts as the paper and COCO's page define them."""
     segments, ids, labels = prediction
     pixels = {int(i): {tuple(at) for at in np.argwhere(segments == i)} for i in ids}
     annotated = {int(i): {tuple(at) for at in np.argwhere(truth.segments == i)} for i in truth.ids}
@@ -89,7 +89,7 @@ def save(folder: Path, name: str, annotations: list[tuple[np.ndarray, list[dict[
 
 
 @pytest.mark.parametrize("reference", ["hotcoco.panoptic", "panopticapi.evaluation"])
-def test_the_figures_are_those_of_cocos_evaluation_on_the_same_files(reference: str, tmp_path: Path) -> None:
+def test_metrics_match_coco_panoptic_evaluation_on_the_same_files(reference: str, tmp_path: Path) -> None:
     module = pytest.importorskip(reference, reason=f"{reference} is not installed")
     pairs = [random_pair(seed) for seed in range(60)]
     truths = save(
@@ -129,13 +129,13 @@ def test_the_figures_are_those_of_cocos_evaluation_on_the_same_files(reference: 
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_the_counts_are_those_of_the_definition(seed: int) -> None:
+def test_counts_match_the_definition(seed: int) -> None:
     truth, answer = random_pair(seed)
     assert count_segments(truth, *answer, classes=CLASSES) == pytest.approx(by_sets(truth, answer))
 
 
-def test_torchmetrics_agrees_where_it_means_the_same() -> None:
-    """Without crowds, and with one segment of each class of stuff, as its format cannot hold two."""
+def test_metrics_match_torchmetrics_where_definitions_agree() -> None:
+    """Without crowds, and with one segment per stuff class, because the format of torchmetrics cannot represent two."""
     from torchmetrics.detection import PanopticQuality
 
     theirs = PanopticQuality(
@@ -160,7 +160,7 @@ def _one_of_each_stuff(segments: np.ndarray, ids: np.ndarray, labels: np.ndarray
 
 
 def _with_classes(one: PanopticTruth) -> torch.Tensor:
-    """(1, H, W, 2): class and instance; a class of its own for void."""
+    """Return (1, H, W, 2): class and instance; void has its own class."""
     out = np.zeros((1, *one.segments.shape, 2), np.int64)
     out[..., 0] = 99
     for id_, label in zip(one.ids, one.labels, strict=True):
@@ -180,7 +180,7 @@ def test_a_perfect_prediction_has_quality_1(seed: int) -> None:
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None)
-def test_only_what_ids_tell_apart_counts(seed: int) -> None:
+def test_only_the_partition_by_ids_matters(seed: int) -> None:
     truth, (segments, ids, labels) = random_pair(seed)
     rng = np.random.default_rng(seed)
     new = rng.choice(256**3 - 1, len(ids), replace=False) + 1
@@ -192,7 +192,7 @@ def test_only_what_ids_tell_apart_counts(seed: int) -> None:
     assert count_segments(truth, renamed, new[order], labels[order], classes=CLASSES) == pytest.approx(before)
 
 
-def test_what_lies_on_void_or_on_a_crowd_of_its_class_is_no_mistake() -> None:
+def test_segments_on_void_or_a_crowd_are_not_false_positives() -> None:
     truth = PanopticTruth(np.array([[1, 1, 1, 0, 0, 0]]), np.array([1]), np.array([0]), np.array([True]))
     for pixels, label, wrong in (([0, 1], 0, 0), ([0, 1], 1, 1), ([2, 3], 0, 0), ([2, 3], 1, 1), ([3, 4], 1, 0)):
         segments = np.zeros((1, 6), np.int64)

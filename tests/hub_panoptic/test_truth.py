@@ -1,4 +1,4 @@
-"""Segments made of masks and a semantic map, and the metric over them."""
+"""Segments made from masks and a semantic map, and the metric over them."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def named(truth: PanopticTruth, names: tuple[str, ...]) -> list[list[str]]:
     return [[by_id.get(value, "") for value in row] for row in truth.segments.tolist()]
 
 
-def test_objects_lie_on_stuff_and_the_smaller_on_the_larger() -> None:
+def test_objects_cover_stuff_and_smaller_objects_cover_larger_ones() -> None:
     cat, dog, dogs = [[1, 1, 1, 0, 0, 0, 0]], [[0, 0, 1, 0, 0, 0, 0]], [[0, 1, 1, 1, 0, 0, 0]]
-    # sky, sky, dog, dog (without an object: void), grass, unlabelled
+    # sky, sky, dog, dog (without an object: void), grass, unlabeled
     found = truth_of(data([cat, dog, dogs], [0, 1, 1], [[0, 0, 1, 1, 1, 2, 255]], [False, False, True]), 0)
     assert named(found, ("cat", "dog", "sky", "grass")) == [["cat", "cat", "dog", "dog", "", "grass", ""]]
     assert dict(zip(found.ids.tolist(), found.crowd.tolist(), strict=True)) == {1: False, 2: False, 3: True, 4: False}
 
 
-def test_a_hidden_object_is_no_segment() -> None:
+def test_a_fully_covered_object_is_not_a_segment() -> None:
     both = [[1, 1]]
     found = truth_of(data([both, both], [0, 1], [[0, 0]]), 0)
     assert len(found.ids) == 1
@@ -71,7 +71,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def answer(truth: PanopticTruth, image_id: Any, labels: LabelSpace, *, of: LabelSpace) -> PanopticMap:
-    """The annotation as a prediction with other ids."""
+    """Return the annotation as a prediction with other ids."""
     return PanopticMap(
         image_id=image_id,
         size=truth.segments.shape,  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def answer(truth: PanopticTruth, image_id: Any, labels: LabelSpace, *, of: Label
     )
 
 
-def test_shapes_can_be_scored_and_classes_go_by_name(shapes: Any) -> None:
+def test_shapes_are_scored_with_classes_matched_by_name(shapes: Any) -> None:
     own = shapes.label_spaces["panoptic"]
     other = LabelSpace.of([*reversed(own.names), "moon"])
     results = [answer(truth_of(shapes, i), shapes.ids[i], other, of=own) for i in range(6)]
@@ -107,7 +107,7 @@ def hub_segment(result: PanopticMap, name: str) -> Segment:
     return Segment(id=last.id, label=result.label_space.index(name), isthing=False, area=last.area)
 
 
-def test_parts_of_two_processes_give_the_same_and_repeated_images_count_once(shapes: Any) -> None:
+def test_merged_parts_give_the_same_and_repeated_images_count_once(shapes: Any) -> None:
     own = shapes.label_spaces["panoptic"]
     results = [answer(truth_of(shapes, i), shapes.ids[k], own, of=own) for k, i in enumerate((1, 0, 2, 3, 4, 5))]
     whole, first, second = (PanopticMetric(shapes, own) for _ in range(3))
@@ -115,7 +115,7 @@ def test_parts_of_two_processes_give_the_same_and_repeated_images_count_once(sha
     first.update([results[0], results[0], results[3]])
     second.update([results[i] for i in (1, 2, 4, 5)])
     first.merge([pickle.loads(pickle.dumps(second))])
-    np.testing.assert_equal(asdict(first.compute()), asdict(whole.compute()))  # which takes NaN for equal
+    np.testing.assert_equal(asdict(first.compute()), asdict(whole.compute()))  # treats NaNs as equal
     assert 0 < whole.compute().metrics["PQ"] < 1
 
 
@@ -128,7 +128,7 @@ def test_a_map_of_another_size_is_resized(shapes: Any) -> None:
     assert metric.compute().metrics["PQ"] == 1.0
 
 
-def test_what_cannot_be_scored_is_refused(shapes: Any) -> None:
+def test_unscorable_data_and_results_are_refused(shapes: Any) -> None:
     bare = SimpleNamespace(name="boxes only", provides={"boxes"}, label_spaces={})
     with pytest.raises(DataError, match="boxes only has no masks and no semantic"):
         PanopticMetric(bare, SPACES["instances"])  # type: ignore[arg-type]

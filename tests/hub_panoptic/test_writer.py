@@ -1,4 +1,4 @@
-"""Writing COCO's panoptic format: datasets come back the same, and predictions are what COCO's evaluation reads."""
+"""Write COCO's panoptic format: round trips of datasets, and predictions for COCO's evaluation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def same(one: PanopticTruth, other: PanopticTruth) -> bool:
     )
 
 
-def test_shapes_come_back_the_same(shapes: Shapes, tmp_path: Path) -> None:
+def test_shapes_survive_a_round_trip(shapes: Shapes, tmp_path: Path) -> None:
     data = converted(shapes, tmp_path / "out")
     assert data.ids == shapes.ids
     for name in ("panoptic", "semantic"):
@@ -61,7 +61,7 @@ def test_shapes_come_back_the_same(shapes: Shapes, tmp_path: Path) -> None:
         assert np.array_equal(mine.instances.masks.planes(), theirs.instances.masks.planes())
 
 
-def test_crowds_gaps_and_void_come_back_the_same(
+def test_crowds_id_gaps_and_void_survive_a_round_trip(
     write_panoptic: Callable[..., Path], scene: Any, tmp_path: Path
 ) -> None:
     options = {"root": str(write_panoptic([scene])), "images": "val", "annotations": "annotations/panoptic_val.json"}
@@ -72,19 +72,17 @@ def test_crowds_gaps_and_void_come_back_the_same(
     assert np.array_equal(data.instances.crowd, source.instances.crowd)
 
 
-def test_data_without_masks_are_refused(shapes: Shapes, tmp_path: Path) -> None:
+def test_datasets_without_masks_are_refused(shapes: Shapes, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="need its semantic"):
         convert({"val": shapes}, "coco-panoptic", tmp_path / "out", only=frozenset({"boxes", "masks"}))
     assert not (tmp_path / "out").exists()
 
 
-def test_cocos_evaluation_reads_written_predictions_and_finds_what_the_metric_finds(
-    shapes: Shapes, tmp_path: Path
-) -> None:
+def test_written_predictions_score_the_same_in_coco_panoptic_evaluation(shapes: Shapes, tmp_path: Path) -> None:
     data = converted(shapes, tmp_path / "out")
     labels = data.label_spaces["panoptic"]
     results = []
-    for index in range(len(data)):  # each image is answered with what is in its neighbour
+    for index in range(len(data)):  # the prediction for each image is the truth of the next one
         truth = truth_of(data, (index + index % 3 // 2) % len(data))
         results.append(
             PanopticMap(

@@ -1,4 +1,4 @@
-"""Every semantic head keeps the contract, and segments what its features tell apart."""
+"""The contract for every semantic head, results, losses and options."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MAP = {"semantic": np.random.default_rng(0).integers(0, 2, (2, 128, 128)).astype
 
 
 @pytest.mark.parametrize("task", SMALL)
-def test_the_contract_on_raw_features(task: str) -> None:
+def test_contract_on_raw_features(task: str) -> None:
     check_task(task, backbone="resnet18", targets=MAP, **SMALL[task])
 
 
-def test_the_contract_on_a_pyramid_with_every_loss() -> None:
+def test_contract_on_a_pyramid_with_every_loss() -> None:
     loss = dict.fromkeys(("cross_entropy", "dice", "focal", "jaccard", "lovasz", "tversky"), 1.0)
     check_task("semantic-fpn", targets=MAP, decoder_channels=16, loss=loss)
 
 
-def test_pan_takes_images_of_256_pixels_and_refuses_smaller_ones() -> None:
+def test_pan_accepts_images_of_256_pixels_and_refuses_smaller_ones() -> None:
     model = hub.create("pan/resnet18", labels=["a", "b"], decoder_channels=8).train()
     for size in (256, 128):
         images = torch.zeros(2, 3, size, size, dtype=torch.uint8)
@@ -46,7 +46,7 @@ def test_pan_takes_images_of_256_pixels_and_refuses_smaller_ones() -> None:
         if size == 256:
             assert model(batch)["pan"]["loss_cross_entropy"].isfinite()
         else:
-            with pytest.raises(DataError, match="at least 256 pixels"):
+            with pytest.raises(DataError, match="at least 256×256 pixels"):
                 model(batch)
 
 
@@ -55,7 +55,7 @@ def _batch(sizes: list[list[int]], originals: list[list[int]]) -> Batch:
     return Batch(images=images, sizes=torch.tensor(sizes), original_sizes=torch.tensor(originals), ids=[1, 2])
 
 
-def test_answers_have_the_files_size_and_leave_the_padding_out() -> None:
+def test_results_have_the_size_of_the_file_without_padding() -> None:
     head = hub.create("semantic-fpn/resnet18-fpn", labels=["a", "b"], channels=8).heads["semantic-fpn"]
     logits = torch.zeros(2, 2, 16, 24)
     logits[:, 1, :, 12:] = 9.0  # the right half of the padded images
@@ -70,12 +70,12 @@ def test_answers_have_the_files_size_and_leave_the_padding_out() -> None:
     assert sum(record["area"] for record in records) == 128 * 192
 
 
-def test_a_misspelt_loss_is_refused_with_the_right_one() -> None:
+def test_a_misspelled_loss_is_refused_with_a_suggestion() -> None:
     with pytest.raises(OptionError, match="dice"):
         hub.create("unet/resnet18", labels=["a", "b"], loss={"dise": 1.0})
 
 
-def test_deep_supervision_teaches_the_blocks_before_the_last() -> None:
+def test_deep_supervision_adds_losses_on_earlier_blocks() -> None:
     check_task("unet", backbone="resnet18", targets=MAP, deep_supervision=(0.5, 0.25), **SMALL["unet"])
     torch.manual_seed(0)
     given = {"loss": {"cross_entropy": 1.0, "dice": 2.0}, **SMALL["unet"]}
@@ -89,7 +89,7 @@ def test_deep_supervision_teaches_the_blocks_before_the_last() -> None:
     assert set(losses) == {*expected, *(f"{name}_deep{level}" for name in expected for level in (1, 2))}
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value)
-    # The first weight is of the finer block: at the start both guess, and the losses differ by the weights.
+    # The first weight belongs to the finer block: before training the losses differ by their weights only.
     finer, coarser = (float(losses[f"loss_cross_entropy_deep{level}"].detach()) for level in (1, 2))
     assert finer == pytest.approx(2 * coarser, rel=0.3)
     model.zero_grad()
@@ -99,7 +99,7 @@ def test_deep_supervision_teaches_the_blocks_before_the_last() -> None:
     assert reached == [True, True, True, True, False]
 
 
-def test_deep_supervision_changes_no_answer_and_moves_to_other_labels() -> None:
+def test_deep_supervision_does_not_change_predictions_and_has_class_rows() -> None:
     model = hub.create("unet/resnet18", labels=["a", "b"], deep_supervision=(1.0,), **SMALL["unet"]).eval()
     head = dict(model.items())["unet"]
     assert {"auxiliary.0.weight", "auxiliary.0.bias"} < set(head.class_rows())

@@ -1,4 +1,4 @@
-"""Losses by name: ignored pixels have no influence, and none left gives 0."""
+"""Losses by name: ignored pixels have no effect, and only ignored pixels give 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub_segmentation.losses import LOSSES, semantic_losses
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_ignored_pixels_have_no_influence(name: str) -> None:
+def test_ignored_pixels_do_not_affect_the_loss(name: str) -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 3, 8, 8)
     target = torch.randint(0, 3, (2, 8, 8))
@@ -23,7 +23,7 @@ def test_ignored_pixels_have_no_influence(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_no_pixel_to_learn_from_gives_zero_and_zero_gradients(name: str) -> None:
+def test_only_ignored_pixels_give_zero_loss_and_zero_gradients(name: str) -> None:
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     (loss,) = semantic_losses({name: 1.0}, logits, torch.full((1, 4, 4), IGNORE)).values()
     loss.backward()
@@ -33,7 +33,7 @@ def test_no_pixel_to_learn_from_gives_zero_and_zero_gradients(name: str) -> None
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_right_answer_costs_less_than_a_wrong_one(name: str) -> None:
+def test_correct_logits_have_a_lower_loss(name: str) -> None:
     target = torch.randint(0, 3, (1, 8, 8), generator=torch.Generator().manual_seed(0))
     right = torch.nn.functional.one_hot(target, 3).permute(0, 3, 1, 2) * 9.0
     good, bad = (semantic_losses({name: 2.0}, x, target)[f"loss_{name}"] for x in (right, right.roll(1, 1)))

@@ -1,4 +1,4 @@
-"""The class map of a large image is what the averaged logits say, at the size of the file."""
+"""The class map of a large image is the argmax of averaged logits, at the size of the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = hub.LabelSpace.of(["a", "b", "c"])
 
 @settings(deadline=None)
 @given(st.tuples(sides, sides), st.tuples(sides, sides), st.data())
-def test_rows_that_come_in_parts_are_resized_as_the_whole(
+def test_rows_in_parts_are_resized_like_the_whole(
     size: tuple[int, int], to: tuple[int, int], data: st.DataObject
 ) -> None:
     image = torch.rand(2, *size, generator=torch.Generator().manual_seed(0))
@@ -38,7 +38,7 @@ def test_rows_that_come_in_parts_are_resized_as_the_whole(
 
 
 def merged(logits: Tensor, window: tuple[int, int], original: tuple[int, int], *, stride: int = 1) -> hub.SemanticMap:
-    """The map from windows cut out of the logits (K, H, W) of the whole image."""
+    """Return the map merged from windows of the logits (K, H, W) of the whole image."""
     size = (logits.shape[1], logits.shape[2])
     whole = Batch(
         images=torch.zeros(1, 3, *size, dtype=torch.uint8),
@@ -55,7 +55,7 @@ def merged(logits: Tensor, window: tuple[int, int], original: tuple[int, int], *
 
 
 @pytest.mark.parametrize("size", [(40, 56), (17, 64), (33, 33)])
-def test_classes_are_those_of_the_whole_images_logits(size: tuple[int, int]) -> None:
+def test_classes_equal_those_of_the_whole_image(size: tuple[int, int]) -> None:
     logits = torch.rand(3, *size, generator=torch.Generator().manual_seed(0))
     found = merged(logits, (16, 32), size)
     assert torch.equal(found.classes.long(), logits.argmax(0))
@@ -67,10 +67,10 @@ def test_logits_are_interpolated_before_classes_are_chosen() -> None:
     logits = torch.rand(3, 40, 56, generator=torch.Generator().manual_seed(0))
     found = merged(logits, (16, 32), (100, 91))
     expected = F.interpolate(logits[None], size=(100, 91), mode="bilinear")[0].argmax(0)
-    assert (found.classes.long() == expected).float().mean() > 0.999  # ties fall either way
+    assert (found.classes.long() == expected).float().mean() > 0.999  # except for ties
 
 
-def test_coarse_logits_cover_their_window() -> None:
+def test_coarse_logits_are_upsampled_to_their_window() -> None:
     logits = torch.zeros(3, 32, 64)
     logits[1, :, 32:] = 5
     found = merged(logits, (16, 32), (32, 64), stride=4)
@@ -78,7 +78,7 @@ def test_coarse_logits_cover_their_window() -> None:
     assert (found.classes[:, 36:] == 1).all()
 
 
-def test_a_head_in_windows_says_what_its_logits_in_windows_average_to() -> None:
+def test_windows_give_the_argmax_of_averaged_logits() -> None:
     torch.manual_seed(0)
     model = hub.create("semantic-fpn/resnet18-fpn", labels=LABELS, channels=8, decoder_channels=8).eval()
     image = torch.randint(0, 256, (100, 150, 3), dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""RetinaNet and FCOS as heads of the hub: empty images, precision, levels, options, learning."""
+"""RetinaNet and FCOS as heads of the hub: empty images, precision, levels, options, training."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SIZES: dict[str, dict[str, Any]] = {"retinanet": {"anchor_sizes": (16, 32, 64, 1
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_contract(task: str) -> None:
+def test_contract(task: str) -> None:
     check_task(task, **SMALL, **SIZES[task])
 
 
-def test_the_contract_with_the_parts_of_the_second_version() -> None:
+def test_contract_of_v2() -> None:
     check_task("retinanet", **SMALL, **SIZES["retinanet"], extra_from="c5", box_loss="giou")
 
 
@@ -63,7 +63,7 @@ def _losses(model: Any, batch: Batch) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("batch", [_batch(), _batch(valid=False), _batch(objects=0)], ids=["full", "invalid", "none"])
-def test_every_batch_gives_the_same_losses_and_all_gradients(task: str, batch: Batch) -> None:
+def test_every_batch_gives_all_losses_and_gradients(task: str, batch: Batch) -> None:
     model = _model(task)
     losses = _losses(model, batch)
     assert losses.keys() == LOSSES[task]
@@ -73,14 +73,14 @@ def test_every_batch_gives_the_same_losses_and_all_gradients(task: str, batch: B
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_an_image_without_objects_has_only_background_to_learn(task: str) -> None:
+def test_an_image_without_objects_has_only_background_loss(task: str) -> None:
     losses = _losses(_model(task), _batch(valid=False))
     assert losses.pop("loss_classifier") > 0
     assert not any(losses.values())
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_objects_that_are_not_valid_do_not_matter(task: str) -> None:
+def test_invalid_objects_do_not_affect_the_losses(task: str) -> None:
     model, batch = _model(task).eval(), _batch()
     assert batch.instances is not None
     crowded = replace(batch.instances, valid=torch.tensor([[True, False]] * 2))
@@ -95,13 +95,13 @@ def test_objects_that_are_not_valid_do_not_matter(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_batch_without_objects_at_all_is_an_error(task: str) -> None:
+def test_a_batch_without_instances_is_an_error(task: str) -> None:
     with pytest.raises(DataError, match="boxes"):
         _losses(_model(task), replace(_batch(), instances=None))
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_losses_are_float32_and_near_in_bfloat16(task: str) -> None:
+def test_losses_in_bfloat16_are_float32_and_close(task: str) -> None:
     model = _model(task)
     exact = _losses(model, _batch())
     with torch.autocast("cpu", torch.bfloat16):
@@ -111,7 +111,7 @@ def test_losses_are_float32_and_near_in_bfloat16(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_diverged_network_gives_a_loss_that_is_not_finite_rather_than_a_crash(task: str) -> None:
+def test_nan_weights_give_a_nonfinite_loss_and_no_crash(task: str) -> None:
     model = _model(task)
     with torch.no_grad():
         model.heads[task].bbox_reg.weight.fill_(torch.nan)
@@ -119,14 +119,14 @@ def test_a_diverged_network_gives_a_loss_that_is_not_finite_rather_than_a_crash(
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_class_starts_with_the_prior_probability(task: str) -> None:
+def test_classes_start_with_the_prior_probability(task: str) -> None:
     model = _model(task, prior_prob=0.2, score_thresh=0.0)
     bias = model.heads[task].cls_logits.bias
     torch.testing.assert_close(bias, torch.full_like(bias, math.log(0.25)))
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_predictions_have_fixed_shapes_and_only_valid_places_count(task: str) -> None:
+def test_predictions_have_fixed_shapes_and_zeros_in_invalid_slots(task: str) -> None:
     model = _model(task, score_thresh=0.105, prior_prob=0.1, nms_thresh=0.3).eval()
     with torch.inference_mode():
         raw = model(_batch())[task]
@@ -142,7 +142,7 @@ def test_predictions_have_fixed_shapes_and_only_valid_places_count(task: str) ->
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_one_window_finds_what_is_found_without(task: str) -> None:
+def test_one_window_gives_the_same_detections_as_none(task: str) -> None:
     model, image = (
         _model(task, score_thresh=0.0, channels=64),
         np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8),
@@ -155,8 +155,8 @@ def test_one_window_finds_what_is_found_without(task: str) -> None:
         torch.testing.assert_close(getattr(cut, name), getattr(whole, name))
 
 
-def test_only_boxes_of_one_class_suppress_each_other_in_each_image() -> None:
-    """Both images have the same two boxes in the same place: of one class in the first, of two in the second."""
+def test_nms_suppresses_only_within_a_class_and_image() -> None:
+    """Both images have the same two overlapping boxes: of one class in the first, of two in the second."""
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]]).repeat(2, 1, 1)
     scores, groups = torch.tensor([[0.6, 0.9]]).repeat(2, 1), torch.tensor([[1, 1], [0, 1]])
     index, valid = nms(boxes, scores, groups, torch.ones(2, 2, dtype=torch.bool), 0.5, 2)
@@ -165,8 +165,8 @@ def test_only_boxes_of_one_class_suppress_each_other_in_each_image() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_extra_levels_leave_the_pyramid_alone(task: str) -> None:
-    """A two-stage head's p6 is pooled, a one-stage head's convolved; on one trunk both get theirs."""
+def test_extra_levels_do_not_change_the_pyramid(task: str) -> None:
+    """A two-stage head's p6 is pooled, a one-stage head's convolved; both work on one trunk."""
     torch.manual_seed(0)
     both = hub.create(
         f"{task}+faster-rcnn/resnet18-fpn",
@@ -181,12 +181,12 @@ def test_extra_levels_leave_the_pyramid_alone(task: str) -> None:
     assert set(alone.features(_batch())) == {"p3", "p4", "p5"}
 
 
-def test_levels_and_sizes_are_options() -> None:
+def test_levels_and_anchor_sizes_are_options() -> None:
     options: dict[str, Any] = {"pyramid_levels": ("p2", "p3"), "extra_levels": 1, "scales_per_octave": 2}
     model = _model("retinanet", **options, anchor_sizes=(8, 16, 32))
     head = model.heads["retinanet"]
     assert head.level_strides == (4, 8, 16)
-    cells = head.anchors([(1, 1)] * 3, (16, 16))
+    cells = head.anchor_generator([(1, 1)] * 3, (16, 16))
     assert cells[0].shape == (6, 4)
     areas = torch.stack([(c[:, 2] - c[:, 0]) * (c[:, 3] - c[:, 1]) for c in cells])
     torch.testing.assert_close(
@@ -213,33 +213,34 @@ def test_levels_and_sizes_are_options() -> None:
         ("fcos", {"tower_norm": "layer"}, "tower_norm"),
     ],
 )
-def test_options_that_do_not_fit_are_named(task: str, options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused_by_name(task: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         _model(task, **options)
 
 
-def test_levels_of_different_width_are_refused() -> None:
-    with pytest.raises(OptionError, match="one width"):
+def test_levels_with_different_channels_are_refused() -> None:
+    with pytest.raises(OptionError, match="same number of channels"):
         hub.create("fcos/resnet18", labels=LABELS, pyramid_levels=("c4", "c5"))
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_weights_move_to_other_labels_by_name(task: str, tmp_path: Path) -> None:
-    """Each class keeps its rows, the anchors of a class together: with them it keeps its logits."""
+def test_class_weights_transfer_by_name(task: str, tmp_path: Path) -> None:
+    """A class that both models have keeps its rows, and so its logits."""
     old = _model(task).eval()
     torch.manual_seed(1)
     new = hub.create(f"{task}/resnet18-fpn", labels=["bar", "new", "circle"], channels=32, **SMALL, **SIZES[task])
     transfer(new, save(old, tmp_path / "old.safetensors"))
     with torch.no_grad():
         before, after = (
-            torch.cat(m.heads[task].look(m.eval().features(_batch()), (64, 96)).logits, dim=1) for m in (old, new)
+            torch.cat(m.heads[task].dense_predictions(m.eval().features(_batch()), (64, 96)).logits, dim=1)
+            for m in (old, new)
         )
     torch.testing.assert_close(after[:, :, [0, 2]], before[:, :, [2, 0]])
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_it_learns_what_it_is_shown(task: str) -> None:
-    """From random weights to the right boxes and classes of four images in a few seconds."""
+def test_it_overfits_a_few_images(task: str) -> None:
+    """Training from random weights fits the boxes and classes of four images."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     images, boxes, labels = [], [], []

@@ -1,4 +1,4 @@
-"""Which points learn which object: against the rules, one point and one object at a time."""
+"""Point matching against the rules, applied to one point and one object at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _points() -> list[Tensor]:
     return [torch.cartesian_prod(torch.arange(0, 64, s), torch.arange(0, 64, s)).flip(1).float() for s in STRIDES]
 
 
-def _by_hand(points: list[Tensor], boxes: Tensor, valid: Tensor, radius: float) -> list[list[int | None]]:
+def _reference(points: list[Tensor], boxes: Tensor, valid: Tensor, radius: float) -> list[list[int | None]]:
     answers: list[list[int | None]] = []
     for own, there in zip(boxes.tolist(), valid.tolist(), strict=True):
         row: list[int | None] = []
@@ -35,11 +35,11 @@ def _by_hand(points: list[Tensor], boxes: Tensor, valid: Tensor, radius: float) 
 
 
 @pytest.mark.parametrize("radius", [0.9, 1.5, 100.0])
-def test_points_learn_the_smallest_object_that_fits(radius: float) -> None:
+def test_points_match_the_smallest_object_that_fits(radius: float) -> None:
     generator = torch.Generator().manual_seed(0)
     corners = (torch.rand(2, 12, 2, 2, generator=generator) * 64).sort(dim=2).values
     boxes = corners.flatten(2)
-    boxes[0, :4] = boxes[0, :4].round()  # sides that lie on points
+    boxes[0, :4] = boxes[0, :4].round()  # with sides on points
     valid = torch.rand(2, 12, generator=generator) < 0.8
     points = _points()
     positive, matched = PointMatcher(STRIDES, radius)(points, boxes, valid)
@@ -47,7 +47,7 @@ def test_points_learn_the_smallest_object_that_fits(radius: float) -> None:
         [m if p else None for p, m in zip(*rows, strict=True)]
         for rows in zip(positive.tolist(), matched.tolist(), strict=True)
     ]
-    assert found == _by_hand(points, boxes, valid, radius)
+    assert found == _reference(points, boxes, valid, radius)
     levels = positive.split([len(p) for p in points], dim=1)
     assert all(level.any() for level in levels)
 
@@ -58,7 +58,7 @@ def test_an_image_without_objects_has_no_positive_point() -> None:
     assert (matched == 0).all()
 
 
-def test_a_single_level_takes_objects_of_every_size() -> None:
+def test_a_single_level_matches_objects_of_all_sizes() -> None:
     points = [torch.tensor([[32.0, 32.0]])]
     boxes = torch.tensor([[[31.0, 31, 33, 33]], [[0.0, 0, 64, 64]], [[-500.0, -500, 564, 564]]])
     positive, _ = PointMatcher((8,))(points, boxes, torch.ones(3, 1, dtype=torch.bool))

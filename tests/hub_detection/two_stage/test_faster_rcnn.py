@@ -1,4 +1,4 @@
-"""Faster R-CNN as a head of the hub: empty images, precision, results, options, learning."""
+"""Faster R-CNN as a head of the hub: empty images, precision, results, options, training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
     "box_head_fc_channels": 64,
     "detections_per_img": 20,
 }
-# Nothing is left to chance: every anchor and every proposal is in the losses.
+# Deterministic losses: every anchor and every proposal is sampled.
 ALL: dict[str, Any] = {
     "rpn_batch_size_per_image": 10**4,
     "rpn_positive_fraction": 1.0,
@@ -60,7 +60,7 @@ def _losses(model: Any, batch: Batch) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("batch", [_batch(), _batch(valid=False), _batch(objects=0)], ids=["full", "invalid", "none"])
-def test_every_batch_gives_the_same_losses_and_all_gradients(batch: Batch) -> None:
+def test_every_batch_gives_all_losses_and_gradients(batch: Batch) -> None:
     model = _model()
     losses = _losses(model, batch)
     assert losses.keys() == LOSSES
@@ -71,7 +71,7 @@ def test_every_batch_gives_the_same_losses_and_all_gradients(batch: Batch) -> No
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
-def test_objects_that_are_not_valid_do_not_matter() -> None:
+def test_invalid_objects_do_not_affect_the_losses() -> None:
     model, batch = _model(**ALL).eval(), _batch()
     assert batch.instances is not None
     crowded = replace(batch.instances, valid=torch.tensor([[True, False]] * 2))
@@ -86,12 +86,12 @@ def test_objects_that_are_not_valid_do_not_matter() -> None:
         torch.testing.assert_close(value, expected[name])
 
 
-def test_a_batch_without_objects_at_all_is_an_error() -> None:
+def test_a_batch_without_instances_is_an_error() -> None:
     with pytest.raises(DataError, match="boxes"):
         _losses(_model(), replace(_batch(), instances=None))
 
 
-def test_losses_are_float32_and_near_in_bfloat16() -> None:
+def test_losses_in_bfloat16_are_float32_and_close() -> None:
     model = _model(**ALL)
     model.train()
     exact = _losses(model, _batch())
@@ -102,14 +102,14 @@ def test_losses_are_float32_and_near_in_bfloat16() -> None:
     torch.testing.assert_close(low["loss_classifier"], exact["loss_classifier"], rtol=0.05, atol=0.05)
 
 
-def test_a_diverged_network_gives_a_loss_that_is_not_finite_rather_than_a_crash() -> None:
+def test_nan_weights_give_a_nonfinite_loss_and_no_crash() -> None:
     model = _model()
     with torch.no_grad():
         model.heads["faster-rcnn"].rpn.convs[0].weight.fill_(torch.nan)
     assert not torch.stack(list(_losses(model, _batch()).values())).isfinite().all()
 
 
-def test_predictions_have_fixed_shapes_and_only_valid_places_count() -> None:
+def test_predictions_have_fixed_shapes_and_zeros_in_invalid_slots() -> None:
     model = _model(score_thresh=0.2, nms_thresh=0.3).eval()
     with torch.inference_mode():
         raw = model(_batch())["faster-rcnn"]
@@ -130,7 +130,7 @@ def test_predictions_have_fixed_shapes_and_only_valid_places_count() -> None:
     assert [r.image_id for r in results] == ["a.jpg", "b.jpg"]
 
 
-def test_results_are_in_pixels_of_the_file_and_inside_it() -> None:
+def test_results_are_in_pixels_of_the_file_and_clipped_to_it() -> None:
     head = _model().heads["faster-rcnn"]
     batch = replace(_batch(), original_sizes=torch.tensor([[128, 288], [30, 35]]))  # resized to (64, 96), (60, 70)
     raw = {
@@ -146,7 +146,7 @@ def test_results_are_in_pixels_of_the_file_and_inside_it() -> None:
     assert second.boxes.tolist() == [[5, 10, 35, 20], [0, 0, 2, 2]]
 
 
-def test_class_rows_name_parameters_with_rows_for_each_class() -> None:
+def test_class_rows_list_all_parameters_with_rows_per_class() -> None:
     head = _model().heads["faster-rcnn"]
     parameters = dict(head.named_parameters())
     rows = head.class_rows()
@@ -167,14 +167,14 @@ def test_class_rows_name_parameters_with_rows_for_each_class() -> None:
         ({"score_thresh": 2.0}, "score_thresh"),
     ],
 )
-def test_options_that_do_not_fit_are_named(options: dict[str, Any], message: str) -> None:
+def test_invalid_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         _model(**options)
 
 
-def test_levels_of_different_width_are_refused() -> None:
+def test_levels_with_different_channels_are_refused() -> None:
     options = {"anchor_levels": ("c4", "c5"), "pool_levels": ("c4",), "anchor_sizes": (64, 128)}
-    with pytest.raises(OptionError, match="one width"):
+    with pytest.raises(OptionError, match="same number of channels"):
         hub.create("faster-rcnn/resnet18", labels=LABELS, **options)
 
 
@@ -185,15 +185,15 @@ def test_one_raw_level_is_enough() -> None:
     assert _losses(model, _batch()).keys() == LOSSES
 
 
-def test_labels_may_be_one_class() -> None:
+def test_a_single_class_is_enough() -> None:
     torch.manual_seed(0)
     model = hub.create("faster-rcnn/resnet18-fpn", labels=["cell"], channels=32, **SMALL)
     batch = _batch(objects=1)
     assert _losses(model, batch)["loss_classifier"] > 0
 
 
-def test_it_learns_what_it_is_shown() -> None:
-    """From random weights to the right boxes and classes of four images in a few seconds."""
+def test_it_overfits_a_few_images() -> None:
+    """Training from random weights fits the boxes and classes of four images."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     images, boxes, labels = [], [], []

@@ -1,4 +1,4 @@
-"""Cells are torchvision's, and decoding finds where a map is highest."""
+"""Heatmap cells match torchvision's, and decoding finds the maximum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torchvision.models.detection import roi_heads
 from hub_detection.two_stage.keypoint_maps import heatmaps_to_keypoints, keypoints_to_heatmap
 
 
-def test_cells_are_torchvisions() -> None:
+def test_heatmap_cells_match_torchvision() -> None:
     torch.manual_seed(0)
     corner = (torch.rand(40, 2) * 50).round()
     boxes = torch.cat([corner, corner + 5 + (torch.rand(40, 2) * 40).round()], dim=1)
@@ -34,7 +34,7 @@ def test_the_peak_of_a_smooth_map_is_found_to_an_eighth_of_a_cell() -> None:
     assert found[..., 2].max() <= 1
 
 
-def test_flat_maps_and_corners_stay_in_their_box() -> None:
+def test_flat_heatmaps_and_corners_stay_in_their_box() -> None:
     logits = torch.zeros(2, 1, 8, 8)
     logits[1, 0, 7, 7] = 30.0
     found = heatmaps_to_keypoints(logits, torch.tensor([[0.0, 0, 8, 8], [0, 0, 8, 8]]))

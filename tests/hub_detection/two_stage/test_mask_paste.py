@@ -1,4 +1,4 @@
-"""Pasting masks is bilinear sampling of each mask at the image's pixels."""
+"""Pasting masks samples each mask bilinearly at the image's pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub_detection.two_stage import mask_paste
 from hub_detection.two_stage.mask_paste import paste_masks
 
 
-def _by_grid_sample(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def _grid_sample(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
     ys, xs = torch.arange(height) + 0.5, torch.arange(width) + 0.5
     gy = (ys - boxes[:, 1:2]) / (boxes[:, 3:4] - boxes[:, 1:2]) * 2 - 1
@@ -21,20 +21,20 @@ def _by_grid_sample(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tens
 
 
 @pytest.mark.parametrize("pixels", [2**24, 1])  # all at once, and one at a time
-def test_it_is_grid_sample(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mask_paste, "_PIXELS", pixels)
+def test_pasting_matches_grid_sample(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask_paste, "_MAX_PIXELS", pixels)
     torch.manual_seed(0)
     masks = F.interpolate(torch.rand(6, 1, 7, 7), (28, 28), mode="bilinear")[:, 0]
     corner = torch.rand(6, 2) * 60 - 10
     boxes = torch.cat([corner, corner + 3 + torch.rand(6, 2) * 60], dim=1)
-    expected = _by_grid_sample(masks, boxes, (48, 72))
+    expected = _grid_sample(masks, boxes, (48, 72))
     found = paste_masks(masks, boxes, (48, 72))
     clear = (expected - 0.5).abs() > 1e-4
     assert clear.float().mean() > 0.99
     assert torch.equal(found[clear], (expected >= 0.5)[clear])
 
 
-def test_a_full_mask_fills_its_box_and_nothing_else() -> None:
+def test_a_full_mask_covers_exactly_its_box() -> None:
     found = paste_masks(torch.ones(1, 28, 28), torch.tensor([[3.0, 5.0, 20.0, 9.0]]), (16, 24))[0]
     expected = torch.zeros(16, 24, dtype=torch.bool)
     expected[5:9, 3:20] = True

@@ -1,4 +1,4 @@
-"""Pooling against torchvision's kernels: values, gradients, borders, levels."""
+"""RoIAlign against torchvision's kernels: values, gradients, borders, levels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _maps(channels: int = 5, batch: int = 2, dtype: torch.dtype = torch.float32)
 
 
 def _boxes(batch: int = 2) -> Tensor:
-    """Boxes of all sizes, inside, across and beyond the border, tiny and empty ones."""
+    """Return boxes of all sizes, inside, across and outside the border, tiny and empty ones."""
     generator = torch.Generator().manual_seed(1)
     corner = torch.rand(batch, 60, 2, generator=generator) * 150 - 10
     sides = torch.rand(batch, 60, 2, generator=generator) ** 3 * 500
@@ -50,14 +50,14 @@ def _boxes(batch: int = 2) -> Tensor:
 
 @pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize(("size", "ratio"), [(7, 2), (3, 1), (2, 3)])
-def test_one_level_is_torchvisions_kernel(aligned: bool, size: int, ratio: int) -> None:
+def test_one_level_matches_torchvision(aligned: bool, size: int, ratio: int) -> None:
     (first, *_), boxes = _maps(), _boxes()
     found = RoIAlign(STRIDES[:1], size=size, sampling_ratio=ratio, aligned=aligned)([first], boxes)
     expected = torchvision.ops.roi_align(first, list(boxes), size, 1 / STRIDES[0], ratio, aligned)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_all_levels_and_their_gradients_are_torchvisions() -> None:
+def test_all_levels_and_gradients_match_torchvision() -> None:
     ours, theirs, boxes = _maps(), _maps(), _boxes()
     found = RoIAlign(STRIDES)(ours, boxes)
     pool = torchvision.ops.MultiScaleRoIAlign(["0", "1", "2", "3"], 7, 2)
@@ -74,7 +74,7 @@ def test_all_levels_and_their_gradients_are_torchvisions() -> None:
         torch.testing.assert_close(a.grad, b.grad, atol=1e-4, rtol=1e-4)
 
 
-def test_every_level_is_chosen_as_torchvision_chooses() -> None:
+def test_level_assignment_matches_torchvision() -> None:
     boxes = _boxes(1)[0]
     expected = torchvision.ops.poolers.LevelMapper(2, 5)([boxes])
     found = RoIAlign(STRIDES).level_of(boxes)
@@ -82,7 +82,7 @@ def test_every_level_is_chosen_as_torchvision_chooses() -> None:
     assert torch.equal(found, expected)
 
 
-def test_bfloat16_stays_near_float32() -> None:
+def test_bfloat16_is_close_to_float32() -> None:
     exact = RoIAlign(STRIDES)(_maps(), _boxes())
     low = _maps(dtype=torch.bfloat16)
     found = RoIAlign(STRIDES)(low, _boxes())
@@ -92,12 +92,12 @@ def test_bfloat16_stays_near_float32() -> None:
     assert all(f.grad is not None and f.grad.dtype == torch.bfloat16 for f in low)
 
 
-def test_boxes_of_a_diverged_network_give_nan_not_a_crash() -> None:
+def test_nan_boxes_do_not_crash() -> None:
     pooled = RoIAlign(STRIDES)(_maps(), torch.full((2, 3, 4), torch.nan))
     assert pooled.shape == (6, 5, 7, 7)
 
 
-def test_what_comes_out_is_channels_last() -> None:
+def test_output_is_channels_last() -> None:
     assert RoIAlign(STRIDES)(_maps(), _boxes()).is_contiguous(memory_format=torch.channels_last)
 
 

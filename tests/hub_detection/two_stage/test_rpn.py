@@ -1,4 +1,4 @@
-"""The region proposal network: what it proposes, and that looking at a few anchors is looking at all."""
+"""The region proposal network: proposals, losses, and predictions for sampled anchors."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def _targets(valid: list[list[bool]]) -> InstanceTargets:
     )
 
 
-def test_looking_at_some_anchors_is_looking_at_all() -> None:
+def test_predicting_some_anchors_equals_predicting_all() -> None:
     rpn, features = _rpn(), _features()
     dense = rpn(features, IMAGE)
     index = torch.randint(0, len(torch.cat(dense.anchors)), (2, 50), generator=torch.Generator().manual_seed(3))
-    logits, offsets = rpn.predict_anchors(features, index)
+    logits, deltas = rpn.predict_anchors(features, index)
     torch.testing.assert_close(logits, pick(torch.cat(dense.objectness, dim=1), index))
-    torch.testing.assert_close(offsets, pick(torch.cat(dense.deltas, dim=1), index))
+    torch.testing.assert_close(deltas, pick(torch.cat(dense.deltas, dim=1), index))
 
 
-def test_proposals_are_clipped_sorted_and_marked() -> None:
+def test_proposals_are_clipped_sorted_and_marked_valid() -> None:
     rpn, features = _rpn(), _features()
     sizes = torch.tensor([[64, 96], [40, 50]])
     found = rpn.propose(rpn(features, IMAGE), sizes, pre_nms_topk=30, post_nms_topk=500)
@@ -65,7 +65,7 @@ def test_proposals_are_clipped_sorted_and_marked() -> None:
         assert not found.boxes[i, count:].any()
 
 
-def test_an_image_without_objects_has_only_background_to_learn() -> None:
+def test_an_image_without_objects_has_only_background_loss() -> None:
     rpn, features = _rpn(), _features()
     dense = rpn(features, IMAGE)
     losses = rpn.losses(features, dense.anchors, _targets([[False, False], [False, False]]))
@@ -75,7 +75,7 @@ def test_an_image_without_objects_has_only_background_to_learn() -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in rpn.parameters())
 
 
-def test_it_learns_to_propose_the_objects() -> None:
+def test_rpn_learns_to_propose_the_objects() -> None:
     rpn, features, targets = _rpn(), _features(), _targets([[True, True], [True, False]])
     optimizer = torch.optim.Adam(rpn.parameters(), lr=0.02)
     frozen = [f.detach() for f in features]

@@ -1,4 +1,4 @@
-"""Converting torchvision's one-stage weights. That what fits is right, the parity tests show."""
+"""Convert torchvision's one-stage weights: keys, classes, and errors. The parity tests compare outputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _model(task: str, labels: list[str], body: str = "resnet18") -> Any:
     return hub.create(f"{task}/{body}-fpn", labels=labels, norm="frozen")
 
 
-def test_the_second_version_fits_its_options_and_cocos_numbers() -> None:
+def test_v2_weights_fit_with_options_and_coco_ids() -> None:
     weights = retinanet_resnet50_fpn_v2(weights=None, weights_backbone=None).state_dict()
     labels = hub.LabelSpace(("person", "bicycle", "toothbrush"), ids=(1, 2, 90))
     options: dict[str, Any] = {"extra_from": "c5", "tower_norm": "group", "box_loss": "giou"}
@@ -49,7 +49,7 @@ def test_the_second_version_fits_its_options_and_cocos_numbers() -> None:
     assert torch.equal(ours, rows[:, [1, 2, 90]].transpose(0, 1))
 
 
-def test_published_key_names_are_read_as_well(retinanet: dict[str, Tensor], fcos: dict[str, Tensor]) -> None:
+def test_older_key_names_are_accepted(retinanet: dict[str, Tensor], fcos: dict[str, Tensor]) -> None:
     def older(key: str) -> str:
         if "_blocks." in key and "extra" not in key:
             return key.replace(".0.weight", ".weight").replace(".0.bias", ".bias")
@@ -66,7 +66,7 @@ def test_published_key_names_are_read_as_well(retinanet: dict[str, Tensor], fcos
 
 
 @pytest.mark.parametrize("task", ["retinanet", "fcos"])
-def test_the_unused_class_goes_and_chosen_ones_stay(task: str, request: pytest.FixtureRequest) -> None:
+def test_the_unused_class_is_dropped_and_chosen_ones_are_kept(task: str, request: pytest.FixtureRequest) -> None:
     weights = request.getfixturevalue(task)
     model = _model(task, ["a", "b", "c", "d"])
     load_one_stage(model, weights)
@@ -78,7 +78,7 @@ def test_the_unused_class_goes_and_chosen_ones_stay(task: str, request: pytest.F
     assert found[f"heads.{task}.cls_logits.bias"].tolist() == [5 * a + k for k in (4, 2) for a in range(num_anchors)]
 
 
-def test_the_norms_epsilon_moves_into_the_variance(retinanet: dict[str, Tensor]) -> None:
+def test_the_norm_epsilon_moves_into_the_variance(retinanet: dict[str, Tensor]) -> None:
     converted = convert_one_stage(retinanet, bn_eps=0.0)["trunk.body.net.bn1.running_var"]
     torch.testing.assert_close(converted + 1e-5, retinanet["backbone.body.bn1.running_var"])
 
@@ -91,12 +91,14 @@ def test_the_norms_epsilon_moves_into_the_variance(retinanet: dict[str, Tensor])
         (lambda w: w, [1, 5], "classes 0 to 4, but not 5"),
     ],
 )
-def test_what_does_not_fit_is_named(retinanet: dict[str, Tensor], change: Any, classes: Any, named: str) -> None:
+def test_mismatching_weights_are_refused_by_name(
+    retinanet: dict[str, Tensor], change: Any, classes: Any, named: str
+) -> None:
     with pytest.raises(CheckpointMismatchError, match=named):
         convert_one_stage(change(retinanet), classes=classes)
 
 
-def test_families_are_told_apart(retinanet: dict[str, Tensor], fcos: dict[str, Tensor]) -> None:
+def test_weights_of_other_families_are_recognized(retinanet: dict[str, Tensor], fcos: dict[str, Tensor]) -> None:
     with pytest.raises(CheckpointMismatchError, match=r"Faster, Mask or Keypoint"):
         convert_rcnn(retinanet)
     with pytest.raises(CheckpointMismatchError, match="the model has"):
@@ -104,7 +106,7 @@ def test_families_are_told_apart(retinanet: dict[str, Tensor], fcos: dict[str, T
     assert any(key.startswith("heads.fcos.centerness") for key in convert_one_stage(fcos))
 
 
-def test_another_model_is_refused_and_left_alone(retinanet: dict[str, Tensor]) -> None:
+def test_weights_of_another_model_are_refused_and_change_nothing(retinanet: dict[str, Tensor]) -> None:
     model = _model("retinanet", ["a", "b"])
     before = model.trunk.body.net.conv1.weight.clone()
     with pytest.raises(CheckpointMismatchError, match="as many labels"):

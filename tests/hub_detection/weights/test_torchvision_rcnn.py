@@ -1,4 +1,4 @@
-"""Converting torchvision's weights: what does not fit is named. That what fits is right, the parity tests show."""
+"""Convert torchvision's two-stage weights: keys, classes, and errors. The parity tests compare outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _model(labels: list[str], body: str = "resnet18") -> Any:
     return hub.create(f"faster-rcnn/{body}-fpn", labels=labels, norm="frozen")
 
 
-def test_published_key_names_are_read_as_well(weights: dict[str, Any]) -> None:
+def test_older_key_names_are_accepted(weights: dict[str, Any]) -> None:
     old = {
         key.replace("conv.0.0.", "conv.")
         .replace(".0.weight", ".weight", "_blocks" in key)
@@ -46,7 +46,7 @@ def test_chosen_classes_keep_their_rows(weights: dict[str, Any]) -> None:
     assert torch.equal(head.bbox_pred.weight[4:8], boxes[8:12])
 
 
-def test_the_norms_epsilon_moves_into_the_variance(weights: dict[str, Any]) -> None:
+def test_the_norm_epsilon_moves_into_the_variance(weights: dict[str, Any]) -> None:
     key = "backbone.body.bn1.running_var"
     converted = convert_rcnn(weights, bn_eps=0.0)["trunk.body.net.bn1.running_var"]
     torch.testing.assert_close(converted + 1e-5, weights[key])
@@ -59,12 +59,12 @@ def test_the_norms_epsilon_moves_into_the_variance(weights: dict[str, Any]) -> N
         (lambda w: {k: v for k, v in w.items() if k != "rpn.head.cls_logits.bias"}, "rpn.cls_logits.bias"),
     ],
 )
-def test_other_families_are_refused(weights: dict[str, Any], change: Any, named: str) -> None:
+def test_weights_of_other_families_are_refused(weights: dict[str, Any], change: Any, named: str) -> None:
     with pytest.raises(CheckpointMismatchError, match=named):
         convert_rcnn(change(weights))
 
 
-def test_another_model_is_refused_and_left_alone(weights: dict[str, Any]) -> None:
+def test_weights_of_another_model_are_refused_and_change_nothing(weights: dict[str, Any]) -> None:
     model = _model(["a", "b"])
     before = model.trunk.body.net.conv1.weight.clone()
     with pytest.raises(CheckpointMismatchError, match="as many labels"):
