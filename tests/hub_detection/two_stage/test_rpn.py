@@ -88,19 +88,19 @@ def test_rpn_learns_to_propose_the_objects() -> None:
     assert (found.boxes[1, 0] - targets.boxes[1, 0]).abs().max() < 4
 
 
-def test_proposals_without_waiting_for_the_device_are_the_same() -> None:
+def test_proposals_without_synchronization_are_the_same() -> None:
     rpn, features = _rpn(), _features()
     dense = rpn(features, IMAGE)
     sizes = torch.tensor([[64, 96], [50, 70]])
-    for candidates, keep in ((40, 30), (1000, 500)):
-        expected = rpn.propose(dense, sizes, candidates=candidates, keep=keep)
-        logits, boxes = [], []
-        for logit, offset, anchor in zip(*dense, strict=True):
-            best, where = logit.topk(min(candidates, logit.shape[1]))
-            logits.append(best)
-            boxes.append(rpn.coder.decode(pick(offset, where), anchor[where]))
-        found = rpn._propose_without_waiting(boxes, logits, sizes, keep)
+    for pre_nms_topk, post_nms_topk in ((40, 30), (1000, 500)):
+        expected = rpn.propose(dense, sizes, pre_nms_topk=pre_nms_topk, post_nms_topk=post_nms_topk)
+        scores, boxes = [], []
+        for objectness, deltas, anchors in zip(*dense, strict=True):
+            best, index = objectness.topk(min(pre_nms_topk, objectness.shape[1]))
+            scores.append(best)
+            boxes.append(rpn.box_coder.decode(pick(deltas, index), anchors[index]))
+        found = rpn._propose_without_sync(boxes, scores, sizes, post_nms_topk)
         assert torch.equal(found.valid, expected.valid)
         torch.testing.assert_close(found.scores, expected.scores)
-        for ours, theirs in zip(found.boxes, expected.boxes, strict=True):  # equal scores have no order
+        for ours, theirs in zip(found.boxes, expected.boxes, strict=True):  # boxes of equal score have no fixed order
             assert sorted(ours.round(decimals=2).tolist()) == sorted(theirs.round(decimals=2).tolist())
