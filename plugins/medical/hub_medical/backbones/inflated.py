@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hub.backbones.timm_body import load_timm
 from hub.errors import OptionError
+from hub_medical.backbones.cpu_precision import volume_precision
 from hub_medical.backbones.inflate import inflate
 
 
@@ -74,7 +75,8 @@ class Inflated(nn.Module):
             (B, C, D, H, W), the volume itself, and (B, channels, ⌈D / depth stride⌉, H / stride, W / stride).
         """
         volume = x.unflatten(1, (self.depth, -1)).transpose(1, 2).contiguous()
-        return [volume, *self.net(volume)]
+        with volume_precision(volume):
+            return [volume, *self.net(volume)]
 
 
 def _check(

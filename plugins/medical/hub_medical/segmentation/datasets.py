@@ -7,73 +7,28 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field
 
-from hub import LabelSpace, Metric, Options
+from hub import LabelSpace, Metric
 from hub.contract import IGNORE
 from hub.data import Dataset, Sample
-from hub.errors import AnnotationError, DataError
+from hub.errors import DataError
+from hub.evaluation.checks import target_labels
 from hub_medical.io.folders import Case, Folder, open_folder, open_msd
 from hub_medical.io.nifti import read_grid, read_labels, read_nifti
-from hub_medical.reports.overlay import draw_labels, stretched, worst_slice
-from hub_medical.segmentation.predictor import Direction, check_mirror
+from hub_medical.segmentation.options import NiftiFolderOptions, VolumeOptions
+from hub_medical.segmentation.predictor import check_mirror
+from hub_medical.segmentation.truth import MAP, VolumeTruth
 from hub_medical.segmentation.volume_metric import VolumeMetric, check_tolerance
 from hub_medical.splits import split_cases
 from hub_medical.volumes.intensity import CtRule, IntensityRule, ZScoreRule, fit_ct_rule, window_rule
 from hub_medical.volumes.prepare import prepare_case, slab
-from hub_medical.volumes.resample import Millimetres, canonical_grid, to_canonical
-from hub_medical.volumes.slicing import AXES, Plane, plane_shape, take_planes
-from hub_medical.volumes.volume import Grid, Volume, check_grids
+from hub_medical.volumes.slicing import take_planes
+from hub_medical.volumes.volume import Grid, check_grids
 
 logger = logging.getLogger("hub")
-
-MAP = "semantic"
-
-
-class VolumeOptions(Options):
-    """Options of every format of volumes.
-
-    Attributes:
-        root: folder of the dataset.
-        patient: regular expression whose first group within a case's id is its patient; splits never divide one.
-            There is no default, as nothing in the files tells: write ``(.+)`` where every case is a patient.
-        split: "train" and "val" are the two sides of fold ``fold``; "all" is everything.
-        folds: number of folds, by patient; with 4, a quarter is held out.
-        fold: the one held out, from 0.
-        seed: another one gives other folds.
-        splits: a file below root in the form of nnU-Net's splits_final.json, instead of folds and seed.
-        plane: of the slices.
-        spacing: millimetres along right, front and head that volumes are resampled to; the file's own by default.
-        intensity: "z-score" (each case by its own), "ct" (nnU-Net's rule), or a list of CT windows, one a channel,
-            by name or as center/width.
-        ct: 0.5 and 99.5 percentile, mean and deviation for "ct"; by default they are taken from the foreground
-            of the training side, which reads it once.
-        foreground: share of the training slices that shall show foreground; those are repeated as often as it takes.
-        tolerance: of the surface distance in mm, for all structures or by name: how far apart two experts' surfaces
-            may be. Without it there is no NSD.
-        mirror: of prediction: directions along which answers for mirror images are averaged, of right, front and
-            head; not that in which slices follow each other.
-        cache_mb: memory in MiB, in each worker, for volumes once read.
-    """
-
-    root: str
-    patient: str
-    split: Literal["train", "val", "all"] = "all"
-    folds: Annotated[int, Field(ge=2)] = 5
-    fold: Annotated[int, Field(ge=0)] = 0
-    seed: int = 0
-    splits: str | None = None
-    plane: Plane = "axial"
-    spacing: tuple[Millimetres, Millimetres, Millimetres] | None = None
-    intensity: Literal["z-score", "ct"] | tuple[str, ...] = "z-score"
-    ct: tuple[float, float, float, float] | None = None
-    foreground: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    tolerance: Millimetres | dict[str, Millimetres] | None = None
-    mirror: tuple[Direction, ...] = ()
-    cache_mb: Annotated[int, Field(ge=0)] = 512
 
 
 class VolumeDataset(Dataset):
@@ -122,14 +77,24 @@ class VolumeDataset(Dataset):
             spacing=options.spacing,
             mirror=options.mirror,
         )
-        grids = [self._checked_grid(case) for case in self.cases]
-        shapes = [canonical_grid(grid, options.spacing).shape for grid in grids]
-        axis = AXES[options.plane]
-        self.slices = np.array([(c, s) for c, shape in enumerate(shapes) for s in self._places(shape[axis])], np.int64)
+        self.truth = VolumeTruth(
+            name=self.name,
+            title=f"{Path(options.root).expanduser().resolve().name}, {options.split}",
+            folder=folder,
+            cases=self.cases,
+            grids=[_checked_grid(case) for case in self.cases],
+            split=options.split,
+            plane=options.plane,
+            spacing=options.spacing,
+            tolerance=options.tolerance,
+            images=self.image_planes,
+            step=self._step(),
+        )
+        self.slices = np.array([(c, s) for c in range(len(self.cases)) for s in self.truth.image_slices(c)], np.int64)
         self._cache: OrderedDict[int, tuple[np.ndarray, np.ndarray | None]] = OrderedDict()
         if options.foreground and options.split == "train":
             self.slices = self._with_more_foreground(self.slices)
-        self.sizes = np.array([plane_shape(shapes[case], options.plane) for case in self.slices[:, 0]], np.int64)
+        self.sizes = np.array([self.truth.slice_shape(case) for case in self.slices[:, 0]], np.int64)
         self.ids = _ids([f"{self.cases[case].id}/{index:03}" for case, index in self.slices.tolist()])
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
@@ -150,9 +115,18 @@ class VolumeDataset(Dataset):
             maps={MAP: np.ascontiguousarray(labels[position])} if labels is not None and MAP in needs else {},
         )
 
-    def _places(self, count: int) -> Sequence[int]:
-        """Which of so many slices are images."""
-        return range(count)
+    @property
+    def places(self) -> dict[int | str, tuple[int, int]]:
+        """Image id → its case and its slice, the first one of a patch."""
+        return {id_: (case, slice_) for id_, (case, slice_) in zip(self.ids, self.slices.tolist(), strict=True)}
+
+    def image_planes(self, case: int) -> np.ndarray:
+        """(C, N, H, W), the slices of a case as the network reads them."""
+        return self._planes(case, with_labels=False)[0]
+
+    def _step(self) -> int:
+        """Slices from one image to the next."""
+        return 1
 
     def path(self, index: int) -> Path:
         """The first file of the case that the slice is of."""
@@ -160,44 +134,10 @@ class VolumeDataset(Dataset):
 
     def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
         """Score volumes, not slices, for heads of this map; see `VolumeMetric`."""
-        return VolumeMetric(self, labels) if labels_from == MAP else None
-
-    def picture(self, number: int, found: np.ndarray) -> np.ndarray:
-        """The slice of case ``number`` in which an answer and the labels differ most, with both drawn on it.
-
-        Args:
-            number: of the case.
-            found: (N, H, W) indices into the labels, slices as this dataset has them.
-
-        Returns:
-            (H, W, 3) uint8 RGB.
-        """
-        planes, labels = self._planes(number, with_labels=True)
-        assert labels is not None
-        reference = np.where(labels == IGNORE, found, labels)
-        worst = worst_slice(found, reference)
-        image = stretched(planes[0])[worst]
-        return draw_labels(image, found[worst], reference[worst], self.folder.names.names)
-
-    def truth(self, number: int) -> Volume:
-        """The labels of case ``number`` on the grid of its file, with the values that the file has.
-
-        Raises:
-            AnnotationError: the case has none, or a value without a name.
-        """
-        path = self.cases[number].labels
-        if path is None:
-            raise AnnotationError(f"{self.cases[number].images[0]} has no labels", fix="choose labelled data")
-        return read_labels(path, self._values())
-
-    def _values(self) -> set[int]:
-        return {*self.folder.names.ids, *(() if self.folder.ignore is None else (self.folder.ignore,))}
-
-    def _checked_grid(self, case: Case) -> Grid:
-        grid = read_grid(case.images[0])
-        for file in (*case.images[1:], *(() if case.labels is None else (case.labels,))):
-            check_grids(read_grid(file), grid, labels=str(file), image=str(case.images[0]))
-        return grid
+        if labels_from != MAP:
+            return None
+        target_labels(self, MAP)
+        return VolumeMetric(self.truth, self.places, labels)
 
     def _rules(self, training: Sequence[Case]) -> list[IntensityRule]:
         """One rule for every file of a case."""
@@ -227,19 +167,11 @@ class VolumeDataset(Dataset):
             prepared = prepare_case(images, self.rules, spacing=self.options.spacing)
             planes = np.stack([take_planes(channel, self.options.plane) for channel in prepared])
         if labels is None and with_labels:
-            labels = self._label_planes(number)
+            labels = self.truth.planes(number)
         self._cache[number] = (planes, labels)
         while len(self._cache) > 1 and self._used() > self.options.cache_mb * 2**20:
             self._cache.popitem(last=False)
         return planes, labels
-
-    def _label_planes(self, number: int) -> np.ndarray:
-        """(N, H, W) uint8 indices into the label space, `IGNORE` where the file says so."""
-        labels = self.truth(number)
-        table = np.full(65536, IGNORE, np.uint8)
-        table[list(self.folder.names.ids)] = range(len(self.folder.names))
-        canonical = to_canonical(labels.with_array(table[labels.array]), self.options.spacing, interpolation="nearest")
-        return np.ascontiguousarray(take_planes(canonical.array, self.options.plane))
 
     def _used(self) -> int:
         return sum(planes.nbytes + (0 if labels is None else labels.nbytes) for planes, labels in self._cache.values())
@@ -255,22 +187,8 @@ class VolumeDataset(Dataset):
 
     def _foreground(self, number: int) -> np.ndarray:
         """(N,) bool: the slices with a label other than the background."""
-        labels = self._label_planes(number)
+        labels = self.truth.planes(number)
         return np.asarray(((labels > 0) & (labels != IGNORE)).any(axis=(1, 2)))
-
-
-class NiftiFolderOptions(VolumeOptions):
-    """Options of `NiftiFolder`.
-
-    Attributes:
-        images: folder of the images below root.
-        labels: folder of the labels with equal file names; null where there are none.
-        names: of the label values 0, 1, …; the first is the background.
-    """
-
-    images: str = "imagesTr"
-    labels: str | None = "labelsTr"
-    names: Annotated[tuple[str, ...], Field(min_length=2)] = ("background", "foreground")
 
 
 class NiftiFolder(VolumeDataset):
@@ -298,6 +216,14 @@ class Msd(VolumeDataset):
 
     def __init__(self, options: VolumeOptions) -> None:
         super().__init__(options, open_msd(Path(options.root).expanduser(), patient=options.patient))
+
+
+def _checked_grid(case: Case) -> Grid:
+    """Of the first image, if the other files of the case share it."""
+    grid = read_grid(case.images[0])
+    for file in (*case.images[1:], *(() if case.labels is None else (case.labels,))):
+        check_grids(read_grid(file), grid, labels=str(file), image=str(case.images[0]))
+    return grid
 
 
 def _plain(**values: Any) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from hub.evaluation.checks import expect_result, image_index, nan_mean, target_l
 from hub.inference.windows import importance
 from hub_medical.errors import MetricError
 from hub_medical.segmentation.patch_result import PatchScores
+from hub_medical.segmentation.truth import VolumeTruth
 from hub_medical.segmentation.volume_metric import VolumeMetric
-
-if TYPE_CHECKING:
-    from hub_medical.segmentation.patches import PatchDataset
+from hub_medical.volumes.slicing import patch_start
 
 
 @dataclass
@@ -51,14 +50,13 @@ class PatchVolumeMetric(VolumeMetric):
     those of all that its patches are divided among.
 
     Args:
-        dataset: whose volumes are scored.
+        truth: the labels to score against.
+        places: image id → its case and the first slice of its step.
         labels: of the model; classes that the dataset does not have count as background.
     """
 
-    dataset: PatchDataset
-
-    def __init__(self, dataset: PatchDataset, labels: LabelSpace) -> None:
-        super().__init__(dataset, labels)
+    def __init__(self, truth: VolumeTruth, places: Mapping[int | str, tuple[int, int]], labels: LabelSpace) -> None:
+        super().__init__(truth, places, labels)
         self.open: dict[int, OpenCase] = {}
 
     def update(self, results: Sequence[Result]) -> None:
@@ -69,19 +67,17 @@ class PatchVolumeMetric(VolumeMetric):
             ContractError: a result is no `PatchScores`.
             MetricError: patches leave slices out.
         """
-        from hub_medical.segmentation.patches import patch_start
-
         for result in results:
-            case, place = self.dataset.slices[image_index(result, self.images, self.dataset.name)].tolist()
+            case, place = self._place(result)
             scores = expect_result(result, PatchScores).probabilities.float().numpy()
-            depth, step = scores.shape[1], self.dataset.options.step
+            depth, step = scores.shape[1], self.truth.step
             if depth < step:
                 raise MetricError(
                     f"patches of {depth} slices every {step} slices leave some out",
                     fix=f"set step to {depth} or less in data.val",
                 )
             if case not in self.open:
-                count = self.dataset.slices_of(case)
+                count = self.truth.slice_count(case)
                 shape = (len(scores), count, *scores.shape[2:])
                 self.open[case] = OpenCase(np.zeros(shape, np.float32), np.zeros(count, np.float32))
             known = self.open[case]
@@ -121,14 +117,14 @@ class PatchVolumeMetric(VolumeMetric):
         """
         for case, known in self.open.items():
             raise MetricError(
-                f"{self.dataset.cases[case].id}: {len(known.places)} of {len(self._expected(case))} patches were "
+                f"{self.truth.cases[case].id}: {len(known.places)} of {len(self._expected(case))} patches were "
                 "predicted",
                 fix="score whole volumes, not some patches",
             )
         return super().compute()
 
     def _expected(self, case: int) -> set[int]:
-        return set(self.dataset.slices[self.dataset.slices[:, 0] == case, 1].tolist())
+        return set(self.truth.image_slices(case))
 
     def _close(self, case: int) -> None:
         """Once the last patch has come, keep the classes only; weights do not change which is the largest."""

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from hub import LabelSpace, Metric
 from hub.contract import IGNORE
 from hub.data import Sample
 from hub.errors import OptionError
-from hub_medical.io.nifti import read_grid
-from hub_medical.segmentation.datasets import (
-    MAP,
-    Msd,
-    NiftiFolder,
-    NiftiFolderOptions,
-    VolumeDataset,
-    VolumeOptions,
-)
+from hub.evaluation.checks import target_labels
+from hub_medical.segmentation.datasets import Msd, NiftiFolder, VolumeDataset
+from hub_medical.segmentation.options import NiftiPatchesOptions, PatchOptions
 from hub_medical.segmentation.patch_metric import PatchVolumeMetric
-from hub_medical.volumes.resample import canonical_grid
-from hub_medical.volumes.slicing import AXES
-
-
-class PatchOptions(VolumeOptions):
-    """Options of the formats of patches: these, and those of `VolumeOptions`.
-
-    Attributes:
-        step: slices from one patch to the next. ``in_chans`` says how deep a patch is; where it is deeper than a step,
-            patches overlap.
-    """
-
-    step: Annotated[int, Field(ge=1)] = 8
+from hub_medical.segmentation.truth import MAP
+from hub_medical.volumes.slicing import patch_start
 
 
 class PatchDataset(VolumeDataset):
@@ -81,25 +62,19 @@ class PatchDataset(VolumeDataset):
         )
 
     def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
-        """For heads of this map: put the patches together and score volumes."""
-        return PatchVolumeMetric(self, labels) if labels_from == MAP else None
+        """For heads of this map: patches are put together, and volumes are scored."""
+        if labels_from != MAP:
+            return None
+        target_labels(self, MAP)
+        return PatchVolumeMetric(self.truth, self.places, labels)
 
-    def slices_of(self, number: int) -> int:
-        """How many slices case ``number`` has."""
-        grid = canonical_grid(read_grid(self.cases[number].images[0]), self.options.spacing)
-        return grid.shape[AXES[self.options.plane]]
-
-    def _places(self, count: int) -> Sequence[int]:
-        return range(0, count, self.options.step)
+    def _step(self) -> int:
+        return self.options.step
 
     def _foreground(self, number: int) -> np.ndarray:
         """(patches,) bool: those with foreground in the slices of their step."""
         shown = super()._foreground(number)
-        return np.logical_or.reduceat(shown, self._places(len(shown)))
-
-
-class NiftiPatchesOptions(NiftiFolderOptions, PatchOptions):
-    """Options of `NiftiPatches`: those of `NiftiFolderOptions` and `PatchOptions`."""
+        return np.logical_or.reduceat(shown, self.truth.image_slices(number))
 
 
 class NiftiPatches(PatchDataset, NiftiFolder):
@@ -110,12 +85,3 @@ class NiftiPatches(PatchDataset, NiftiFolder):
 
 class MsdPatches(PatchDataset, Msd):
     """Patches of a folder of the Medical Segmentation Decathlon or of nnU-Net."""
-
-
-def patch_start(place: int, step: int, depth: int) -> int:
-    """The first slice of a patch of this depth around the ``step`` slices from ``place`` on; may lie before the volume.
-
-    >>> patch_start(8, step=8, depth=16), patch_start(8, step=8, depth=8)
-    (4, 8)
-    """
-    return place - (depth - step) // 2

@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from hub import Batch, ClassRows, Features, Head, LabelSpace, Metric, Model, Options, ResizeRule
 from hub.data import Dataset
 from hub.errors import ContractError, DataError, OptionError, did_you_mean
+from hub_medical.backbones.cpu_precision import volume_precision
 from hub_medical.segmentation.losses import VOXEL_LOSSES, voxel_losses
 from hub_medical.segmentation.patch_metric import PatchMetric
 from hub_medical.segmentation.patch_result import PatchScores
+from hub_medical.segmentation.predictor import Settings
 from hub_medical.segmentation.unet3d_decoder import Norm, UNet3dDecoder
+from hub_medical.segmentation.window_predictor import WindowPredictor
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from hub_medical.segmentation.predictor import Settings
-    from hub_medical.segmentation.window_predictor import WindowPredictor
 
 Positive = Annotated[float, Field(gt=0)]
 Pixels = Annotated[int, Field(gt=0)]
@@ -122,7 +122,7 @@ class UNet3d(Head):
         """
         if "semantic" not in batch.maps:
             raise DataError("the batch has no map 'semantic' to learn from", fix="train on data that provide it")
-        finest, *coarser = self._maps(features)
+        logits = self._logits(features, coarser=True)
         target = batch.maps["semantic"]
         depth = features["c0"].shape[2]
         if target.ndim != 4 or target.shape[1] != depth:
@@ -132,16 +132,13 @@ class UNet3d(Head):
                 fix="use a format of patches such as nifti-patches, and set in_chans to the backbone's depth times "
                 "the channels of a slice",
             )
-        logits = [self.predictor(finest)]
-        if self.coarser:
-            logits += [conv(x) for conv, x in zip(self.coarser, coarser, strict=True)]
         shares = [2.0**-i for i in range(len(logits))]
         scales = {share / sum(shares): one for share, one in zip(shares, logits, strict=True)}
         return voxel_losses(self.options.loss, scales, target)
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """``logits`` (B, classes, D, H, W) float32 of the padded images."""
-        return {"logits": self.predictor(self._maps(features)[0]).float()}
+        return {"logits": self._logits(features)[0].float()}
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[PatchScores]:
         """One `hub_medical.segmentation.patch_result.PatchScores` an image, at the size of its file."""
@@ -163,9 +160,7 @@ class UNet3d(Head):
 
     def volume_predictor(self, model: Model, settings: Settings) -> WindowPredictor:
         """Predicts whole volumes in windows; see `hub_medical.segmentation.predictor.PredictsVolumes`."""
-        from hub_medical.segmentation.window_predictor import WindowPredictor
-
-        return WindowPredictor(model, self, settings)
+        return WindowPredictor(model, self, settings, window=self.options.window, overlap=self.options.overlap)
 
     def metric(self, dataset: Dataset) -> Metric:
         """Dice of the patches as they are; data of whole volumes bring their own."""
@@ -183,12 +178,17 @@ class UNet3d(Head):
         names = ["predictor", *(f"coarser.{i}" for i in range(len(self.coarser)))]
         return {f"{name}.{part}": ClassRows() for name in names for part in ("weight", "bias")}
 
-    def _maps(self, features: Features) -> list[Tensor]:
+    def _logits(self, features: Features, *, coarser: bool = False) -> list[Tensor]:
+        """At the size of the volume, and with ``coarser`` at those of the levels that deep supervision learns from."""
         levels = [features[level] for level in self.options.from_levels]
         if levels[0].ndim != 5:
             raise ContractError(
                 f"the backbone gives maps of {levels[0].ndim} axes, but unet3d reads volumes",
                 fix="choose one of volumes, such as inflated",
             )
-        found: list[Tensor] = self.decoder(levels)
-        return found
+        with volume_precision(levels[0]):
+            finest, *others = self.decoder(levels)
+            logits = [self.predictor(finest)]
+            if coarser and self.coarser:
+                logits += [conv(x) for conv, x in zip(self.coarser, others, strict=True)]
+        return logits

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from hub import Evaluation, LabelSpace, Result, SemanticMap
-from hub.errors import OptionError, did_you_mean
-from hub.evaluation.checks import expect_result, image_index, target_labels
+from hub.errors import DataError, OptionError, did_you_mean
+from hub.evaluation.checks import expect_result
 from hub.files import to_json
 from hub_medical.errors import MetricError
 from hub_medical.metrics.cases import CaseScore, SegmentationSummary, score_case, summarize_cases
 from hub_medical.reports.report import report_data, report_page
+from hub_medical.segmentation.truth import VolumeTruth
 from hub_medical.volumes.resample import canonical_grid, restore
 from hub_medical.volumes.slicing import put_planes
 from hub_medical.volumes.volume import Volume
-
-if TYPE_CHECKING:
-    from hub_medical.segmentation.datasets import VolumeDataset
 
 PICTURED = 24  # of the worst cases
 
@@ -33,17 +30,14 @@ class VolumeMetric:
     that the file says to ignore count nowhere.
 
     Args:
-        dataset: whose volumes are scored.
+        truth: the labels to score against.
+        places: image id → its case and its slice.
         labels: of the model; classes that the dataset does not have count as background.
-
-    Raises:
-        DataError: the dataset has no labels.
     """
 
-    def __init__(self, dataset: VolumeDataset, labels: LabelSpace) -> None:
-        self.dataset = dataset
-        self.images = {image: index for index, image in enumerate(dataset.ids)}
-        own = target_labels(dataset, "semantic")
+    def __init__(self, truth: VolumeTruth, places: Mapping[int | str, tuple[int, int]], labels: LabelSpace) -> None:
+        self.truth, self.places = truth, places
+        own = truth.labels
         to_own = np.asarray(labels.map_to(own), np.int64)
         background = own.ids.index(0) if 0 in own.ids else 0
         self._index = np.where(to_own < 0, background, to_own).astype(np.uint8)  # in the dataset's labels
@@ -58,8 +52,7 @@ class VolumeMetric:
             ContractError: a result is no `hub.SemanticMap`.
         """
         for result in results:
-            index = image_index(result, self.images, self.dataset.name)
-            case, position = self.dataset.slices[index].tolist()
+            case, position = self._place(result)
             classes = self._index[expect_result(result, SemanticMap).classes.numpy()]
             self.planes.setdefault(case, {})[position] = zlib.compress(classes.tobytes(), 1)
 
@@ -82,8 +75,7 @@ class VolumeMetric:
         scores = [self._score(case) for case in sorted(self.planes)]
         summary = summarize_cases(scores)
         dice, nsd, hd95 = (summary.overall[metric] for metric in ("dice", "nsd", "hd95"))
-        options = self.dataset.options  # of whose root the report names the folder alone: paths may tell more
-        title = f"{Path(options.root).expanduser().resolve().name}, {options.split}: {len(scores)} cases"
+        title = f"{self.truth.title}: {len(scores)} cases"
         data = report_data(summary, title=title, settings=self._settings())
         return Evaluation(
             metrics={
@@ -106,51 +98,56 @@ class VolumeMetric:
         )
 
     def _score(self, case: int) -> CaseScore:
-        found, name = self.planes[case], self.dataset.cases[case].id
-        count = int((self.dataset.slices[self.dataset.slices[:, 0] == case, 1]).max()) + 1
+        found, name = self.planes[case], self.truth.cases[case].id
+        count = self.truth.slice_count(case)
         if len(found) < count:
             raise MetricError(
                 f"{name}: {len(found)} of {count} slices were predicted", fix="score whole volumes, not some slices"
             )
-        truth = self.dataset.truth(case)
-        canonical = canonical_grid(truth.grid, self.dataset.options.spacing)
-        labels = Volume(put_planes(self._planes(case), self.dataset.options.plane), canonical, name)
+        truth = self.truth.volume(case)
+        canonical = canonical_grid(truth.grid, self.truth.spacing)
+        labels = Volume(put_planes(self._planes(case), self.truth.plane), canonical, name)
         prediction = restore(labels.with_array(self._values[labels.array].astype(truth.array.dtype)), truth.grid)
-        if self.dataset.folder.ignore is not None:
-            counted = truth.array != self.dataset.folder.ignore
+        if self.truth.folder.ignore is not None:
+            counted = truth.array != self.truth.folder.ignore
             prediction, truth = (v.with_array(v.array * counted) for v in (prediction, truth))
         return score_case(
             name,
-            self.dataset.cases[case].patient,
+            self.truth.cases[case].patient,
             prediction,
             truth,
-            self.dataset.folder.names,
-            tolerance=self.dataset.options.tolerance,
+            self.truth.labels,
+            tolerance=self.truth.tolerance,
         )
 
     def _planes(self, case: int) -> np.ndarray:
         """(N, H, W) uint8 indices into the dataset's labels."""
         found = self.planes[case]
-        index = int(np.flatnonzero(self.dataset.slices[:, 0] == case)[0])
-        height, width = self.dataset.sizes[index].tolist()
         planes = [np.frombuffer(zlib.decompress(found[i]), np.uint8) for i in range(len(found))]
-        return np.stack(planes).reshape(-1, height, width)
+        return np.stack(planes).reshape(-1, *self.truth.slice_shape(case))
 
     def _pictures(self, summary: SegmentationSummary) -> Mapping[str, np.ndarray]:
-        numbers = {case.id: number for number, case in enumerate(self.dataset.cases)}
+        numbers = {case.id: number for number, case in enumerate(self.truth.cases)}
         return {
-            score.case: self.dataset.picture(numbers[score.case], self._planes(numbers[score.case]))
+            score.case: self.truth.picture(numbers[score.case], self._planes(numbers[score.case]))
             for score in summary.cases[:PICTURED]
         }
 
     def _settings(self) -> dict[str, Any]:
-        options = self.dataset.options
+        truth = self.truth
         return {
-            "split": options.split,
-            "plane": options.plane,
-            "spacing, mm": "as in the files" if options.spacing is None else " × ".join(map(str, options.spacing)),
-            "tolerance of NSD, mm": "none given, so no NSD" if options.tolerance is None else options.tolerance,
+            "split": truth.split,
+            "plane": truth.plane,
+            "spacing, mm": "as in the files" if truth.spacing is None else " × ".join(map(str, truth.spacing)),
+            "tolerance of NSD, mm": "none given, so no NSD" if truth.tolerance is None else truth.tolerance,
         }
+
+    def _place(self, result: Result) -> tuple[int, int]:
+        if result.image_id not in self.places:
+            raise DataError(
+                f"{self.truth.name} has no image {result.image_id!r}", fix="evaluate results of this dataset's images"
+            )
+        return self.places[result.image_id]
 
 
 def check_tolerance(tolerance: float | Mapping[str, float] | None, names: LabelSpace, *, name: str) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hub import Batch, Model
+from hub import Batch, Head, Model
 from hub.errors import OptionError
 from hub.inference.windows import Slab, mirrored, sliding_slabs
 from hub.precision import autocast
 from hub_medical.segmentation.predictor import DIRECTIONS, Settings
 from hub_medical.volumes.slicing import AXES, take_planes
-
-if TYPE_CHECKING:
-    from hub_medical.segmentation.unet3d import UNet3d
 
 
 class WindowPredictor:
@@ -29,12 +25,17 @@ class WindowPredictor:
 
     Args:
         model: that the head is of.
-        head: to predict with.
+        head: to predict with; its ``logits`` are (B, classes, D, H, W).
         settings: see `Settings`; ``batch_size`` counts slices.
+        window: height and width of the windows, rounded up to the model's largest stride.
+        overlap: share of a window that its neighbor covers at least.
     """
 
-    def __init__(self, model: Model, head: UNet3d, settings: Settings) -> None:
+    def __init__(
+        self, model: Model, head: Head, settings: Settings, *, window: tuple[int, int], overlap: float
+    ) -> None:
         self.model, self.head, self.settings = model, head, settings
+        self.window, self.overlap = window, overlap
         self.axis = AXES[settings.plane]
         # Rows of a slice run along the later of the two other axes, see `take_planes`.
         columns, rows = (axis for axis in range(3) if axis != self.axis)
@@ -51,7 +52,7 @@ class WindowPredictor:
         count, *sides = planes[0].shape
         divisor = self.model.divisor
         window = [min(-(-side // divisor), -(-wanted // divisor)) * divisor
-                  for side, wanted in zip(sides, self.head.options.window, strict=True)]  # fmt: skip
+                  for side, wanted in zip(sides, self.window, strict=True)]  # fmt: skip
         valid = torch.tensor([[min(side, wide) for side, wide in zip(sides, window, strict=True)]])
 
         def read(where: tuple[slice, ...]) -> np.ndarray:
@@ -64,7 +65,7 @@ class WindowPredictor:
             read,
             size=(max(count, depth), *sides),
             window=(depth, *window),
-            overlap=self.head.options.overlap,
+            overlap=self.overlap,
             batch_size=max(1, self.settings.batch_size // depth),
             device="cpu",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,9 +14,7 @@ from hub.files import to_json
 from hub_medical.studies.finding_report import finding_data, finding_page, worst_first
 from hub_medical.studies.finding_scores import RANKING, Chosen, FindingScores, choose, score_findings
 from hub_medical.studies.study_result import StudyScores
-
-if TYPE_CHECKING:
-    from hub_medical.studies.study_data import StudyImages
+from hub_medical.studies.study_set import StudySet
 
 logger = logging.getLogger("hub")
 
@@ -31,14 +29,14 @@ class FindingMetric:
     calibration after scaling: they are NaN.
 
     Args:
-        dataset: gives findings, patients, and which images to calibrate on.
+        studies: findings, patients, and which images to calibrate on.
         labels: of the results.
     """
 
-    def __init__(self, dataset: StudyImages, labels: LabelSpace) -> None:
-        self.dataset = dataset
-        self.classes = dataset.label_spaces["labels"]
-        self.images = {image: index for index, image in enumerate(dataset.ids)}
+    def __init__(self, studies: StudySet, labels: LabelSpace) -> None:
+        self.studies = studies
+        self.classes = studies.labels
+        self.images = {image: index for index, image in enumerate(studies.ids)}
         self.from_label = np.asarray(self.classes.map_to(labels), np.int64)
         self.scores: dict[int, np.ndarray] = {}  # by image, (classes,)
         self.attention: dict[int, np.ndarray] = {}  # by image, (slices,), where the head has some
@@ -51,7 +49,7 @@ class FindingMetric:
             ContractError: a result is no `hub.Classification`.
         """
         for result in results:
-            index = image_index(result, self.images, self.dataset.name)
+            index = image_index(result, self.images, self.studies.name)
             scores = expect_result(result, Classification).scores.numpy()
             self.scores[index] = np.where(self.from_label >= 0, scores[self.from_label], 0.0).astype(np.float32)
             if isinstance(result, StudyScores):
@@ -69,18 +67,18 @@ class FindingMetric:
 
     def compute(self) -> Evaluation:
         """``AUROC`` (the main metric) and the others as means over the findings; the report and the cases as files."""
-        data, options = self.dataset, self.dataset.options
+        data = self.studies
         seen = np.array(sorted(self.scores), np.int64)
         calibration = seen[data.calibration[seen]] if len(seen) else seen
         scored = seen[~data.calibration[seen]] if len(seen) else seen
         if len(calibration):
-            chosen = choose(data.findings[calibration], self._scores(calibration), options.specificity)
+            chosen = choose(data.findings[calibration], self._scores(calibration), data.specificity)
         else:
             logger.info("%s: no calibrate_on, so no sensitivity and no scaled calibration", data.name)
             chosen = [Chosen()] * len(self.classes)
         patients = [data.patients[index] for index in scored]
         truth, scores = data.findings[scored], self._scores(scored)
-        mean, each = score_findings(truth, scores, patients, chosen, draws=options.draws)
+        mean, each = score_findings(truth, scores, patients, chosen, draws=data.draws)
         by_name = dict(zip(self.classes.names, each, strict=True))
         order = worst_first(truth, scores)
         found = finding_data(
@@ -105,11 +103,11 @@ class FindingMetric:
 
     def _case(self, index: int) -> dict[str, Any]:
         case: dict[str, Any] = {
-            "case": str(self.dataset.ids[index]),
+            "case": str(self.studies.ids[index]),
             "findings": {
                 name: {"truth": float(truth), "score": round(float(score), 6)}
                 for name, truth, score in zip(
-                    self.classes.names, self.dataset.findings[index], self.scores[index], strict=True
+                    self.classes.names, self.studies.findings[index], self.scores[index], strict=True
                 )
             },
         }
@@ -121,18 +119,18 @@ class FindingMetric:
         """The image, or of a study the slice with most attention; and which of its slices the weights are of."""
         weights = self.attention.get(index)
         if weights is None:
-            return self.dataset.case.picture(self.dataset.files[index])
-        return self.dataset.case.picture(self.dataset.files[index], len(weights), int(weights.argmax()))
+            return self.studies.case.picture(self.studies.files[index])
+        return self.studies.case.picture(self.studies.files[index], len(weights), int(weights.argmax()))
 
     def _settings(self, calibration: int) -> dict[str, Any]:
-        options = self.dataset.options
-        on = f"{options.calibrate_on}, {calibration} images" if calibration else "nothing: set calibrate_on"
+        data = self.studies
+        on = f"{data.calibrate_on}, {calibration} images" if calibration else "nothing: set calibrate_on"
         return {
-            "split": options.split,
+            "split": data.split,
             "thresholds and temperatures chosen on": on,
-            "specificity there": options.specificity,
-            "uncertain findings": options.uncertain or "none in the table",
-            "bootstrap samples of patients": options.draws,
+            "specificity there": data.specificity,
+            "uncertain findings": data.uncertain or "none in the table",
+            "bootstrap samples of patients": data.draws,
         }
 
 

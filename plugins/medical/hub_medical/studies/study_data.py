@@ -16,9 +16,10 @@ from hub_medical.errors import StudyTableError
 from hub_medical.io.folders import patient_key
 from hub_medical.io.pictures import Intensity, intensity_rule
 from hub_medical.studies.finding_metric import FindingMetric
-from hub_medical.studies.studies import StudyTable, Uncertain, read_studies
 from hub_medical.studies.study_case import CaseRule, Side
 from hub_medical.studies.study_parts import ALL, chosen_rows, study_parts
+from hub_medical.studies.study_set import StudySet
+from hub_medical.studies.table import StudyTable, Uncertain, read_studies
 from hub_medical.volumes.slicing import Plane
 
 TAG = "labels"
@@ -96,7 +97,7 @@ class StudyImages(Dataset):
         calibration: (len,) bool, the images of ``calibrate_on``.
 
     Raises:
-        StudyTableError, MissingGroupError: see `hub_medical.studies.studies.read_studies`.
+        StudyTableError, MissingGroupError: see `hub_medical.studies.table.read_studies`.
         PatientOverlapError: the table has a patient in two parts.
         DataError: there is no such part.
         ImageError: a file is missing.
@@ -126,6 +127,21 @@ class StudyImages(Dataset):
         self.calibration = np.arange(len(rows)) >= len(scored)
         self.ids = [os.path.relpath(path, root / options.images) for path in self.files]
         self.label_spaces = {TAG: LabelSpace(options.classes)}
+        self.studies = StudySet(
+            name=self.name,
+            split=options.split,
+            labels=self.label_spaces[TAG],
+            ids=self.ids,
+            files=self.files,
+            patients=self.patients,
+            findings=self.findings,
+            calibration=self.calibration,
+            case=self.case,
+            calibrate_on=options.calibrate_on,
+            specificity=options.specificity,
+            draws=options.draws,
+            uncertain=options.uncertain,
+        )
         self.provides = frozenset({TAG})
         self.sizes = np.array([self.case.size(path) for path in self.files], np.int64).reshape(-1, 2)
         self.reader = {"name": "studies", **self.case.model_dump(mode="json")}
@@ -156,7 +172,7 @@ class StudyImages(Dataset):
 
     def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
         """For heads of the findings: metrics with intervals over patients; see `FindingMetric`."""
-        return FindingMetric(self, labels) if labels_from == TAG else None
+        return FindingMetric(self.studies, labels) if labels_from == TAG else None
 
     def _case(self) -> CaseRule:
         return CaseRule(kind="image", intensity=self.options.intensity)

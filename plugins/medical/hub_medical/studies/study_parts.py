@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hub.errors import DataError, OptionError, did_you_mean
 from hub_medical.splits import check_split, fold_of
-from hub_medical.studies.studies import StudyTable
+from hub_medical.studies.table import StudyTable
 
 ALL = "all"
 

@@ -56,3 +56,12 @@ def neighbours(index: int, count: int, length: int) -> list[int]:
         raise VolumeError(f"{count} slices have no middle one", fix="use an odd number, 2k + 1")
     half = count // 2
     return [min(max(i, 0), length - 1) for i in range(index - half, index + half + 1)]
+
+
+def patch_start(place: int, step: int, depth: int) -> int:
+    """The first slice of a patch of this depth around the ``step`` slices from ``place`` on; may lie before the volume.
+
+    >>> patch_start(8, step=8, depth=16), patch_start(8, step=8, depth=8)
+    (4, 8)
+    """
+    return place - (depth - step) // 2

@@ -7,8 +7,8 @@ import pytest
 
 from hub.errors import DataError, OptionError
 from hub_medical.errors import PatientOverlapError
-from hub_medical.studies.studies import StudyTable
 from hub_medical.studies.study_parts import chosen_rows, study_parts
+from hub_medical.studies.table import StudyTable
 
 FILE = Path("studies.csv")
 

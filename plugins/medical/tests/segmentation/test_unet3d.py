@@ -56,12 +56,12 @@ def test_it_learns_where_a_bright_box_is() -> None:
     batch.images[:, 1:3, 8:24, 16:40] = 220
     batch.maps["semantic"][:, 1:3, 8:24, 16:40] = 2
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-    for _ in range(30):
+    for _ in range(50):
         optimizer.zero_grad()
         sum(model(batch)["unet3d"].values()).backward()  # type: ignore[union-attr]
         optimizer.step()
     model.train()
-    with torch.no_grad():  # in batch statistics, which thirty steps do not settle
+    with torch.no_grad():  # in batch statistics, which fifty steps do not settle
         found = model.heads["unet3d"].predict(model.features(batch), batch)["logits"].argmax(1)  # type: ignore[operator]
     truth = batch.maps["semantic"]
     both = ((found == 2) & (truth == 2)).sum()

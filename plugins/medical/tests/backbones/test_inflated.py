@@ -66,7 +66,7 @@ def test_norm_and_freezing_work_as_on_any_backbone() -> None:
         (3, {"of": "resnet18", "deph": 3}, ["no option 'deph'", "Did you mean depth"]),
         (4, {"of": "resnet18", "depth": 4, "depth_kernel": 2}, ["depth_kernel is 2", "1, 3, 5"]),
         (4, {"of": "resnet18", "depth": 4, "depth_strides": [4, 1]}, ["depth_strides are [4, 1]", "1 or 2"]),
-        (4, {"of": "resnet18", "depth": 4, "options": {"zero": 1}}, ["does not take the backbone option 'zero'"]),
+        (4, {"of": "resnet18", "depth": 4, "options": {"zero": 1}}, ["does not accept the backbone option 'zero'"]),
     ],
 )
 def test_options_that_do_not_fit(in_chans: int, options: dict[str, Any], said: list[str]) -> None:

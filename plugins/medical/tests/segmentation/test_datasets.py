@@ -176,7 +176,7 @@ def test_decathlon(root: Path) -> None:
     dataset = Msd(Msd.Options(root=str(root), patient="p(.)"))
     assert dataset.label_spaces["semantic"].names == ("background", "head", "tail")
     assert len(dataset) == 54
-    assert dataset.truth(0).array.max() == 1
+    assert dataset.truth.volume(0).array.max() == 1
 
 
 def test_nnunet_with_two_channels_and_ignored_voxels(root: Path) -> None:

@@ -51,7 +51,7 @@ def made(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scored(data: StudyImages, scores: np.ndarray, labels: tuple[str, ...] = CLASSES) -> FindingMetric:
-    metric = FindingMetric(data, LabelSpace(labels))
+    metric = FindingMetric(data.studies, LabelSpace(labels))
     metric.update(
         [
             Classification(
@@ -144,7 +144,7 @@ def test_the_report_shows_the_worst_first_and_names_no_patient(open_table: Calla
 def test_attention_is_told_and_its_first_slice_shown(open_table: Callable[..., StudyImages]) -> None:
     data = open_table(["val"] * 3, np.zeros((3, 2)), split="val")
     object.__setattr__(data.case, "kind", "slices")  # a picture is a stack of one slice, seen twice
-    metric = FindingMetric(data, LabelSpace(CLASSES))
+    metric = FindingMetric(data.studies, LabelSpace(CLASSES))
     metric.update(
         [
             StudyScores(
@@ -158,7 +158,7 @@ def test_attention_is_told_and_its_first_slice_shown(open_table: Callable[..., S
         ]
     )
     other = pickle.loads(pickle.dumps(metric))
-    empty = FindingMetric(data, LabelSpace(CLASSES))
+    empty = FindingMetric(data.studies, LabelSpace(CLASSES))
     empty.merge([other])
     found = empty.compute()
     assert json.loads(found.files["cases.json"])["cases"][0]["attention"] == [0.25, 0.75]
@@ -170,7 +170,7 @@ def test_classes_are_matched_by_name(open_table: Callable[..., StudyImages]) -> 
     data = open_table(["val"] * 60, truth, split="val")
     turned = scored(data, scores[:, ::-1].copy(), CLASSES[::-1]).compute()
     assert turned.metrics == pytest.approx(scored(data, scores).compute().metrics, nan_ok=True)
-    metric = FindingMetric(data, LabelSpace(CLASSES))
+    metric = FindingMetric(data.studies, LabelSpace(CLASSES))
     with pytest.raises(DataError, match="has no image 'strange'"):
         metric.update(
             [Classification(image_id="strange", size=(1, 1), scores=torch.zeros(2), label_space=LabelSpace(CLASSES))]

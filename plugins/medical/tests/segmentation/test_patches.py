@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nibabel as nib
@@ -132,7 +131,7 @@ def answers(data: NiftiPatches, depth: int, noise: float = 0.0) -> list[PatchSco
 
 
 def metric_of(data: NiftiPatches) -> PatchVolumeMetric:
-    metric = data.metric(SimpleNamespace(labels_from="semantic", labels=LabelSpace(NAMES)))  # type: ignore[arg-type]
+    metric = data.metric("semantic", LabelSpace(NAMES))
     assert isinstance(metric, PatchVolumeMetric)
     return metric
 

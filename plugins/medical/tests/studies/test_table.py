@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hub_medical.errors import MissingGroupError, StudyTableError
-from hub_medical.studies.studies import StudyTable, Uncertain, read_studies
+from hub_medical.studies.table import StudyTable, Uncertain, read_studies
 
 HEAD = "file,person,edema,pneumonia\n"
 

@@ -11,7 +11,6 @@ import pytest
 import SimpleITK as sitk
 from pydicom.uid import JPEGLSLossless, RLELossless
 
-from hub_medical import dicom_headers
 from hub_medical.errors import (
     ColorDicomError,
     DicomError,
@@ -22,6 +21,7 @@ from hub_medical.errors import (
     MissingSliceError,
     MixedSeriesError,
 )
+from hub_medical.io import dicom_headers
 from hub_medical.io.dicom import find_series, is_dicom, read_dicom, read_picture
 from hub_medical.volumes.intensity import window_rule
 

@@ -82,9 +82,9 @@ def test_figures_are_those_of_whole_volumes(root: Path, plane: str) -> None:
     for number, case in enumerate(data.cases):
         planes = [r.classes.numpy() for r, row in zip(results, data.slices, strict=True) if row[0] == number]  # type: ignore[attr-defined]
         array = put_planes(2 - np.stack(planes), plane)  # type: ignore[arg-type]
-        canonical = nib.Nifti1Image(array.astype(np.uint8), canonical_grid(data.truth(number).grid).affine)
+        canonical = nib.Nifti1Image(array.astype(np.uint8), canonical_grid(data.truth.volume(number).grid).affine)
         turn = nib.orientations.ornt_transform(
-            nib.io_orientation(canonical.affine), nib.io_orientation(data.truth(number).affine)
+            nib.io_orientation(canonical.affine), nib.io_orientation(data.truth.volume(number).affine)
         )
         back = canonical.as_reoriented(turn)
         truth = read_labels(case.labels or "")
