@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 
 from hub.files import write_atomic
 from hub_medical.errors import NotThreeDimensionalError, UnknownLabelError, VolumeError
@@ -95,7 +96,7 @@ def write_nifti(path: str | os.PathLike[str], volume: Volume) -> Path:
     image.set_sform(volume.affine, 1)
     try:
         image.set_qform(volume.affine, 1, strip_shears=False)
-    except nib.spatialimages.HeaderDataError:
+    except HeaderDataError:
         image.set_qform(None, 0)
     image.header.set_xyzt_units("mm")
     data = image.to_bytes()
