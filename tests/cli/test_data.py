@@ -68,7 +68,7 @@ def test_convert_prints_an_account_and_a_section_that_opens_the_result(
     assert main(["data", "convert", *([out, "--to", "voc", *words] if first else ["--to", "voc", out, *words])]) == 0
     printed = capsys.readouterr().out
     assert "        3 images\n" in printed
-    assert "masks: voc has no place for them" in printed
+    assert "masks: voc does not support them" in printed
     section = yaml.safe_load(printed.partition("in a config:\n")[2])["data"]
     assert section["root"] == out
     options = [f"{key}={json.dumps(value)}" for key, value in section["val"].items() if key != "format"]

@@ -92,20 +92,18 @@ def test_usage_errors_are_one_message(argv: list[str], message: str, capsys: pyt
     assert not out
 
 
-@pytest.mark.parametrize(
-    "error", [HubError("gone wrong", fix="mend it"), NonFiniteLossError("gone wrong", fix="mend it")]
-)
+@pytest.mark.parametrize("error", [HubError("it failed", fix="fix it"), NonFiniteLossError("it failed", fix="fix it")])
 def test_errors_are_printed_without_a_traceback(
     error: HubError, command: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(fail(error))
     assert main(["try"]) == error.exit_code
-    assert capsys.readouterr().err == "error: gone wrong\n  fix: mend it\n"
+    assert capsys.readouterr().err == "error: it failed\n  fix: fix it\n"
     monkeypatch.setenv("HUB_DEBUG", "1")
     assert main(["try"]) == error.exit_code
     err = capsys.readouterr().err
     assert "Traceback" in err
-    assert err.endswith("error: gone wrong\n  fix: mend it\n")
+    assert err.endswith("error: it failed\n  fix: fix it\n")
 
 
 def test_an_unexpected_error_has_a_traceback(command: Callable[..., None]) -> None:

@@ -83,5 +83,5 @@ def test_doctor_notes_what_is_not_an_error(tmp_path: Path, capsys: pytest.Captur
     assert "note: future_plugin:future is for version 2 of the plugin contract" in out
     assert "pip install not-installed" in out
     assert "use the full name wanting_plugin:wanting" in out
-    assert "use other_plugin:wanting" in out
+    assert "use the full name other_plugin:wanting" in out
     assert "Traceback" not in out

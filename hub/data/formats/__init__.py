@@ -1,1 +1,1 @@
-"""Readers of annotation formats; each one is a dataset."""
+"""The data formats; each one is a `hub.data.Dataset`."""

@@ -30,8 +30,8 @@ class CocoOptions(InstanceOptions):
     Attributes:
         images: folder of the images, relative to ``root``.
         annotations: JSON file of the instances, relative to ``root``.
-        fields: further keys of the annotations to read, by the name that heads know them by, such as
-            ``{angle: {kind: angle}, track_id: {kind: id}}``; see `CocoField`.
+        fields: further keys of the annotations to read, by field name, such as ``{angle: {kind: angle}, track_id:
+            {kind: id}}``; see `CocoField`.
     """
 
     images: str
@@ -42,12 +42,12 @@ class CocoOptions(InstanceOptions):
 class Coco(InstanceDataset):
     """Boxes, crowds, masks and keypoints of a COCO file.
 
-    Images stay in the file's order, categories are sorted by id and keep their ids. Where ``area`` is missing the box's
-    area is taken, a missing ``iscrowd`` is 0, and missing sizes of images are read from the files.
+    Images are in the order of the file; categories are sorted by id and keep their ids. A missing ``area`` is the area
+    of the box, a missing ``iscrowd`` is 0, and missing image sizes are read from the image files.
 
     Raises:
-        AnnotationError: the file is missing, not JSON or not COCO's, or refers to an image that it does not list.
-        UnknownCategoryError: an annotation of a category that the file does not list.
+        AnnotationError: the file is missing, not JSON, not COCO's, or refers to an image that it does not list.
+        UnknownCategoryError: an annotation has a category that the file does not list.
         BadBoxesError, ImageError: see `InstanceDataset`.
 
     >>> options = Coco.Options(
@@ -115,7 +115,7 @@ def _pack(
 
 
 def _ids(annotations: list[CocoAnnotation]) -> np.ndarray:
-    """Return the annotations' ids; they are numbered from 1 where some are no 64-bit integers or missing."""
+    """Return the ids of the annotations, or numbers from 1 if some are missing or not 64-bit integers."""
     given = [annotation.get("id") for annotation in annotations]
     if all(isinstance(i, int) and -(1 << 63) <= i < 1 << 63 for i in given):
         return np.array(given, np.int64)
@@ -123,7 +123,7 @@ def _ids(annotations: list[CocoAnnotation]) -> np.ndarray:
 
 
 def _areas(path: Path, annotations: list[CocoAnnotation], of_boxes: np.ndarray) -> np.ndarray:
-    """Return the annotated areas, the boxes' where there is none; a clockwise polygon's negative area is turned."""
+    """Return the absolute annotated areas, or those of the boxes if missing; clockwise polygons may be negative."""
     area = np.array([a.get("area") for a in annotations], np.float64)  # None becomes NaN
     area = np.where(np.isfinite(area), area, of_boxes)
     negative = area < 0
@@ -140,7 +140,7 @@ def _areas(path: Path, annotations: list[CocoAnnotation], of_boxes: np.ndarray) 
 def _categories(path: Path, file: CocoFile) -> list[CocoCategory]:
     """Return the categories in the order of their ids, without the root row of Roboflow's exports.
 
-    That row has the id 0, the supercategory "none" and no annotation; it groups the classes and is none itself.
+    That row has the id 0, the supercategory "none" and no annotation; it groups the classes and is not a class itself.
     """
     categories = sorted(file.categories, key=lambda category: category["id"])
     root = categories[0]
@@ -161,7 +161,7 @@ def _positions(path: Path, annotations: list[CocoAnnotation], known: dict[int | 
     if (found < 0).any():
         first = annotations[int(np.argmin(found))]
         raise AnnotationError(
-            f"{path}: annotation {first.get('id')} is of image {first['image_id']!r}, which 'images' does not list",
+            f"{path}: annotation {first.get('id')} has image id {first['image_id']!r}, which 'images' does not list",
             fix="list that image, or remove its annotations",
         )
     return found
@@ -182,13 +182,13 @@ def _labels(path: Path, annotations: list[CocoAnnotation], known: dict[int, int]
 def _keypoints(
     path: Path, annotations: list[CocoAnnotation], categories: list[CocoCategory]
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """(A, K, 3) float32, all 0 ("not labelled") for objects without any, and the K names."""
+    """Return (A, K, 3) float32, 0 ("not labeled") for objects without keypoints, and the K names."""
     if not any(a.get("keypoints") for a in annotations):
         return None, ()
     skeletons = {tuple(category["keypoints"]) for category in categories if category.get("keypoints")}
     if len(skeletons) != 1:
         logger.warning(
-            "%s gives no keypoints: its categories name %d different lists of them, and one is needed",
+            "%s: keypoints are ignored, because its categories have %d different lists of keypoints",
             path, len(skeletons),
         )  # fmt: skip
         return None, ()
@@ -206,9 +206,9 @@ def _keypoints(
 
 
 def _unique(path: Path, what: str, values: Iterable[int | str]) -> None:
-    twice = [value for value, n in Counter(values).items() if n > 1]
-    if twice:
+    repeated = [value for value, n in Counter(values).items() if n > 1]
+    if repeated:
         raise AnnotationError(
-            f"{path}: {len(twice)} {what}s occur more than once; the first: {twice[0]!r}",
+            f"{path}: {len(repeated)} {what}s occur more than once; the first: {repeated[0]!r}",
             fix=f"make each {what} unique",
         )

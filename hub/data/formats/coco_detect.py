@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def detect_coco(root: Path, split: str) -> Mapping[str, object] | None:
-    """Recognize COCO's own layout, Roboflow's (``train/_annotations.coco.json``), CVAT's, and a lone JSON file."""
+    """Recognize COCO's own layout, Roboflow's (``train/_annotations.coco.json``), CVAT's, and a single JSON file."""
     names = (split, *{"val": ("valid", "validation"), "valid": ("val",)}.get(split, ()))
     for name in names:
         for pattern in (f"{name}/_annotations.coco.json", f"annotations/instances_{name}*.json", f"{name}.json",
@@ -24,13 +24,13 @@ def detect_coco(root: Path, split: str) -> Mapping[str, object] | None:
 
 
 def _is_coco(path: Path) -> bool:
-    """Whether the file has COCO's three lists, told without parsing what may be hundreds of megabytes."""
+    """Return whether the file has COCO's three lists, without parsing what may be hundreds of megabytes."""
     content = path.read_bytes()
     return all(key in content for key in (b'"images"', b'"annotations"', b'"categories"')) and b'"bbox"' in content
 
 
 def _folder_of_images(root: Path, path: Path, split: str) -> str | None:
-    """Return the folder, relative to the root, that holds the first image which the file lists."""
+    """Return the folder, relative to the root, of the first image that the file lists."""
     if not _is_coco(path):
         return None
     named = re.search(rb'"file_name"\s*:\s*"((?:[^"\\]|\\.)*)"', path.read_bytes())

@@ -15,14 +15,14 @@ from hub.errors import AnnotationError, ContractError, OptionError
 
 
 class CocoField(Options):
-    """How one key of the annotations is read; see `hub.FieldSpec` for the kinds.
+    """How to read one key of the annotations; see `hub.FieldSpec` for the kinds.
 
     Attributes:
         kind: what the values are and how geometric transforms change them.
-        key: of the annotation, by default the field's name; ``attributes.occluded`` is a key inside another.
-        shape: of one object's value.
-        unit: of an angle.
-        period: of an angle in degrees: 180 for an axis without a front.
+        key: key of the annotation, by default the name of the field; ``attributes.occluded`` is a nested key.
+        shape: shape of the value of one object.
+        unit: unit of an angle.
+        period: period of an angle in degrees; 180 for an axis without a front.
         names: the values of a category, in the order of their indices.
     """
 
@@ -34,10 +34,10 @@ class CocoField(Options):
     names: tuple[str, ...] = ()
 
     def spec(self, name: str) -> FieldSpec:
-        """Return the declaration.
+        """Return the declaration of the field.
 
         Raises:
-            OptionError: options that do not fit together.
+            OptionError: the options contradict each other.
         """
         try:
             return FieldSpec(self.kind, shape=self.shape, unit=self.unit, period=self.period, names=self.names)
@@ -46,17 +46,17 @@ class CocoField(Options):
 
 
 def read_field(path: Path, name: str, option: CocoField, annotations: Sequence[Mapping[str, object]]) -> ObjectField:
-    """Read one field of all annotations; where the key is missing or null the value is the field's padding.
+    """Read one field of all annotations; if the key is missing or null, the value is the padding of the field.
 
     Args:
-        path: of the file, for messages.
-        name: of the field.
+        path: path of the file, for messages.
+        name: name of the field.
         option: how to read it.
-        annotations: with all their keys.
+        annotations: the annotations, with all their keys.
 
     Raises:
         AnnotationError: no annotation has the key, or a value is not of the declared kind.
-        OptionError: options that do not fit together.
+        OptionError: the options contradict each other.
     """
     spec = option.spec(name)
     keys = (option.key or name).split(".")
@@ -90,7 +90,7 @@ def _look_up(annotation: Mapping[str, object], keys: Sequence[str]) -> object:
 
 
 def _converted(value: object, spec: FieldSpec, places: Mapping[str, int]) -> object:
-    """One value as it is stored; raises whatever a wrong one raises."""
+    """Return a value as it is stored; invalid values raise TypeError, ValueError, KeyError or OverflowError."""
     if spec.kind == "text":
         return str(value)
     if spec.kind == "category":

@@ -1,4 +1,4 @@
-"""COCO's JSON file, read and validated: the schema and the only place that knows it."""
+"""COCO's JSON file: its schema, reading and validation."""
 
 from __future__ import annotations
 

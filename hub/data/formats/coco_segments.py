@@ -1,4 +1,4 @@
-"""Checks of a COCO file's segmentations when it is opened, on their text: parsing a large file's would take minutes."""
+"""Checks of the segmentations of a COCO file on their text, because parsing those of a large file takes minutes."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _RUNS = re.compile(rb'"counts":\[([^\]]*)\]')
 
 
 def checked_segments(path: Path, file: CocoFile, images: np.ndarray, sizes: np.ndarray) -> list[bytes]:
-    """Return the text of each annotation's segmentation, empty where it has none that can be used.
+    """Return the text of the segmentation of each annotation; empty if it has none that is valid.
 
-    A polygon that is not nested, ``[x0, y0, …]``, is read as one polygon. Polygons of fewer than three points or of an
+    A polygon that is not nested, ``[x0, y0, …]``, is read as one polygon. Polygons with fewer than three points or an
     odd number of coordinates are dropped; their number is logged.
 
     Args:
-        path: of the file, for messages.
+        path: path of the file, for messages.
         file: its content.
-        images: (A,) position of each annotation's image.
+        images: (A,) index of the image of each annotation.
         sizes: (images, 2) height and width in pixels.
 
     Raises:
-        AnnotationError: an RLE of another size than its image, or whose runs do not fill it.
+        AnnotationError: the size or the runs of an RLE do not match its image.
     """
     found = [file.segments[a["segmentation"]] if "segmentation" in a else b"" for a in file.annotations]
     found = [_nested(segment) for segment in found]
@@ -58,7 +58,7 @@ def _nested(segment: bytes) -> bytes:
 
 
 def _usable_polygons(segment: bytes) -> bytes:
-    """Return the segmentation itself where all its polygons can be used, told by their commas alone."""
+    """Return the segmentation with its valid polygons, judged by the number of commas; itself if all are valid."""
     polygons = [part[part.rfind(b"[") + 1 :] for part in segment.split(b"]") if b"[" in part]
     counts = [polygon.count(b",") + 1 if polygon else 0 for polygon in polygons]
     if all(count >= 6 and count % 2 == 0 for count in counts):

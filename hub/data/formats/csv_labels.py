@@ -1,4 +1,4 @@
-"""A table of images and their labels: any number of classes, some of them unknown."""
+"""A CSV table of images and their labels: any number of classes per image, some of them unknown."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class CsvOptions(ImageOptions):
     """Options of `CsvLabels`.
 
     Attributes:
-        root: the folder of the dataset.
-        file: the table in it, with a header.
-        images: folder of the images in it.
-        column: of the images' names; by default the first.
-        classes: the columns of the classes; by default all others.
-        unknown: what an empty cell or −1 means: ``mask`` learns nothing from it, ``zero`` and ``one`` take it so.
-            There is no default where the table has such cells: the choice changes what is learned.
+        root: folder of the dataset.
+        file: the CSV file in ``root``, with a header.
+        images: folder of the images in ``root``.
+        column: column with the names of the images; by default the first.
+        classes: columns of the classes; by default all others.
+        unknown: meaning of an empty cell or −1: ``mask`` ignores it, ``zero`` and ``one`` replace it. It must be given
+            if the table has such cells, because it changes what is learned.
     """
 
     root: str
@@ -39,11 +39,11 @@ class CsvOptions(ImageOptions):
 
 
 class CsvLabels(ListedDataset):
-    """The tag ``"labels"``: (classes,) float32 of 0, 1, and NaN where unknown.
+    """The tag ``"labels"``: (classes,) float32 of 0, 1, and NaN if unknown.
 
     Raises:
-        AnnotationError: the table cannot be read, lacks a column, or has a cell that is no label.
-        DataError: unknown labels without a rule for them.
+        AnnotationError: the table cannot be read, lacks a column, or has a cell that is not a label.
+        DataError: there are unknown labels, but ``unknown`` is not given.
     """
 
     Options: ClassVar[type[CsvOptions]] = CsvOptions
@@ -55,7 +55,7 @@ class CsvLabels(ListedDataset):
             with path.open(encoding="utf-8-sig", newline="") as file:
                 header, *rows = list(csv.reader(file)) or [[]]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise AnnotationError(f"{path} is not a table: {error}", fix="check root and file") from None
+            raise AnnotationError(f"{path} cannot be read: {error}", fix="check root and file") from None
         column = options.column or (header[0] if header else "")
         classes = options.classes if options.classes is not None else tuple(name for name in header if name != column)
         for name in (column, *classes):
@@ -69,7 +69,7 @@ class CsvLabels(ListedDataset):
         for number, row in enumerate(rows):
             if len(row) != len(header):
                 raise AnnotationError(
-                    f"{path}, line {number + 2}: {len(row)} cells under {len(header)} columns", fix="mend the line"
+                    f"{path}, line {number + 2}: {len(row)} cells, but {len(header)} columns", fix="correct the line"
                 )
             files.append(row[place])
             values[number] = [_value(row[i].strip(), f"{path}, line {number + 2}", options.unknown) for i in places]
@@ -83,7 +83,7 @@ class CsvLabels(ListedDataset):
         self.values = values
 
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The labels of an image."""
+        """Return the labels of an image."""
         return {}, {"labels": self.values[index]} if "labels" in needs else {}
 
 
@@ -91,7 +91,7 @@ def _value(cell: str, where: str, unknown: str | None) -> float:
     if cell in _KNOWN:
         return _KNOWN[cell]
     if cell not in ("", "-1", "-1.0"):
-        raise AnnotationError(f"{where}: {cell!r} is not a label", fix="write 0, 1, or nothing where it is unknown")
+        raise AnnotationError(f"{where}: {cell!r} is not a label", fix="write 0, 1, or nothing if it is unknown")
     if unknown is None:
-        raise DataError(f"{where}: an unknown label", fix="say what it means: unknown: mask, zero or one")
+        raise DataError(f"{where}: an unknown label", fix="set the option unknown to mask, zero or one")
     return _UNKNOWN[unknown]

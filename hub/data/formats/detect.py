@@ -1,4 +1,4 @@
-"""Find out which format a folder of data has."""
+"""Detect the format of a folder of data."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Detector = Callable[[Path, str], Mapping[str, object] | None]
 
 
 def detect_format(root: Path, split: str) -> tuple[str, dict[str, object]]:
-    """Ask every registered format whether a folder is one of its own.
+    """Return the registered format that recognizes a folder.
 
-    A format takes part by naming a function in ``DatasetSpec.detect``: from the folder and the name of the wanted split
-    to the options to open it with, besides ``root``, or None.
+    A format takes part with a function in ``DatasetSpec.detect``: it gets the folder and the name of the split and
+    returns the options to open it with, besides ``root``, or None.
 
     Args:
         root: the folder.
-        split: the part that is wanted, such as ``train``; formats translate it (``valid`` for ``val``).
+        split: name of the split, such as ``train``; formats translate it (``valid`` for ``val``).
 
     Returns:
-        The format's name and its options; both are logged.
+        The name of the format and its options; both are logged.
 
     Raises:
         DataError: the folder does not exist, or no format or more than one recognizes it.

@@ -1,4 +1,4 @@
-"""A folder of images for each class: the format of ImageNet's copies and of `torchvision.datasets.ImageFolder`."""
+"""A folder of images for each class, as ImageNet and `torchvision.datasets.ImageFolder` use it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ImageFolderOptions(ImageOptions):
     """Options of `ImageFolder`.
 
     Attributes:
-        root: the folder of the dataset.
-        split: folder in it that holds the folders of the classes; by default ``root`` itself does.
-        classes: their names in order; by default all folders, sorted.
+        root: folder of the dataset.
+        split: folder in ``root`` with the folders of the classes; by default ``root`` itself.
+        classes: names of the classes in order; by default all folders, sorted.
     """
 
     root: str
@@ -34,7 +34,7 @@ class ImageFolder(ListedDataset):
 
     Raises:
         DataError: there is no such folder, no class, or a class without images.
-        UnknownCategoryError: a folder that is not among ``classes``.
+        UnknownCategoryError: a folder is not among ``classes``.
     """
 
     Options: ClassVar[type[ImageFolderOptions]] = ImageFolderOptions
@@ -46,11 +46,11 @@ class ImageFolder(ListedDataset):
         found = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
         names = found if options.classes is None else list(options.classes)
         if not names:
-            raise DataError(f"{folder} has no folder of a class", fix="put each class into a folder of its name")
+            raise DataError(f"{folder} has no folders", fix="put the images of each class into a folder of its name")
         if unknown := sorted(set(found) - set(names)):
             raise UnknownCategoryError(
-                f"{folder / unknown[0]} is the folder of no class.{did_you_mean(unknown[0], names)}",
-                fix="add it to classes in the config's dataset section, or move it away",
+                f"the folder {folder / unknown[0]} is not among the classes.{did_you_mean(unknown[0], names)}",
+                fix="add it to classes in the config's dataset section, or remove it",
             )
         files, labels = [], []
         for index, name in enumerate(names):
@@ -58,7 +58,7 @@ class ImageFolder(ListedDataset):
                 p for p in (folder / name).rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
             )
             if not own:
-                raise DataError(f"{folder / name} holds no image of class {name!r}", fix="add some, or leave it out")
+                raise DataError(f"{folder / name} has no images of class {name!r}", fix="add some, or remove the class")
             files += [p.relative_to(folder).as_posix() for p in own]
             labels += [index] * len(own)
         super().__init__(
@@ -71,5 +71,5 @@ class ImageFolder(ListedDataset):
         self.labels = np.array(labels, np.int64)
 
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The class of an image."""
+        """Return the class of an image."""
         return {}, {"class": self.labels[index, ...]} if "class" in needs else {}

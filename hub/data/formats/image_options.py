@@ -15,7 +15,7 @@ class ImageOptions(Options):
 
     Attributes:
         value_range: the pixel values that mean 0 and 1. By default that of the files' dtype: 0 to 255 for 8 bits, 0 to
-            65535 for unsigned and −32768 to 32767 for signed 16 bits, 0 to 1 for floats. State it where the data use
+            65535 for unsigned and −32768 to 32767 for signed 16 bits, 0 to 1 for floats. Set it if the data use
             another range: [0, 4095] for 12 bits in 16-bit files, [-1024, 3071] for Hounsfield units.
     """
 
@@ -25,7 +25,7 @@ class ImageOptions(Options):
 def dataset_pixels(first: Path, value_range: ValueRange | None) -> PixelFormat:
     """Return the pixel format of a dataset, read from the header of its first image.
 
-    An image that cannot be read counts as 8 bits: loading it reports what is wrong with it.
+    An image that cannot be read counts as 8 bits; loading it reports the problem.
 
     Raises:
         OptionError: the range is empty.

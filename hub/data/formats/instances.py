@@ -1,4 +1,4 @@
-"""A dataset of images with boxes: everything that does not depend on the format of the file."""
+"""Base of all formats with boxes: everything that does not depend on the file format."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ logger = logging.getLogger("hub")
 
 
 class InstanceOptions(ImageOptions):
-    """The options that every format of boxes has.
+    """The options that all formats with boxes have.
 
     Attributes:
-        root: the folder of the dataset.
+        root: folder of the dataset.
         max_bad_boxes: fraction of the boxes that may have no area or lie outside their image; training skips them.
-        skip_empty: leave out images without an object to learn from. They are kept by default, for they teach where
-            nothing is; detectron2's and torchvision's recipes for COCO leave them out.
+        skip_empty: leave out images without an object to learn from. By default they are kept as negative examples;
+            detectron2's and torchvision's recipes for COCO leave them out.
         allow_outside: read images that the annotations place outside ``root``, by ``..`` or an absolute path.
         semantic_from_masks: provide the map ``"semantic"``, painted from the masks, with ``background`` added.
     """
@@ -48,28 +48,28 @@ class InstanceOptions(ImageOptions):
 
 
 class InstanceDataset(Dataset):
-    """Images with boxes, and with masks and keypoints where there are any.
+    """Images with boxes, and optionally masks and keypoints.
 
-    A format parses its file, packs the objects with `pack_instances` and passes the rest on to this constructor, which
-    checks it all: images without a file and unusable boxes are found here, not in the middle of an epoch.
+    A format parses its file, packs the objects with `pack_instances` and passes them to this constructor, which checks
+    everything: missing images and unusable boxes are found when the dataset is opened, not during an epoch.
 
     Args:
-        options: the format's options.
-        name: for messages, usually the annotation file.
-        folder: of the images.
-        files: the images' names relative to ``folder``.
-        ids: the images' ids.
+        options: options of the format.
+        name: name for messages, usually the annotation file.
+        folder: folder of the images.
+        files: file names of the images, relative to ``folder``.
+        ids: ids of the images.
         sizes: (len, 2), height and width in pixels of every image.
         instances: the objects, grouped by image.
         labels: their label space.
 
     Attributes:
-        box_report: what was found among all boxes.
+        box_report: the result of checking all boxes.
 
     Raises:
-        AnnotationError: no image, or one id twice.
-        BadBoxesError: more unusable boxes than ``max_bad_boxes``.
-        ImageError: an image without a file.
+        AnnotationError: there is no image, or an id occurs twice.
+        BadBoxesError: there are more unusable boxes than ``max_bad_boxes``.
+        ImageError: the file of an image is missing.
     """
 
     Options: ClassVar[type[InstanceOptions]] = InstanceOptions
@@ -96,10 +96,10 @@ class InstanceDataset(Dataset):
         self.sizes = np.asarray(sizes, np.int64)[keep]
         self._files = PackedBytes.pack(os.fsencode(file) for file, kept in zip(files, keep, strict=True) if kept)
         self.instances = select_images(replace(instances, usable=self.box_report.usable), keep)
-        self.provides = self._what_is_there()
+        self.provides = self._available_targets()
         if options.semantic_from_masks:
             if "masks" not in self.provides:
-                raise DataError(f"{name} has no masks to paint a map from", fix="leave out semantic_from_masks")
+                raise DataError(f"{name} has no masks for semantic_from_masks", fix="leave out semantic_from_masks")
             self.label_spaces = {**self.label_spaces, "semantic": painted_labels(labels, name=name)}
             self.provides |= {"semantic"}
         if not options.allow_outside:
@@ -109,23 +109,23 @@ class InstanceDataset(Dataset):
         self.pixels = dataset_pixels(self.path(0), options.value_range)
 
     def path(self, index: int) -> Path:
-        """The file of an image."""
+        """Return the file of an image."""
         return self.folder / os.fsdecode(self._files[index])
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """Decode the image ``index`` with its usable boxes, clipped to it; masks and keypoints only when needed.
+        """Decode the image ``index`` with its usable boxes, clipped to the image; masks and keypoints only if needed.
 
-        An object without a segmentation is given as crowd where masks are needed, so that no head learns from it.
+        If masks are needed, an object without a segmentation becomes crowd, so that no head learns from it.
 
         Raises:
-            ImageError: the file is missing, corrupt, or of another size than annotated.
-            AnnotationError: a segmentation that is neither polygons nor an RLE.
-            DataError: a need that is not in `provides`.
+            ImageError: the file is missing or corrupt, or its size differs from the annotations.
+            AnnotationError: a segmentation is neither polygons nor an RLE.
+            DataError: ``needs`` has a target that is not in `provides`.
         """
         if missing := needs - self.provides:
             raise DataError(
-                f"{self.name} gives no {', '.join(sorted(missing))}, only {', '.join(sorted(self.provides))}",
-                fix="choose a head that learns from what the dataset has, or annotate it",
+                f"{self.name} has no {', '.join(sorted(missing))}, only {', '.join(sorted(self.provides))}",
+                fix="choose a head that learns from these targets, or add the annotations",
             )
         height, width = (int(side) for side in self.sizes[index])
         image = self._read(self.path(index), height, width, in_chans)
@@ -140,10 +140,10 @@ class InstanceDataset(Dataset):
         )
 
     def check_files(self) -> None:
-        """Look for every image's file; reads each folder once instead of asking for each file.
+        """Check that the file of every image exists, by listing each folder once instead of a query per file.
 
         Raises:
-            ImageError: some are missing; the message counts them and names the first.
+            ImageError: files are missing; the message has their number and the first.
         """
         listed: dict[str, set[str]] = {}
         missing = []
@@ -152,17 +152,17 @@ class InstanceDataset(Dataset):
             if head not in listed:
                 folder = self.folder / head
                 listed[head] = set(os.listdir(folder)) if folder.is_dir() else set()
-            # Asked again by its whole path: some file systems list a name in another case or Unicode form.
+            # Check the complete path too: some file systems list names in another case or Unicode form.
             if tail not in listed[head] and not (self.folder / file).exists():
                 missing.append(self.folder / file)
         if missing:
             raise ImageError(
-                f"{len(missing)} of the {len(self)} images of {self.name} have no file; the first: {missing[0]}",
+                f"{len(missing)} of the {len(self)} image files of {self.name} are missing; the first: {missing[0]}",
                 fix="check root and images in the config's dataset section",
             )
 
     def _check_inside(self, root: Path) -> None:
-        """Refuse files outside the dataset's folder: an annotation file from elsewhere must not open any path."""
+        """Reject files outside the dataset folder: an untrusted annotation file must not open arbitrary paths."""
         inside = os.path.normpath(root.absolute())
         for file in map(os.fsdecode, (self._files[i] for i in range(len(self)))):
             if ".." not in file and not os.path.isabs(file):
@@ -175,7 +175,7 @@ class InstanceDataset(Dataset):
                 )
 
     def _warn_of_shared_files(self) -> None:
-        """Warn of images that share a file: usually two images of one name that an export mixed up."""
+        """Warn about images that share a file: usually two images with the same name that an export mixed up."""
         first: dict[bytes, int] = {}
         shared = []
         for index in range(len(self)):
@@ -192,14 +192,14 @@ class InstanceDataset(Dataset):
     def _check(
         self, options: InstanceOptions, ids: Sequence[int | str], sizes: np.ndarray, instances: PackedInstances
     ) -> np.ndarray:
-        """Set `box_report`; return which images to keep, (len,) bool."""
+        """Set `box_report` and return which images to keep, (len,) bool."""
         if not ids:
             raise AnnotationError(f"{self.name} lists no images", fix="check that it is the right file")
         if len(set(ids)) < len(ids):
-            twice = [repr(id_) for id_, n in Counter(ids).items() if n > 1]
+            repeated = [repr(id_) for id_, n in Counter(ids).items() if n > 1]
             raise AnnotationError(
-                f"{self.name}: {len(twice)} image ids occur more than once; the first: {twice[0]}",
-                fix="give every image an id of its own",
+                f"{self.name}: {len(repeated)} image ids occur more than once; the first: {repeated[0]}",
+                fix="make the image ids unique",
             )
         images = np.repeat(np.arange(len(ids)), np.diff(instances.offsets))
         self.box_report = check_boxes(instances.boxes, sizes[images])
@@ -209,13 +209,13 @@ class InstanceDataset(Dataset):
         self.box_report.refuse(options.max_bad_boxes, name=self.name, ids=instances.ids, image_ids=owners)
         if not options.skip_empty:
             return np.ones(len(ids), bool)
-        taught = images[self.box_report.usable & ~instances.crowd]
-        keep = np.bincount(taught, minlength=len(ids)) > 0
+        with_object = images[self.box_report.usable & ~instances.crowd]
+        keep = np.bincount(with_object, minlength=len(ids)) > 0
         if not keep.any():
             raise AnnotationError(f"no image of {self.name} has an object", fix="set skip_empty to false")
         return keep
 
-    def _what_is_there(self) -> frozenset[str]:
+    def _available_targets(self) -> frozenset[str]:
         found = {"boxes"}
         segments = self.instances.segments
         if segments is not None:
@@ -235,14 +235,14 @@ class InstanceDataset(Dataset):
         image = read_image(path, in_chans=in_chans, pixels=self.pixels)
         if image.shape[:2] == (height, width):
             return image
-        # The annotator's tool may not have turned the image upright: the annotated size decides.
+        # The labeling tool may have ignored the EXIF orientation: the annotated size decides.
         as_stored = read_image(path, in_chans=in_chans, exif=False, pixels=self.pixels)
         if as_stored.shape[:2] == (height, width):
             return as_stored
         raise ImageError(
-            f"{path} is {image.shape[1]}×{image.shape[0]} pixels (width × height), but {self.name} was annotated on "
+            f"{path} has {image.shape[1]}×{image.shape[0]} pixels (width × height), but its size in {self.name} is "
             f"{width}×{height}",
-            fix="put the original image back, or correct its size and its boxes in the annotations",
+            fix="restore the original image, or correct its size and its boxes in the annotations",
         )
 
     def _objects(self, index: int, needs: frozenset[str]) -> Instances:
@@ -266,5 +266,5 @@ class InstanceDataset(Dataset):
 
 
 def portable_files(folder: Path, names: Sequence[str]) -> list[str]:
-    """Return file names with ``/`` where a Windows tool wrote a backslash and no file has the name as it is."""
+    """Return file names with ``/`` instead of the backslashes of Windows tools, unless the file exists as given."""
     return [name.replace("\\", "/") if "\\" in name and not (folder / name).exists() else name for name in names]

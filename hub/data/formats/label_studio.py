@@ -37,11 +37,11 @@ class LabelStudioOptions(InstanceOptions):
 
 
 class LabelStudio(ObjectDataset):
-    """Objects of Label Studio's "JSON" export: of each task the latest annotation that was not cancelled.
+    """Objects of Label Studio's "JSON" export; each task gives its latest annotation that was not canceled.
 
     Rotated rectangles, polygons and ellipses (as 64 points) give masks. Brush strokes and keypoints are skipped with a
-    warning; Label Studio's COCO export has the brush strokes as masks. Tasks without an annotation are left out, and
-    those whose annotation is empty are images without objects.
+    warning; Label Studio's COCO export has the brush strokes as masks. Tasks without an annotation are left out; tasks
+    with an empty annotation are images without objects.
 
     Raises:
         AnnotationError: the file is missing or broken, or an image is missing.
@@ -62,7 +62,7 @@ class LabelStudio(ObjectDataset):
                 images.append(_image(task, done[-1], path, known, skipped))
         if skipped:
             shown = ", ".join(f"{count} × {kind}" for kind, count in skipped.items())
-            log.warning("%s: skipped regions that are no boxes or polygons: %s", path, shown)
+            log.warning("%s: skipped regions that are not boxes or polygons: %s", path, shown)
         super().__init__(options, name=str(path), folder=root, images=images, labels=options.labels)
 
 
@@ -101,7 +101,7 @@ def _image(
     where = f"{path}: task {task.get('id')}"
     address = next((v for v in task["data"].values() if isinstance(v, str) and _is_image(v)), None)
     if address is None:
-        raise AnnotationError(f"{where} names no image in 'data'", fix="export a project of images")
+        raise AnnotationError(f"{where} has no image in 'data'", fix="export a project of images")
     image = AnnotatedImage(find_image(known, _file_of(address), where=where))
     for number, region in enumerate(annotation.get("result") or []):
         kind = str(region.get("type", "")).lower()
@@ -147,7 +147,7 @@ def _is_image(address: str) -> bool:
 
 
 def _file_of(address: str) -> str:
-    """Return the path that an address means: ``/data/local-files/?d=a.png``, ``s3://bucket/a.png``, ``a.png``."""
+    """Return the path of an address such as ``/data/local-files/?d=a.png``, ``s3://bucket/a.png`` or ``a.png``."""
     parts = urlsplit(address)
     if parts.query.startswith("d="):
         return unquote(parts.query[2:])

@@ -63,7 +63,7 @@ class LabelMe(ObjectDataset):
             if content is not None:
                 images.append(_image(path, content, root, known, skipped))
         if not images:
-            raise DataError(f"{folder} holds no LabelMe file", fix="check root and annotations in the dataset section")
+            raise DataError(f"{folder} has no LabelMe file", fix="check root and annotations in the dataset section")
         if skipped:
             shown = ", ".join(f"{count} × {kind}" for kind, count in skipped.items())
             log.warning("%s: skipped shapes without an area: %s", folder, shown)
@@ -139,7 +139,7 @@ def _object(shape: Mapping[str, Any], image: AnnotatedImage, skipped: Counter[st
 
 
 def _from_mask(label: str, encoded: str, points: np.ndarray, image: AnnotatedImage) -> AnnotatedObject:
-    """Paste a mask, a PNG in base64, where its first point says."""
+    """Paste a mask, a PNG in base64, with its corner at the first point."""
     from PIL import Image
 
     if image.size is None:

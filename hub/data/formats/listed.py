@@ -1,4 +1,4 @@
-"""A dataset of listed images without boxes: what formats of maps and tags share."""
+"""Base of the formats without boxes: images with maps or tags."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from hub.pixel_format import ValueRange
 
 
 class ListedDataset(Dataset):
-    """Images by name; a format says what belongs to each.
+    """A list of images; a format implements `annotations`.
 
     Args:
-        name: for messages.
-        folder: of the images.
-        files: their names relative to ``folder``, which are their ids too.
-        label_spaces: map or tag → its labels; these are what the dataset provides.
+        name: name for messages.
+        folder: folder of the images.
+        files: their names relative to ``folder``, which are also their ids.
+        label_spaces: map or tag → its labels, for everything that the dataset provides.
         value_range: the pixel values that mean 0 and 1; see `ImageOptions`.
 
     Raises:
-        DataError: there is no image.
-        ImageError: one is missing or not an image.
-        LabelMismatchError: a list of classes is empty.
+        DataError: there is no image, or a list of classes is empty.
+        ImageError: a file is missing or not an image.
     """
 
     def __init__(
@@ -44,10 +43,10 @@ class ListedDataset(Dataset):
         value_range: ValueRange | None = None,
     ) -> None:
         if not files:
-            raise DataError(f"{name} holds no images", fix="check root and the other folders in the dataset section")
-        for what, labels in label_spaces.items():
+            raise DataError(f"{name} has no images", fix="check root and the other folders in the dataset section")
+        for target, labels in label_spaces.items():
             if not len(labels):
-                raise DataError(f"{name} has no {what!r} names", fix="name at least one class")
+                raise DataError(f"{name} has no classes for {target!r}", fix="name at least one class")
         self.name = name
         self.folder = folder
         self.ids = list(files)
@@ -57,23 +56,23 @@ class ListedDataset(Dataset):
         self.provides = frozenset(label_spaces)
 
     def path(self, index: int) -> Path:
-        """The file of an image."""
+        """Return the file of an image."""
         return self.folder / str(self.ids[index])
 
     @abstractmethod
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Maps (H, W) and tags of an image, only those that are needed."""
+        """Return the needed maps (H, W) and tags of an image."""
 
     def tags(self, index: int, needs: frozenset[str]) -> dict[str, np.ndarray]:
-        """The tags of an image, without decoding it."""
+        """Return the tags of an image, without decoding it."""
         return self.annotations(index, needs)[1]
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
+        """Decode an image with the needed annotations; see `hub.data.Dataset.load`."""
         path = self.path(index)
         image = read_image(path, in_chans=in_chans, pixels=self.pixels)
         size = (int(self.sizes[index, 0]), int(self.sizes[index, 1]))
         if image.shape[:2] != size:
-            raise ImageError(f"{path} changed its size to {image.shape[:2]} from {size}", fix="open the dataset again")
+            raise ImageError(f"the size of {path} changed from {size} to {image.shape[:2]}", fix="start again")
         maps, tags = self.annotations(index, needs)
         return Sample(image=image, id=self.ids[index], path=path, original_size=size, maps=maps, tags=tags)

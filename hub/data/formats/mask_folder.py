@@ -1,4 +1,4 @@
-"""A folder of images and a folder of masks, paletted or grey PNGs whose values are classes."""
+"""A folder of images and a folder of masks: paletted or gray PNGs whose values are classes."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class MaskFolderOptions(ImageOptions):
     """Options of `MaskFolder`.
 
     Attributes:
-        root: the folder of the dataset.
-        images: folder of the images in it.
-        masks: folder of the masks in it; a mask has the name of its image and the suffix .png.
-        names: of the classes: their list, or a file in ``root`` with one name per line, or a YAML or JSON list.
-        values: pixel value → class name, where the k-th name is not the value k, such as ``{0: background, 255:
+        root: folder of the dataset.
+        images: folder of the images in ``root``.
+        masks: folder of the masks in ``root``; a mask has the name of its image and the suffix .png.
+        names: names of the classes: a list, or a file in ``root`` with one name per line, or a YAML or JSON list.
+        values: pixel value → class name, if the k-th name is not the value k, such as ``{0: background, 255:
             lesion}``.
-        ignore: value of pixels without a class; None where every value is a class.
+        ignore: value of pixels without a class; None if every value is a class.
         split: file in ``root`` with the names of the images to use, without suffix; by default all.
-        check: this many masks are read when the dataset is opened, so that a value without a name is found before
-            the first step and not during an epoch; the others when they are loaded.
+        check: number of masks to read when the dataset is opened, so that invalid values are found before the first
+            step.
     """
 
     root: str
@@ -56,12 +56,12 @@ class MaskFolderOptions(ImageOptions):
 
 
 class MaskFolder(ListedDataset):
-    """The map ``"semantic"``: the pixel value k is the k-th name, or what ``values`` says.
+    """The map ``"semantic"``: the pixel value k is the k-th name, or the name given in ``values``.
 
     Raises:
         DataError: a folder, a list or an image is missing.
-        AnnotationError: a mask is missing, of another size than its image, or has a value without a name; or all that
-            is not the first class is ignored.
+        AnnotationError: a mask is missing, its size differs from its image, or it has a value without a name; or all
+            pixels except those of the first class are ignored.
     """
 
     Options: ClassVar[type[MaskFolderOptions]] = MaskFolderOptions
@@ -73,8 +73,8 @@ class MaskFolder(ListedDataset):
         self._lookup = _lookup(names, options)
         if len(names) > IGNORE:
             raise DataError(
-                f"{options.names} names {len(names)} classes, but a map holds {IGNORE}; {IGNORE} means no class",
-                fix="merge some, and give their masks new values",
+                f"{options.names} has {len(names)} classes, but a map supports {IGNORE}; {IGNORE} means no class",
+                fix="merge some classes in the masks and the names",
             )
         super().__init__(
             name=str(self._masks),
@@ -100,14 +100,14 @@ class MaskFolder(ListedDataset):
         _check_classes(self.name, names, counts, options)
 
     def annotations(self, index: int, needs: frozenset[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The classes of an image's pixels."""
+        """Return the classes of the pixels of an image."""
         return {"semantic": self._read(index)} if "semantic" in needs else {}, {}
 
     def _mask_of(self, index: int) -> Path:
         return (self._masks / str(self.ids[index])).with_suffix(".png")
 
     def _read(self, index: int) -> np.ndarray:
-        """(H, W) uint8."""
+        """Return the classes, (H, W) uint8."""
         path = self._mask_of(index)
         try:
             with Image.open(path) as picture:
@@ -154,10 +154,10 @@ def _lookup(names: tuple[str, ...], options: MaskFolderOptions) -> np.ndarray:
 
 
 def _check_classes(name: str, names: tuple[str, ...], counts: np.ndarray, options: MaskFolderOptions) -> None:
-    """Refuse masks of which everything but one class is ignored; warn of classes without a pixel.
+    """Reject masks in which all but one class is ignored, and warn about classes without a pixel.
 
-    Masks of 0 and 255, as many tools save two classes, would otherwise train on the background alone: 255 is the usual
-    value of pixels to ignore.
+    Many tools save two classes as 0 and 255. Since 255 is the default value of ignored pixels, training would see the
+    background alone.
     """
     if not counts.any():
         return
@@ -180,9 +180,9 @@ class VocSegmentationOptions(ImageOptions):
     """Options of `VocSegmentation`.
 
     Attributes:
-        root: the folder of the year, such as ``VOC2012``.
+        root: folder of the year, such as ``VOC2012``.
         split: name of a list in ``ImageSets/Segmentation``, without ``.txt``.
-        names: of the classes; by default VOC's, background first.
+        names: names of the classes; by default VOC's, background first.
     """
 
     root: str
@@ -191,7 +191,7 @@ class VocSegmentationOptions(ImageOptions):
 
 
 class VocSegmentation(MaskFolder):
-    """Pascal VOC's ``SegmentationClass`` as the map ``"semantic"``; its border of 255 is ignored."""
+    """Pascal VOC's ``SegmentationClass`` as the map ``"semantic"``; the value 255 of its object borders is ignored."""
 
     Options: ClassVar[type[VocSegmentationOptions]] = VocSegmentationOptions  # type: ignore[assignment]
 
@@ -217,7 +217,7 @@ def _names(root: Path, given: tuple[str, ...] | str) -> tuple[str, ...]:
         if path.suffix in (".yaml", ".yml", ".json"):
             names = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
             if not isinstance(names, list):
-                raise ValueError("it holds no list")
+                raise ValueError("it is not a list")
         else:
             names = [line.strip() for line in text.splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:

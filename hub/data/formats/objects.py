@@ -1,4 +1,4 @@
-"""A dataset of objects from a list of annotated images: what readers of labeling tools' exports share."""
+"""Base of the formats of labeling tools: a dataset built from a list of annotated images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Rle = dict[str, object]
 
 
 class AnnotatedObject(NamedTuple):
-    """One object as a file has it.
+    """One object of an annotation file.
 
     Attributes:
-        label: its class.
+        label: name of its class.
         box: x1 y1 x2 y2 in pixels.
         segment: polygons ``[[x0, y0, x1, y1, …], …]`` in pixels, or an RLE in COCO's format; None for a box alone.
         keypoints: (K, 3) x y in pixels and COCO's visibility, or None.
@@ -41,7 +41,7 @@ class AnnotatedObject(NamedTuple):
 
     @classmethod
     def polygon(cls, label: str, polygons: list[list[float]]) -> AnnotatedObject:
-        """Make an object of its outline.
+        """Return an object with the bounding box of its polygons.
 
         >>> AnnotatedObject.polygon("cat", [[0, 0, 4, 0, 4, 2]]).box
         (0.0, 0.0, 4.0, 2.0)
@@ -52,7 +52,7 @@ class AnnotatedObject(NamedTuple):
 
     @classmethod
     def mask(cls, label: str, mask: np.ndarray) -> AnnotatedObject:
-        """Make an object of its mask, (H, W) of the whole image."""
+        """Return an object with the bounding box of its mask, (H, W) at the size of the image."""
         from pycocotools import mask as coco_mask
 
         rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
@@ -66,9 +66,9 @@ class AnnotatedImage:
     """One image with its objects.
 
     Attributes:
-        file: relative to the folder of the images.
-        size: (height, width) in pixels; None where the annotations do not state it, then the file is asked.
-        objects: in the order of the file.
+        file: path relative to the folder of the images.
+        size: (height, width) in pixels; if None, it is read from the image file.
+        objects: objects in the order of the file.
     """
 
     file: str
@@ -79,18 +79,18 @@ class AnnotatedImage:
 class ObjectDataset(InstanceDataset):
     """Images with boxes, polygons, masks or keypoints, built from a list.
 
-    An image's id is its file.
+    The id of an image is its file.
 
     Args:
-        options: of the format.
-        name: for messages.
-        folder: of the images.
-        images: all images, those without objects too.
+        options: options of the format.
+        name: name for messages.
+        folder: folder of the images.
+        images: all images, including those without objects.
         labels: the class names in order; by default those of the objects, sorted.
-        keypoint_names: of the K keypoints, where objects have keypoints.
+        keypoint_names: names of the K keypoints, if objects have keypoints.
 
     Raises:
-        UnknownCategoryError: an object's label is not among ``labels``.
+        UnknownCategoryError: the label of an object is not among ``labels``.
         AnnotationError, BadBoxesError, ImageError: see `InstanceDataset`.
     """
 
@@ -143,9 +143,9 @@ class ObjectDataset(InstanceDataset):
 
 
 def locate_images(root: Path, folders: Iterable[str]) -> dict[str, str]:
-    """Return where images lie: name of the file and path relative to ``root`` → that path.
+    """Find the images of some folders: file name, and path relative to ``root`` → path relative to ``root``.
 
-    Exports of labeling tools name a file without its folder, or with the folder that it had on another machine.
+    Labeling tools export a file name without its folder, or with the folder on another machine.
     """
     from hub.images import SUFFIXES
 
@@ -163,7 +163,7 @@ def locate_images(root: Path, folders: Iterable[str]) -> dict[str, str]:
 
 
 def find_image(known: dict[str, str], name: str, *, where: str) -> str:
-    """Return the path, relative to the root, of an image that an annotation names in whatever way.
+    """Return the path, relative to the root, of an image that an annotation gives by name or by any path.
 
     Raises:
         AnnotationError: there is no such file.
@@ -173,13 +173,13 @@ def find_image(known: dict[str, str], name: str, *, where: str) -> str:
     for start in range(len(parts)):
         if (path := known.get("/".join(parts[start:]))) is not None:
             return path
-    raise AnnotationError(f"{where} names the image {name!r}, which is not there", fix="add the file, or check root")
+    raise AnnotationError(f"{where}: the image {name!r} does not exist", fix="add the file, or check root")
 
 
 def _labels(objects: Sequence[AnnotatedObject], given: Sequence[str] | None, name: str) -> LabelSpace:
     names = tuple(given) if given else tuple(sorted({one.label for one in objects}))
     if not names:
-        raise AnnotationError(f"{name} has no object and names no class", fix="give the labels option, or annotate")
+        raise AnnotationError(f"{name} has no objects and no classes", fix="set the option labels, or add annotations")
     return LabelSpace(names, tuple(range(len(names))))
 
 
@@ -188,7 +188,7 @@ def _json(segment: list[list[float]] | Rle | None) -> bytes:
 
 
 def _area(one: AnnotatedObject) -> float:
-    """Return the area in square pixels: of polygons by the shoelace formula, of an RLE its pixels, else of the box."""
+    """Return the area in square pixels: of the polygons (shoelace formula), or of the RLE, or of the box."""
     if isinstance(one.segment, list):
         corners = [np.asarray(polygon, np.float64).reshape(-1, 2).T for polygon in one.segment]
         return float(sum(abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2 for x, y in corners))

@@ -24,9 +24,9 @@ class OpenImagesOptions(InstanceOptions):
 
     Attributes:
         annotations: CSV file of boxes in ``root``.
-        classes: CSV file in ``root`` with a label and its name per line (``/m/0cmf2,Airplane``); None where the boxes
+        classes: CSV file in ``root`` with a label and its name per line (``/m/0cmf2,Airplane``); None if the boxes
             have the names themselves.
-        images: folder of the images in ``root``. Images of the folder without a box are images without objects.
+        images: folder of the images in ``root``. Its images without a box are images without objects.
         labels: the class names in order; by default those of all objects, sorted.
     """
 
@@ -55,13 +55,13 @@ class OpenImages(ObjectDataset):
         names = {} if options.classes is None else _names(root / options.classes)
         files = {Path(file).stem: file for file in locate_images(root, [options.images]).values()}
         if not files:
-            raise DataError(f"{root / options.images} holds no images", fix="check root and images")
+            raise DataError(f"{root / options.images} has no images", fix="check root and images")
         images = {stem: AnnotatedImage(file, image_size(root / file)) for stem, file in files.items()}
         for number, row in enumerate(_rows(path), start=2):
             where = f"{path}, line {number}"
             image = images.get(row["ImageID"])
             if image is None:
-                raise AnnotationError(f"{where} names the image {row['ImageID']!r}, which is not there", fix="add it")
+                raise AnnotationError(f"{where}: the image {row['ImageID']!r} does not exist", fix="add it")
             image.objects.append(_object(row, image, names, where))
         super().__init__(options, name=str(path), folder=root, images=list(images.values()), labels=options.labels)
 

@@ -1,7 +1,7 @@
-"""A small dataset that generates itself: five kinds of overlapping textured shapes, in COCO's layout.
+"""A small generated dataset: five kinds of overlapping textured shapes, in COCO's format.
 
-It needs no download, and has boxes, exact masks, keypoints and a semantic map, so that every head can learn
-something from it in minutes.
+It needs no download and has boxes, exact masks, keypoints and a semantic map, so that every head can be trained on it
+in minutes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from hub.data.formats.shapes_draw import KEYPOINTS, KINDS, Shape, draw_scene
 from hub.errors import DataError, ImageError, SaveError
 from hub.labels import LabelSpace
 
-CATEGORY_IDS = (3, 7, 12, 21, 40)  # with gaps and not from 0, as in COCO
+CATEGORY_IDS = (3, 7, 12, 21, 40)  # with gaps, as in COCO
 SEMANTIC = LabelSpace(("background", *KINDS), ids=tuple(range(len(KINDS) + 1)))
 SPLITS = ("train", "val")
-PARAMETERS = ("train", "val", "size", "objects", "seed")  # of `generate_shapes`, in the options and on the command line
+PARAMETERS = ("train", "val", "size", "objects", "seed")  # of `generate_shapes`, the options and the command line
 _PALETTE = (0, 0, 0, 230, 25, 75, 60, 180, 75, 255, 225, 25, 0, 130, 200, 245, 130, 48)
-_VERSION = 2  # of the drawing: a change of what a seed gives must change this
+_VERSION = 2  # increase it when the images of a seed change
 
 Progress = Callable[[int, int], None]
 
@@ -48,32 +48,32 @@ def generate_shapes(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> None:
-    """Write the dataset; the same arguments give the same bytes. Does nothing where it is already there.
+    """Write the dataset; the same arguments give the same bytes. Do nothing if it already exists.
 
-    ``out`` appears all at once or not at all, with these in it:
+    ``out`` is created completely or not at all, with this content:
 
     - ``train/*.jpg`` and ``val/*.jpg``;
-    - ``annotations/instances_{train,val}.json``: of each object the mask of its visible part as compressed
-      RLE, the tight box and the area of that part, and five keypoints at pixel centres;
+    - ``annotations/instances_{train,val}.json``: for each object the mask of its visible part as compressed RLE, the
+      tight box and the area of that part, and five keypoints at pixel centers;
     - ``semantic/{train,val}/*.png``: paletted; 0 is background, k the k-th kind of shape, no pixel is 255;
     - ``shapes.json``: the arguments.
 
     Args:
-        out: folder to make; it may exist if it is empty.
+        out: folder to create; an existing folder must be empty.
         train: number of training images.
         val: number of validation images.
         size: height and width of the images in pixels.
-        objects: most shapes in an image; every image has one.
-        seed: not negative.
-        progress: called with (images done, images in all) after each image.
+        objects: maximum number of shapes per image; the minimum is 1.
+        seed: seed of the random generator, not negative.
+        progress: called with (images done, total images) after each image.
 
     Raises:
-        DataError: ``out`` holds something else, or shapes of other arguments.
+        DataError: ``out`` has other content, or shapes of other arguments.
         SaveError: it cannot be written.
     """
     out = Path(out).expanduser().absolute()
     parameters = {"version": _VERSION, "train": train, "val": val, "size": size, "objects": objects, "seed": seed}
-    if _is_there(out, parameters):
+    if _exists(out, parameters):
         return
     partial = out.with_name(f".{out.name}-{secrets.token_hex(4)}.partial")
     try:
@@ -91,7 +91,7 @@ def generate_shapes(
         try:
             partial.rename(out)
         except OSError:
-            if not _is_there(out, parameters):  # otherwise another process was faster, with the same bytes
+            if not _exists(out, parameters):  # otherwise another process has written the same data
                 raise
     except OSError as error:
         raise SaveError(f"cannot write shapes to {out}: {error}", fix="choose another data.root") from None
@@ -103,13 +103,13 @@ class ShapesOptions(InstanceOptions):
     """Options of `Shapes`.
 
     Attributes:
-        root: folder; generated where it is absent.
+        root: folder of the dataset; it is generated if it does not exist.
         split: train or val.
         train: number of training images.
         val: number of validation images.
         size: height and width of the images in pixels.
-        objects: most shapes in an image; 1 suits classification.
-        seed: of the generator.
+        objects: maximum number of shapes per image; 1 suits classification.
+        seed: seed of the random generator.
     """
 
     root: str = "data/shapes"
@@ -122,16 +122,16 @@ class ShapesOptions(InstanceOptions):
 
 
 class Shapes(Coco):
-    """The generated shapes; makes them on first use. Also provides the map ``"semantic"`` and two tags.
+    """The generated shapes; they are generated on first use. Also provides the map ``"semantic"`` and two tags.
 
-    ``"class"`` is the kind of the shape of which most is seen, 255 where there is none; ``"labels"`` says of each
-    kind whether it is there.
+    The tag ``"class"`` is the kind of the shape with the largest visible area, 255 without shapes; ``"labels"`` has 1
+    for each kind in the image.
 
-    The keypoints are the ends of a shape in the image's four directions, so that ``left_end`` and
-    ``right_end`` change places in a horizontal flip; a vertical flip does not suit them.
+    The keypoints are the outermost points of a shape to the left, right, top and bottom, so that ``left_end`` and
+    ``right_end`` are swapped in a horizontal flip; do not use vertical flips with them.
     """
 
-    # Its own options: images and annotations follow from the split.
+    # Own options, because images and annotations follow from the split.
     Options: ClassVar[type[ShapesOptions]] = ShapesOptions  # type: ignore[assignment]
 
     def __init__(self, options: ShapesOptions) -> None:
@@ -153,7 +153,7 @@ class Shapes(Coco):
         self.provides = self.provides | {"semantic", "class", "labels"}
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """Decode an image with what is needed of it; see `hub.data.Dataset.load`."""
+        """Decode an image with the needed annotations; see `hub.data.Dataset.load`."""
         sample = super().load(index, needs - {"semantic", "class", "labels"}, in_chans=in_chans)
         if "semantic" in needs:
             sample.maps = {**sample.maps, "semantic": _read_map(self._semantic / f"{sample.path.stem}.png")}
@@ -161,7 +161,7 @@ class Shapes(Coco):
         return sample
 
     def tags(self, index: int, needs: frozenset[str]) -> dict[str, np.ndarray]:
-        """The kind of the largest shape and the kinds that are there, as they are needed."""
+        """Return the needed tags: the kind of the largest shape, and the kinds in the image."""
         assert self.instances is not None
         own = self.instances.of_image(index)
         labels, area = self.instances.labels[own], self.instances.area[own]
@@ -173,7 +173,7 @@ class Shapes(Coco):
 
 
 class _SplitWriter:
-    """Writes the images of one split, and gathers their annotations for COCO's JSON."""
+    """Writes the images of one split and collects their annotations for COCO's JSON."""
 
     def __init__(self, root: Path, split: str) -> None:
         self.images = root / split
@@ -228,17 +228,17 @@ def _annotation(shape: Shape, id: int, image_id: int) -> dict[str, Any]:
     }
 
 
-def _is_there(out: Path, parameters: dict[str, int]) -> bool:
-    """Whether the folder holds just these shapes; False where it is absent or empty."""
+def _exists(out: Path, parameters: dict[str, int]) -> bool:
+    """Return whether the folder has exactly these shapes; False if it does not exist or is empty."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     fix = "choose another data.root, or remove it"
     try:
         found = json.loads((out / "shapes.json").read_text())
     except (OSError, ValueError):
-        raise DataError(f"{out} exists, but holds no generated shapes", fix=fix) from None
+        raise DataError(f"{out} exists, but does not contain generated shapes", fix=fix) from None
     if found != parameters:
-        raise DataError(f"{out} holds shapes of other parameters: {found} instead of {parameters}", fix=fix)
+        raise DataError(f"{out} has shapes of other parameters: {found} instead of {parameters}", fix=fix)
     return True
 
 
@@ -247,5 +247,5 @@ def _read_map(path: Path) -> np.ndarray:
         with Image.open(path) as file:
             return np.array(file)  # the palette's indices
     except OSError as error:
-        fix = "remove the folder of the shapes: it is made again"
+        fix = "remove the folder of the shapes: it will be generated again"
         raise ImageError(f"map {path} cannot be read: {error}", fix=fix) from None

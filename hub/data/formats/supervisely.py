@@ -81,7 +81,7 @@ def _image(path: Path, root: Path, skipped: Counter[str]) -> AnnotatedImage:
     content = _read(path)
     file = path.parent.parent / "img" / path.name.removesuffix(".json")
     if not file.is_file():
-        raise AnnotationError(f"{path} is of the image {file}, which is not there", fix="add it, or remove the file")
+        raise AnnotationError(f"{path}: its image {file} does not exist", fix="add it, or remove the annotation file")
     try:
         size = int(content["size"]["height"]), int(content["size"]["width"])
         objects = [_object(one, size, skipped) for one in content["objects"]]

@@ -1,4 +1,4 @@
-"""Pascal VOC's format (Everingham et al. 2010): one XML file an image, and lists of names for the splits."""
+"""Pascal VOC's format (Everingham et al. 2010): one XML file per image, and lists of image names for the splits."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class VocOptions(InstanceOptions):
     """Options of `Voc`.
 
     Attributes:
-        split: name of a list in ``ImageSets/Main``, without ``.txt``; where there are no lists, a folder of ``root``
-            with images and XML files side by side (labelImg, Roboflow), ``val`` and ``valid`` being the same.
+        split: name of a list in ``ImageSets/Main``, without ``.txt``; if there are no lists, a folder in ``root`` with
+            images and XML files side by side (labelImg, Roboflow). ``val`` and ``valid`` are the same.
         images: folder of the images, relative to ``root``.
         annotations: folder of the XML files, relative to ``root``.
-        labels: the class names in order; by default every name in the folder of annotations, sorted, so that all
-            splits have the same.
-        difficult: "ignore" neither trains on objects marked difficult nor counts them, as VOC's own evaluation does;
-            "keep" makes no difference between them and others.
+        labels: the class names in order; by default all names in the folder of annotations, sorted, so that all splits
+            have the same labels.
+        difficult: "ignore" excludes objects marked difficult from training and evaluation, as VOC's own evaluation
+            does; "keep" treats them like others.
     """
 
     split: str
@@ -43,14 +43,14 @@ class VocOptions(InstanceOptions):
 
 
 class Voc(InstanceDataset):
-    """Boxes of Pascal VOC's XML files; an image's id is its name in the split's list.
+    """Boxes of Pascal VOC's XML files; the id of an image is its name in the list of the split.
 
-    VOC counts pixels from 1 and includes the last, so a box is (xmin − 1, ymin − 1, xmax, ymax) here. Objects marked
-    difficult become crowd unless they are kept. A box with xmax ≤ xmin or ymax ≤ ymin has no area.
+    VOC counts pixels from 1 and includes the last one, so a box is (xmin − 1, ymin − 1, xmax, ymax) here. Objects
+    marked difficult become crowd unless ``difficult`` is "keep". A box with xmax ≤ xmin or ymax ≤ ymin has no area.
 
     Raises:
         AnnotationError: a list or an XML file is missing or broken.
-        UnknownCategoryError: an object's name is not in ``labels``.
+        UnknownCategoryError: the name of an object is not in ``labels``.
         BadBoxesError, ImageError: see `InstanceDataset`.
 
     >>> options = Voc.Options(root="/data/VOC2012", split="train")
@@ -107,7 +107,7 @@ class Voc(InstanceDataset):
 
 @dataclass(frozen=True)
 class _Page:
-    """One XML file: ``boxes`` are x1 y1 x2 y2 in pixels from 0, ``size`` is (height, width) or None if not told."""
+    """One XML file: ``boxes`` are x1 y1 x2 y2 in pixels from 0, ``size`` is (height, width) or None if not given."""
 
     path: Path
     filename: str
@@ -124,7 +124,7 @@ def _read_split(path: Path) -> list[str]:
         others = sorted(p.stem for p in path.parent.glob("*.txt"))
         raise AnnotationError(
             f"the list of the split, {path}, cannot be read: {error}",
-            fix=f"check root and split in the config's dataset section; there is {', '.join(others) or 'no list'}",
+            fix=f"check root and split in the config's dataset section; its lists are {', '.join(others) or '(none)'}",
         ) from None
     return [_without_ending(line) for line in lines]
 
@@ -137,8 +137,8 @@ def _without_ending(line: str) -> str:
 
 def _folder_of_split(root: Path, options: VocOptions) -> Path:
     """Return the folder that holds the XML files of a split beside their images."""
-    names: tuple[str, ...] = (options.split, *{"val": ("valid",), "valid": ("val",)}.get(options.split, ()), ".")
-    for name in names:
+    alias = {"val": ["valid"], "valid": ["val"]}.get(options.split, [])
+    for name in [options.split, *alias, "."]:
         if next((root / name).glob("*.xml"), None) is not None:
             return root / name
     raise AnnotationError(
@@ -170,7 +170,7 @@ def _read_page(path: Path) -> _Page:
 
 def _box(element: ElementTree.Element) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = (float(_text(element, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
-    # Both corners in one column or row are a slip of the mouse, not an object one pixel wide: it keeps no area.
+    # Equal corners are an accidental click, not an object that is one pixel wide: the box has no area.
     return (x1 - 1, y1 - 1, x2, y2) if x2 > x1 and y2 > y1 else (x1, y1, x2, y2)
 
 
@@ -182,22 +182,22 @@ def _text(element: ElementTree.Element, path: str) -> str:
 
 
 def _all_names(folder: Path, known: dict[str, _Page]) -> tuple[str, ...]:
-    """The sorted names of all objects in the folder, those of other splits included."""
+    """Return the sorted names of all objects in the folder, including those of other splits."""
     pages = [known.get(path.stem) or _read_page(path) for path in sorted(folder.glob("*.xml"))]
     names = {name for page in pages for name in page.names}
     if not names:
         raise AnnotationError(
-            f"{folder} has no XML file with an object", fix="name the classes: labels in the config's dataset section"
+            f"{folder} has no XML file with an object", fix="set labels in the config's dataset section"
         )
     return tuple(sorted(names))
 
 
 def _find_files(folder: Path, pages: list[_Page]) -> list[str]:
-    """The image of each page: named as in the list with the suffix on disk, else as the XML file says."""
+    """Return the image of each XML file: with the same stem on disk, or else the file name in the XML."""
     try:
         listed = sorted(os.listdir(folder))
     except OSError:
-        listed = []  # every image is missing then, which the dataset reports
+        listed = []  # the dataset reports the missing images
     images = {
         Path(name).stem: name for name in listed if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
     }

@@ -23,9 +23,9 @@ class YoloOptions(InstanceOptions):
     """Options of `Yolo`.
 
     Attributes:
-        split: key of ``data`` that says where the images are, such as train or val (the same as valid). Label Studio's
-            layout has no splits: its images are the same for every name.
-        data: file in ``root`` that names the classes and the images of each split; by default it is searched for, see
+        split: key of ``data`` with the location of the images, such as train or val (the same as valid). Label
+            Studio's layout has no splits: every name gives the same images.
+        data: file in ``root`` with the classes and the images of each split; by default it is searched for, see
             `hub.data.formats.yolo_layout.find_layout`.
     """
 
@@ -36,15 +36,15 @@ class YoloOptions(InstanceOptions):
 class Yolo(ObjectDataset):
     """Boxes (``class x y width height``, center first), polygons (``class x0 y0 x1 y1 …``) or keypoints.
 
-    All numbers are fractions of the image's width and height. The labels of ``…/images/a.jpg`` are in
-    ``…/labels/a.txt``, or beside the image where no folder is called ``images``; an image without that file has no
-    objects. Masks are provided where every object is a polygon, keypoints where the data file has ``kpt_shape``. An
-    image's id is its path relative to ``root``.
+    All numbers are fractions of the width and height of the image. The labels of ``…/images/a.jpg`` are in
+    ``…/labels/a.txt``, or beside the image if no folder is named ``images``; an image without that file has no objects.
+    Masks are provided if every object is a polygon, keypoints if the data file has ``kpt_shape``. The id of an image is
+    its path relative to ``root``.
 
     Raises:
-        DataError: the data file is missing or broken, the split has no images, or no image has a label file.
-        AnnotationError: a line that is none of these, with the file and the line's number.
-        UnknownCategoryError: a class without a name.
+        DataError: the data file is missing or broken, or the split has no images.
+        AnnotationError: a line is none of these; the message has the file and the line number.
+        UnknownCategoryError: a class has no name.
         BadBoxesError, ImageError: see `InstanceDataset`.
     """
 
@@ -79,11 +79,11 @@ def detect_yolo(root: Path, split: str) -> Mapping[str, object] | None:
 
 
 def _check_label_files(layout: YoloLayout, name: str) -> None:
-    """Warn where no image has a label file: a missing or misspelt folder looks like images without objects."""
+    """Warn if no image has a label file: a missing or misspelled folder looks like images without objects."""
     looked = [labels_of(image) for image in layout.images]
     if not any(path.is_file() for path in looked):
         log.warning(
-            "%s: none of the %d images has a label file, so there is no object; looked in %s",
+            "%s: none of the %d images has a label file, so there are no objects; looked in %s",
             name, len(looked), ", ".join(sorted({str(path.parent) for path in looked})[:3]),
         )  # fmt: skip
 
@@ -166,7 +166,7 @@ def _box(values: np.ndarray, size: np.ndarray) -> tuple[float, float, float, flo
 
 
 def _without_some_masks(images: list[AnnotatedImage], name: str) -> list[AnnotatedImage]:
-    """Drop all polygons where some objects are boxes: what the file means by a box is then not an outline."""
+    """Drop all polygons if some objects are boxes, because masks need a polygon for every object."""
     objects = [one for image in images for one in image.objects]
     boxes = sum(one.segment is None for one in objects)
     if 0 < boxes < len(objects):

@@ -1,4 +1,4 @@
-"""Where a YOLO dataset keeps its images and names: the layouts of Ultralytics, Roboflow, CVAT and Label Studio."""
+"""The layouts of YOLO datasets: where Ultralytics, Roboflow, CVAT and Label Studio put images and class names."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NO_NAMES = "write for example names: [cat, dog]"
 
 @dataclass(frozen=True)
 class YoloLayout:
-    """What a YOLO dataset states of one split.
+    """One split of a YOLO dataset.
 
     Attributes:
-        source: the file that states it, for messages.
-        names: of the classes, in the order of their numbers.
+        source: the file that describes it, for messages.
+        names: names of the classes, in the order of their numbers.
         images: the image files.
         keypoints: (K, numbers per keypoint) of ``kpt_shape``, or None.
-        keypoint_names: of the K keypoints, where the file has them.
+        keypoint_names: names of the K keypoints, if the file has them.
     """
 
     source: Path
@@ -62,7 +62,7 @@ def read_layout(root: Path, path: Path, split: str) -> YoloLayout:
     Args:
         root: the folder of the dataset.
         path: the file that describes it.
-        split: such as ``train``; ``val`` and ``valid`` are the same.
+        split: name of the split, such as ``train``; ``val`` and ``valid`` are the same.
 
     Raises:
         DataError: the file is missing or broken, or the split has no images.
@@ -80,8 +80,8 @@ def read_layout(root: Path, path: Path, split: str) -> YoloLayout:
 def labels_of(image: Path) -> Path:
     """Return the label file of an image.
 
-    The folder ``images`` nearest to the file becomes ``labels`` (Ultralytics); where there is no such folder, the label
-    file lies beside the image (Darknet, CVAT).
+    The folder ``images`` nearest to the file becomes ``labels`` (Ultralytics); without such a folder, the label file is
+    beside the image (Darknet, CVAT).
 
     >>> labels_of(Path("images/train/a.jpg")).as_posix(), labels_of(Path("obj_train_data/a.jpg")).as_posix()
     ('labels/train/a.txt', 'obj_train_data/a.txt')
@@ -97,7 +97,7 @@ def labels_of(image: Path) -> Path:
 def _ultralytics(root: Path, path: Path, split: str) -> YoloLayout:
     content = yaml.safe_load(read_text(path))
     if not isinstance(content, Mapping):
-        raise DataError(f"{path} holds no keys", fix="it needs names, train and val")
+        raise DataError(f"{path} has no keys", fix="it needs names, train and val")
     key = next((k for k in (split, *_ALIASES.get(split, ())) if content.get(k)), None)
     if key is None:
         known = [k for k, v in content.items() if isinstance(v, str | list) and k not in ("path", "names", "flip_idx")]
@@ -121,13 +121,13 @@ def _names(root: Path, path: Path, content: Mapping[str, object]) -> tuple[str, 
     if isinstance(given, Mapping):
         numbered = {int(number): str(name) for number, name in given.items() if str(number).isdecimal()}
         if len(numbered) < len(given) or sorted(numbered) != list(range(len(given))):
-            raise DataError(f"{path}: the numbers of names are not 0 to {len(given) - 1}", fix="number them so")
+            raise DataError(f"{path}: the keys of names are not 0 to {len(given) - 1}", fix="number them from 0")
         return tuple(numbered[i] for i in range(len(given)))
     if not isinstance(given, list) or not given:
         raise DataError(f"{path} has no names", fix=_NO_NAMES)
     count = content.get("nc")
     if isinstance(count, int) and count != len(given):
-        raise DataError(f"{path} names {len(given)} classes, but nc is {count}", fix="correct nc or names")
+        raise DataError(f"{path} has {len(given)} names, but nc is {count}", fix="correct nc or names")
     return tuple(map(str, given))
 
 
@@ -139,7 +139,7 @@ def _points(content: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _images(root: Path, path: Path, place: str, base: object, key: str) -> list[Path]:
-    """Return the images of a folder or a list, wherever the exporting tool took it to be relative to."""
+    """Return the images of a folder or a list; exporting tools write it relative to different folders."""
     tried = []
     for candidate in _candidates(root, place, base):
         if candidate.suffix == ".txt" and candidate.is_file():
@@ -149,20 +149,20 @@ def _images(root: Path, path: Path, place: str, base: object, key: str) -> list[
             try:
                 return find_images(candidate)
             except ImageError:
-                pass  # an empty folder: the next candidate may hold them
+                pass  # an empty folder: try the next candidate
         tried.append(str(candidate))
     raise DataError(f"no images for {key}: {place} of {path}; looked in {', '.join(tried)}", fix=f"check {key} there")
 
 
 def _candidates(root: Path, place: str, base: object) -> list[Path]:
-    """Return the places that a path of the file can mean: Roboflow writes ``../train/images`` from another folder."""
+    """Return the possible locations of a path: Roboflow writes ``../train/images``, relative to another folder."""
     plain = place.replace("\\", "/")
     inside = Path(*[part for part in Path(plain).parts if part not in ("..", ".", "/")])
     found = [root / plain]
     if isinstance(base, str):
         found += [Path(base).expanduser() / plain, root / base / plain]
     found += [root / inside, root / Path(*inside.parts[1:])] if len(inside.parts) > 1 else [root / inside]
-    # Some tools name the folder of the split and keep the images in a folder below it.
+    # Some tools give the folder of the split and put the images into a folder below it.
     found.append(root / inside / "images")
     return list(dict.fromkeys(found))
 
@@ -176,7 +176,7 @@ def _listed(path: Path, root: Path) -> list[Path]:
         image = next((choice for choice in choices if choice.is_file()), None)
         if image is None:
             raise AnnotationError(
-                f"{path} lists {line!r}, which is not there; looked in {', '.join(map(str, choices))}",
+                f"{path} lists {line!r}, which does not exist; looked in {', '.join(map(str, choices))}",
                 fix="add the image, or remove its line",
             )
         images.append(image)
@@ -195,7 +195,7 @@ def _darknet(root: Path, path: Path, split: str) -> YoloLayout:
     named = next((p for p in _name_files(root, content.get("names", "obj.names")) if p.is_file()), None)
     if listed is None or named is None:
         missing = content[key] if listed is None else content.get("names", "obj.names")
-        raise DataError(f"{path} names {missing}, which is not there", fix="export the dataset again, with its images")
+        raise DataError(f"{path} lists {missing}, which does not exist", fix="export the dataset again, with images")
     return YoloLayout(path, tuple(read_lines(named)), _listed(listed, root))
 
 

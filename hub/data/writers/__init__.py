@@ -1,4 +1,4 @@
-"""Writing data formats: one file each, named by ``writer`` in the format's `hub.DatasetSpec`.
+"""Writers of data formats, one file each; ``writer`` of a `hub.DatasetSpec` refers to them.
 
-`hub.data.writers.output` says what a writer is given and what it returns.
+For what a writer gets and returns see `hub.data.writers.output`.
 """

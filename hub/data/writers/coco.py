@@ -1,4 +1,4 @@
-"""Writing COCO's format: a folder of images and a JSON file for each split."""
+"""Write COCO's format: a folder of images and a JSON file for each split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hub.data.writers.output import Output
 
 
 def write_coco(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
-    """Boxes, masks, crowds and keypoints, exactly as they are: also their ids, areas, and boxes that are unusable.
+    """Write boxes, masks, crowds and keypoints exactly, including their ids and areas and unusable boxes.
 
     What `hub.data.formats.coco` does not read (licences, captions, supercategories, skeletons) is not written. Images
     whose ids are no integers get ids from 1. See `hub.data.writers.output.Writer`.
@@ -30,7 +30,7 @@ def write_coco(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[
         place = f"annotations/{split}.json"
         files = [output.image(dataset, i, f"{split}/{name}") for i, name in enumerate(names[split])]
         _write_json(output.folder / place, dataset, [Path(file).name for file in files], output)
-        sections[split] = {"images": split, "annotations": place, **_lenient(dataset)}
+        sections[split] = {"images": split, "annotations": place, **_bad_box_limit(dataset)}
     return sections
 
 
@@ -62,13 +62,13 @@ def _write_json(path: Path, dataset: Dataset, files: list[str], output: Output) 
 def _annotations(
     dataset: Dataset, index: int, image_id: int | str, keypointed: np.ndarray, output: Output
 ) -> list[str]:
-    """The JSON text of each; a segmentation goes in as the text it is, so that no number changes."""
+    """Return the JSON text of each annotation; segmentations keep their text, so that no number changes."""
     all_, given = packed(dataset), output.provides(dataset)
     span = all_.of_image(index)
     out = []
     for row in range(span.start, span.stop):
         if not np.isfinite(all_.boxes[row]).all():
-            output.lost["boxes with coordinates that are no numbers"] += 1
+            output.lost["boxes with coordinates that are not finite"] += 1
             continue
         x1, y1, x2, y2 = all_.boxes[row].tolist()
         annotation: dict[str, Any] = {
@@ -92,15 +92,15 @@ def _annotations(
 
 
 def _keypointed(dataset: Dataset) -> np.ndarray:
-    """The classes of which an object has keypoints; all of them where there are only unlabelled ones."""
+    """Return the classes with labeled keypoints, or all classes if no keypoint is labeled."""
     all_ = packed(dataset)
     assert all_.keypoints is not None
     found = np.unique(all_.labels[(all_.keypoints != 0).any((1, 2))])
     return found if len(found) else np.arange(len(dataset.label_spaces["instances"]))
 
 
-def _lenient(dataset: Dataset) -> dict[str, Any]:
-    """The limit of bad boxes that these data need, where it is above the usual one."""
+def _bad_box_limit(dataset: Dataset) -> dict[str, Any]:
+    """Return the option ``max_bad_boxes`` that these data need, if it is above the default."""
     share = float((~packed(dataset).usable).mean()) if len(packed(dataset)) else 0.0
     usual = InstanceOptions.model_fields["max_bad_boxes"].default
     return {"max_bad_boxes": min(1.0, math.ceil(share * 1000) / 1000)} if share > usual else {}
@@ -111,7 +111,7 @@ def _short(value: float) -> float | int:
 
 
 def _side(low: float, high: float) -> float | int:
-    """A width or height of so few decimals that ``low`` plus it is ``high`` again, to the last bit."""
+    """Return the width or height with the fewest decimals for which ``low + side == high`` exactly."""
     side = high - low
     candidates = [round(side, decimals) for decimals in range(17)]
     candidates += [side, math.nextafter(side, math.inf), math.nextafter(side, -math.inf)]

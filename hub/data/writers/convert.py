@@ -1,4 +1,4 @@
-"""From one data format to another: all of it or nothing, and with an account of what was kept and lost."""
+"""Convert datasets to another format, completely or not at all, with a report of what was kept and lost."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from hub.spec import DatasetSpec
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of the data.
+    """The result of a conversion.
 
     Attributes:
-        sections: name of the split → ``format`` and its options besides ``root``, as a config's ``data`` takes them.
-        kept: what was written → how many.
-        changed: what is there, but not as it was → how many.
-        lost: what was left out, and why → how many.
+        sections: name of the split → ``format`` and its options besides ``root``, for the ``data`` of a config.
+        kept: what was written unchanged → count.
+        changed: what was changed → count.
+        lost: what was left out, and why → count.
     """
 
     sections: dict[str, dict[str, Any]]
@@ -51,34 +51,34 @@ def convert(
 ) -> Conversion:
     """Write datasets in another format.
 
-    Everything is written beside ``out``, opened once as the format that it is meant to be, and only then renamed.
+    Everything is written to a temporary folder, opened again with the reader of the format, and only then renamed.
 
     Args:
         splits: name of the split → its dataset.
-        format: a registered format that has a writer.
-        out: folder to make; it may exist if it is empty.
-        link: hard-link the images where the file system can, instead of copying them.
-        only: annotations to take, of what the datasets provide; None takes all.
-        progress: called with (images done, images in all).
+        format: a registered format with a writer.
+        out: folder to create; an existing folder must be empty.
+        link: hard-link the images if the file system supports it, instead of copying them.
+        only: annotations to convert; None converts all that the datasets provide.
+        progress: called with (images done, total images).
 
     Raises:
         UnknownNameError: there is no such format.
-        DataError: ``out`` holds something, or the format has no writer or cannot hold these data.
-        ContractError: what the writer wrote is not what it says it wrote.
-        SaveError: it cannot be written; nothing is left behind.
+        DataError: ``out`` is not empty, or the format has no writer or cannot represent these data.
+        ContractError: the written data differ from what the writer reports.
+        SaveError: the data cannot be written; nothing is left behind.
     """
     out = out.expanduser().absolute()
     write, opened = _writer(format), find("datasets", format).target()
     _check(splits, only)
-    _refuse_full(out)
+    _check_empty(out)
     partial = out.with_name(f".{out.name}-{secrets.token_hex(4)}.partial")
     total = sum(map(len, splits.values()))
     output = Output(partial, format=format, link=link, only=only, total=total, progress=progress)
     try:
         partial.mkdir(parents=True)
         sections = {split: dict(section) for split, section in write(splits, output).items()}
-        _account(splits, output)
-        with quiet("hub"):  # what is wrong with the data was said when their source was opened
+        _count_lost(splits, output)
+        with quiet("hub"):  # opening the source has already logged the problems of the data
             _reopen(opened, partial, sections, output)
         partial.rename(out)
     except OSError as error:
@@ -94,7 +94,7 @@ def convert(
 
 
 def writable() -> list[str]:
-    """The names of the formats that can be written; a plugin that is broken is left out."""
+    """Return the names of the formats with a writer; broken plugins are left out."""
     names = []
     for entry in entries("datasets"):
         try:
@@ -111,7 +111,7 @@ def _writer(format: str) -> Writer:
     spec = entry.spec()
     assert isinstance(spec, DatasetSpec)
     if spec.writer is None:
-        raise DataError(f"the hub reads {format}, but cannot write it", fix=f"it writes {', '.join(writable())}")
+        raise DataError(f"the format {format} has no writer", fix=f"choose {', '.join(writable())}")
     writer: Writer = entry.load(spec.writer)
     return writer
 
@@ -119,7 +119,7 @@ def _writer(format: str) -> Writer:
 def _check(splits: Mapping[str, Dataset], only: frozenset[str] | None) -> None:
     for split, dataset in splits.items():
         if not re.fullmatch(r"\w[\w.-]*", split):
-            raise DataError(f"a split cannot be called {split!r}", fix="use letters, digits, '_', '.' and '-'")
+            raise DataError(f"invalid split name {split!r}", fix="use letters, digits, '_', '.' and '-'")
         if unknown := (only or frozenset()) - dataset.provides:
             raise DataError(
                 f"{dataset.name} has no {', '.join(sorted(unknown))}",
@@ -127,24 +127,24 @@ def _check(splits: Mapping[str, Dataset], only: frozenset[str] | None) -> None:
             )
 
 
-def _refuse_full(out: Path) -> None:
+def _check_empty(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists and is not an empty folder", fix="choose another, or remove it")
 
 
-def _account(splits: Mapping[str, Dataset], output: Output) -> None:
-    """Say of every kind of annotation that the writer did not write that it is lost."""
+def _count_lost(splits: Mapping[str, Dataset], output: Output) -> None:
+    """Count every kind of annotation that the writer did not write as lost."""
     kinds = dict.fromkeys(kind for dataset in splits.values() for kind in sorted(output.provides(dataset)))
     for kind in kinds:
         if output.kept[kind] or any(what.startswith(kind) for what in output.lost):
             continue
         for dataset in splits.values():
             if kind in output.provides(dataset):
-                output.lost[f"{kind}: {output.format} has no place for them"] += _amount(dataset, kind)
+                output.lost[f"{kind}: {output.format} does not support them"] += _amount(dataset, kind)
 
 
 def _amount(dataset: Dataset, kind: str) -> int:
-    """How many a dataset has of a kind: objects, or images where it is a map or a tag."""
+    """Return how many annotations of a kind a dataset has: objects, or images for a map or tag."""
     found = dataset.instances
     if kind not in object_targets(dataset) or found is None:
         return len(dataset)
@@ -156,7 +156,7 @@ def _amount(dataset: Dataset, kind: str) -> int:
 
 
 def _reopen(cls: Any, folder: Path, sections: Mapping[str, Mapping[str, Any]], output: Output) -> None:
-    """Open what was written, as a user will, and count."""
+    """Open the written data with the reader of the format, and compare the counts."""
     images = boxes = 0
     for split, section in sections.items():
         options = {"root": str(folder), **section}
@@ -167,5 +167,5 @@ def _reopen(cls: Any, folder: Path, sections: Mapping[str, Mapping[str, Any]], o
         if found != output.kept[kind]:
             raise ContractError(
                 f"{output.kept[kind]} {kind} were written as {output.format}, but {found} are read back",
-                fix="this is a fault of the writer: please report it",
+                fix="this is a bug in the writer: please report it",
             )

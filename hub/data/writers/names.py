@@ -1,4 +1,4 @@
-"""Names of files and of classes that a format can hold."""
+"""File names and class names that a format supports."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hub.errors import DataError
 from hub.images import SUFFIXES
 from hub.labels import LabelSpace
 
-_DEPTH = 4  # folders of a path that may go into a name
-_UNSAFE = re.compile(r'[\x00-\x1f\\/:*?"<>|]+')  # what Windows, too, does not take
+_DEPTH = 4  # maximum number of path components in a name
+_UNSAFE = re.compile(r'[\x00-\x1f\\/:*?"<>|]+')  # invalid on Windows or elsewhere
 
 Namer = Callable[[str, int, Path], str]
 
 
 def file_names(splits: Mapping[str, Dataset], *, across: bool) -> dict[str, list[str]]:
-    """A name without suffix for every image: its own, or with as many of its folders as make it the only one.
+    """Return a unique name without suffix for every image: its stem, with parent folders if needed.
 
     Args:
         splits: name of the split → its dataset.
-        across: no name may occur in two splits either.
+        across: whether names must be unique across splits too.
 
     Returns:
-        Split → one name an image. They differ in more than their case.
+        Split → one name per image; the names are unique also if case is ignored.
     """
     paths = {split: [dataset.path(i) for i in range(len(dataset))] for split, dataset in splits.items()}
     names: dict[str, list[str]] = {}
@@ -61,15 +61,15 @@ def _safe(name: str) -> str:
 
 
 def shared_labels(splits: Mapping[str, Dataset], kind: str) -> tuple[LabelSpace, dict[str, np.ndarray]]:
-    """One label space for all splits, by name.
+    """Return one label space for all splits, merged by name.
 
     Args:
         splits: name of the split → its dataset.
         kind: ``"instances"``, or the name of a map or tag.
 
     Returns:
-        The labels, in the order of their first occurrence, and split → (its labels,) int64, the index of each of its
-        labels in them.
+        The labels in the order of their first occurrence, and for each split an int64 array that maps its label
+        indices to them.
     """
     names = tuple(dict.fromkeys(n for dataset in splits.values() for n in dataset.label_spaces[kind].names))
     labels = LabelSpace(names, tuple(range(len(names))))
@@ -77,23 +77,26 @@ def shared_labels(splits: Mapping[str, Dataset], kind: str) -> tuple[LabelSpace,
 
 
 def check_class_names(names: tuple[str, ...], good: Callable[[str], bool], *, format: str, rule: str) -> None:
-    """Refuse class names that a format cannot hold.
+    """Reject class names that a format does not support.
 
     Args:
-        names: of the classes.
-        good: whether a name can be held.
-        format: for the message.
+        names: names of the classes.
+        good: returns whether a name is supported.
+        format: name of the format, for the message.
         rule: what a name must be, for the message.
 
     Raises:
-        DataError: names the first of them.
+        DataError: a name is not supported.
     """
     if bad := [name for name in names if not good(name)]:
-        raise DataError(f"{format} cannot hold the class name {bad[0]!r}: {rule}", fix="rename it, or choose a format")
+        raise DataError(
+            f"{format} does not support the class name {bad[0]!r}: {rule}",
+            fix="rename the class, or choose another format",
+        )
 
 
 def is_one_line(name: str) -> bool:
-    """Whether a name is a line of text that stays itself when its ends are stripped.
+    """Return whether a name is one line of text without leading or trailing spaces.
 
     >>> is_one_line("traffic light"), is_one_line(" cat"), is_one_line("a\\nb")
     (True, False, False)

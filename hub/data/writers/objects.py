@@ -1,4 +1,4 @@
-"""The objects of an image as a format of boxes writes them: usable ones, inside their image."""
+"""The objects of an image for writers: usable objects with boxes inside the image."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hub.data.writers.output import Output
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects of one image.
+    """The objects of one image.
 
     Attributes:
-        rows: (N,) of the dataset's packed instances.
+        rows: (N,) rows in the packed instances of the dataset.
         boxes: (N, 4) float64, x1 y1 x2 y2 in pixels, inside the image.
-        labels: (N,) indices into the dataset's labels.
+        labels: (N,) indices into the labels of the dataset.
         crowd: (N,) bool.
     """
 
@@ -31,13 +31,13 @@ class Objects:
 
 
 def packed(dataset: Dataset) -> PackedInstances:
-    """The objects of a dataset that provides boxes."""
+    """Return the packed objects of a dataset that provides boxes."""
     assert dataset.instances is not None, f"{dataset.name} provides boxes, but has no instances"
     return dataset.instances
 
 
 def objects_of(dataset: Dataset, index: int) -> Objects:
-    """The usable objects of an image, their boxes clipped to it."""
+    """Return the usable objects of an image, with boxes clipped to it."""
     all_ = packed(dataset)
     span = all_.of_image(index)
     rows = np.arange(span.start, span.stop)[all_.usable[span]]
@@ -45,7 +45,7 @@ def objects_of(dataset: Dataset, index: int) -> Objects:
     return Objects(rows, boxes, all_.labels[rows], all_.crowd[rows])
 
 
-def account_for_boxes(splits: Mapping[str, Dataset], output: Output) -> None:
+def count_boxes(splits: Mapping[str, Dataset], output: Output) -> None:
     """Count the boxes that `objects_of` leaves out or clips."""
     for dataset in splits.values():
         all_ = packed(dataset)
@@ -54,7 +54,7 @@ def account_for_boxes(splits: Mapping[str, Dataset], output: Output) -> None:
         for count, what in (
             (report.zero_area, "boxes without area"),
             (report.outside, "boxes outside their image"),
-            (report.not_finite, "boxes with coordinates that are no numbers"),
+            (report.not_finite, "boxes with coordinates that are not finite"),
         ):
             output.lost[what] += count
         output.changed["boxes clipped to their image"] += report.partly_outside

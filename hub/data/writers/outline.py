@@ -1,4 +1,4 @@
-"""A mask as one polygon that covers the same pixels: what formats need that hold one polygon an object."""
+"""Convert a mask to a single polygon with the same pixels, for formats with one polygon per object."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def outline(
     where: str = "a segmentation",
     as_read: Callable[[np.ndarray], np.ndarray] = lambda points: points,
 ) -> np.ndarray | None:
-    """One polygon for one object's segmentation.
+    """Return one polygon for the segmentation of one object.
 
-    Several parts become one by lines of no width, there and back. By the even-odd rule, which pycocotools and OpenCV
-    follow, such lines bound nothing, and a hole that is joined so stays a hole. Polygons keep their points where
-    that changes no pixel; any other mask is traced along the edges of its pixels.
+    Separate parts are joined by a line of zero width that runs there and back. Under the even-odd rule, which
+    pycocotools and OpenCV use, such lines enclose no area, so holes stay holes. Polygons keep their points if that
+    changes no pixel; other masks are traced along the edges of their pixels.
 
     Args:
-        segment: JSON: polygons or an RLE, as `hub.data.annotations.masks.to_rle` takes it.
-        height: of the image in pixels.
-        width: of the image in pixels.
-        where: names the annotation and its file, for the message.
-        as_read: what becomes of points on the way through a file.
+        segment: JSON of polygons or an RLE, see `hub.data.annotations.masks.to_rle`.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        where: the annotation and its file, for the message.
+        as_read: how points change when they are written to a file and read again.
 
     Returns:
-        (N, 2) float64 x y in pixels inside the image, or None where the mask has no pixel.
+        (N, 2) float64 x y in pixels inside the image, or None if the mask has no pixel.
 
     Raises:
-        AnnotationError: it is neither polygons nor an RLE of the image's size.
+        AnnotationError: the segmentation is neither polygons nor an RLE of the size of the image.
 
     >>> outline(b"[[0, 0, 2, 0, 2, 2, 0, 2]]", 4, 4).tolist()
     [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]
@@ -56,7 +56,7 @@ def outline(
 
 
 def trace(mask: np.ndarray) -> list[np.ndarray]:
-    """The edges of a mask's pixels as closed polygons: outer ones clockwise, those around holes the other way.
+    """Return the pixel edges of a mask as closed polygons: outer ones clockwise, holes counterclockwise.
 
     Args:
         mask: (H, W) of 0 and 1.
@@ -74,7 +74,7 @@ def trace(mask: np.ndarray) -> list[np.ndarray]:
     padded = np.pad(mask[top : used_rows[-1] + 1, left : used_columns[-1] + 1].astype(bool), 1)
     inner = padded[1:-1, 1:-1]
     follow: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    # Each side of a pixel that has nothing beyond it, as a step from corner to corner with the pixel on its right.
+    # Each pixel side at the border of the mask is a step between corners, with the pixel on its right.
     for beyond, start, end in (
         (padded[:-2, 1:-1], (0, 0), (1, 0)),
         (padded[1:-1, 2:], (1, 0), (1, 1)),
@@ -88,7 +88,7 @@ def trace(mask: np.ndarray) -> list[np.ndarray]:
     while follow:
         first = next(iter(follow))
         loop, here = [], first
-        while here in follow:  # in the end it is back at its start, whose steps are used up
+        while here in follow:  # the loop ends at its start, where no steps are left
             loop.append(here)
             here = follow[here].pop()
             if not follow[loop[-1]]:
@@ -98,7 +98,7 @@ def trace(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def join(loops: list[np.ndarray]) -> np.ndarray:
-    """Polygons as one: each is spliced in where it is nearest, by a line there and back.
+    """Join polygons into one: each is inserted at its nearest point, by a line there and back.
 
     Args:
         loops: each (N, 2); at least one.
@@ -116,20 +116,19 @@ def join(loops: list[np.ndarray]) -> np.ndarray:
 
 
 def _corners(loop: np.ndarray) -> np.ndarray:
-    """Without the points on a straight line."""
+    """Remove the points on straight lines."""
     before, after = loop - np.roll(loop, 1, 0), np.roll(loop, -1, 0) - loop
-    corners: np.ndarray = loop[(before != after).any(1)]
-    return corners
+    return np.asarray(loop[(before != after).any(1)])
 
 
 def _clockwise(polygon: np.ndarray) -> np.ndarray:
-    """All parts in one sense, so that the area of the whole is the sum of theirs."""
+    """Return the polygon clockwise, so that the areas of joined parts add up."""
     x, y = polygon.T
     return polygon if x @ np.roll(y, -1) >= y @ np.roll(x, -1) else polygon[::-1]
 
 
 def _covers(polygon: np.ndarray, rle: dict[str, Any]) -> bool:
-    """Whether a polygon covers just these pixels."""
+    """Return whether a polygon covers exactly these pixels."""
     height, width = rle["size"]
     own = coco_mask.frPyObjects([polygon.ravel().tolist()], height, width)
     return bool(coco_mask.merge(own)["counts"] == rle["counts"])

@@ -1,4 +1,4 @@
-"""The contract of a writer: what it is given, and where it says what became of the data."""
+"""The contract of a writer: what it gets, and where it reports what was kept, changed and lost."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Progress = Callable[[int, int], None]
 
 
 class Output:
-    """The folder to fill, with what a writer needs to fill it and to account for it.
+    """The output folder of a conversion, with helpers and counters for a writer.
 
     Args:
-        folder: exists and is empty; it gets its final name when all is written.
-        format: the name that the format is registered under, for messages.
-        link: hard-link images where the file system can; otherwise they are copied.
-        only: the annotations to take, of what the datasets provide; None takes all.
-        total: images to come, for ``progress``.
-        progress: called with (images done, images in all) after each image.
+        folder: an existing empty folder, which is renamed when everything is written.
+        format: the registered name of the format, for messages.
+        link: hard-link images if the file system supports it; otherwise they are copied.
+        only: annotations to convert; None converts all that the datasets provide.
+        total: total number of images, for ``progress``.
+        progress: called with (images done, total images) after each image.
 
     Attributes:
-        kept: what was written → how many: ``"images"``, and the names in `Dataset.provides`.
-        changed: what is there, but not as it was → how many.
-        lost: what was left out, and why → how many.
+        kept: what was written unchanged → count: ``"images"``, and the names in `Dataset.provides`.
+        changed: what was changed → count.
+        lost: what was left out, and why → count.
     """
 
     def __init__(
@@ -57,39 +57,44 @@ class Output:
         self.lost: Counter[str] = Counter()
 
     def provides(self, dataset: Dataset) -> frozenset[str]:
-        """What to take of a dataset."""
+        """Return the annotations of a dataset to convert."""
         return dataset.provides if self.only is None else dataset.provides & self.only
 
     def require(self, splits: Mapping[str, Dataset], kind: str, why: str) -> None:
-        """Refuse datasets without what the format cannot do without.
+        """Reject datasets without the annotations that the format requires.
+
+        Args:
+            splits: name of the split → its dataset.
+            kind: the required kind of annotation.
+            why: the reason, for the message.
 
         Raises:
-            DataError: names the dataset, and ``why`` nothing else will do.
+            DataError: a dataset does not provide them.
         """
         for dataset in splits.values():
             if kind not in self.provides(dataset):
-                given = ", ".join(sorted(self.provides(dataset))) or "images alone"
+                given = ", ".join(sorted(self.provides(dataset))) or "only images"
                 raise DataError(
-                    f"{dataset.name} gives {given}, which cannot be written as {self.format}: {why}",
-                    fix="choose a format for what the data have",
+                    f"{dataset.name} has {given}, which cannot be written as {self.format}: {why}",
+                    fix="choose a format that supports the annotations of the data",
                 )
 
     def image(self, dataset: Dataset, index: int, place: str) -> str:
-        """Put an image into the folder.
+        """Add an image to the folder.
 
-        The file itself is linked or copied where it is what the annotations were made on. Slices of a volume, and
-        files whose EXIF orientation the annotations do not follow, are decoded and written as PNG.
+        The file is linked or copied if the annotations match it. Slices of a volume, and files whose EXIF orientation
+        the annotations ignore, are decoded and written as PNG.
 
         Args:
-            dataset: it comes from.
-            index: position in it.
-            place: where to, relative to `folder`, without a suffix.
+            dataset: dataset of the image.
+            index: index of the image.
+            place: target path relative to `folder`, without a suffix.
 
         Returns:
-            The place with its suffix.
+            The target path with its suffix.
 
         Raises:
-            ImageError: the file is missing or no image.
+            ImageError: the file is missing or not an image.
         """
         source = dataset.path(index)
         suffix = source.suffix.lower()
@@ -110,27 +115,27 @@ class Output:
             try:
                 os.link(source.resolve(), target)
                 return
-            except OSError:  # another file system, or one without links
+            except OSError:  # another file system, or one without hard links
                 pass
         shutil.copyfile(source, target)
 
 
 class Writer(Protocol):
-    """What ``writer`` of a `hub.DatasetSpec` names: a function that writes datasets in its format."""
+    """The function that ``writer`` of a `hub.DatasetSpec` refers to: it writes datasets in its format."""
 
     def __call__(self, splits: Mapping[str, Dataset], output: Output) -> Mapping[str, Mapping[str, Any]]:
         """Write all splits.
 
         Args:
             splits: name of the split → its dataset; their label spaces may differ.
-            output: where to, and where to count what is kept, changed and lost.
+            output: the folder, and the counters for what is kept, changed and lost.
 
         Returns:
-            Name of the split → the options besides ``root`` that open it again. It is opened so, and counted, before
-            the user sees it.
+            Name of the split → the options besides ``root`` that open it again. The hub opens it with them and
+            compares the counts.
 
         Raises:
-            DataError: the format cannot hold these data without spoiling them; names what and why.
+            DataError: the format cannot represent these data correctly.
         """
 
 
@@ -138,5 +143,5 @@ def _write_png(path: Path, image: np.ndarray, source: Path) -> None:
     from PIL import Image
 
     if image.shape[2] not in (1, 3):
-        raise ImageError(f"{source} has {image.shape[2]} channels, which PNG cannot hold", fix="choose 1 or 3 of them")
+        raise ImageError(f"{source} has {image.shape[2]} channels, but PNG supports 1 or 3", fix="reduce the channels")
     Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(path)

@@ -1,4 +1,4 @@
-"""Writing classes of whole images: a folder for each class, or a table."""
+"""Write classes of images: a folder for each class, or a CSV table."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hub.errors import DataError
 
 
 def write_image_folder(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
-    """``split/class/image``; images without a class are left out. See `hub.data.writers.output.Writer`.
+    """Write ``split/class/image``; images without a class are left out. See `hub.data.writers.output.Writer`.
 
     Raises:
-        DataError: no tag of classes, a class that cannot be a folder, or an image of several classes.
+        DataError: there is no class tag, a class name is not a valid folder name, or an image has several classes.
     """
     tag = _tag(splits, output)
     labels, tables = shared_labels(splits, tag)
-    check_class_names(labels.names, _is_folder, format=output.format, rule="it must be the name of a folder")
+    check_class_names(labels.names, _is_folder, format=output.format, rule="it must be a valid folder name")
     names = file_names(splits, across=False)
     for split, dataset in splits.items():
         for index, name in enumerate(names[split]):
@@ -34,7 +34,7 @@ def write_image_folder(splits: Mapping[str, Dataset], output: Output) -> dict[st
                 continue
             if (known == 1).sum() > 1:
                 raise DataError(
-                    f"{dataset.path(index)} is of several classes, but a folder has one for each image",
+                    f"{dataset.path(index)} has several classes, but the format supports one per image",
                     fix="convert to csv",
                 )
             output.lost["unknown labels"] += int(np.isnan(known).sum())
@@ -45,14 +45,16 @@ def write_image_folder(splits: Mapping[str, Dataset], output: Output) -> dict[st
 
 
 def write_csv(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
-    """A table for each split with a column for each class: 1, 0, and nothing where it is unknown.
+    """Write a table for each split with a column for each class: 1, 0, or empty if unknown.
 
     See `hub.data.writers.output.Writer`.
     """
     tag = _tag(splits, output)
     labels, tables = shared_labels(splits, tag)
     column = "file" if "file" not in labels.names else "file name"
-    check_class_names(labels.names, lambda name: name != column, format=output.format, rule="it names another column")
+    check_class_names(
+        labels.names, lambda name: name != column, format=output.format, rule="it is the name of another column"
+    )
     names = file_names(splits, across=False)
     sections: dict[str, dict[str, Any]] = {}
     for split, dataset in splits.items():
@@ -74,13 +76,13 @@ def write_csv(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[s
 
 
 def _tag(splits: Mapping[str, Dataset], output: Output) -> str:
-    """The one tag with labels that all splits have."""
+    """Return the tag with labels that all splits have."""
     found: list[str] | None = None
     for dataset in splits.values():
         own = [tag for tag in tag_names(dataset) if tag in dataset.label_spaces and tag in output.provides(dataset)]
         found = own if found is None else [tag for tag in found if tag in own]
     if not found:
-        output.require(splits, "classes", "it holds classes of whole images")
+        output.require(splits, "classes", "it has classes of images")
     assert found
     if len(found) > 1:
         raise DataError(f"the data have the tags {', '.join(found)}", fix=f"choose one: --only {found[0]}")
@@ -88,15 +90,15 @@ def _tag(splits: Mapping[str, Dataset], output: Output) -> str:
 
 
 def _known(dataset: Dataset, index: int, tag: str) -> np.ndarray:
-    """(classes,) 1, 0, or NaN where it is unknown."""
+    """Return (classes,) 1, 0, or NaN if unknown."""
     value = dataset.tags(index, frozenset({tag}))[tag]
     count = len(dataset.label_spaces[tag])
     if np.issubdtype(value.dtype, np.integer) and value.ndim == 0:
-        one_hot: np.ndarray = (np.arange(count) == int(value)).astype(np.float64)
-        return one_hot
+        return np.asarray(np.arange(count) == int(value), np.float64)
     if value.shape != (count,) or not np.isin(value[~np.isnan(value)], (0, 1)).all():
         raise DataError(
-            f"{dataset.path(index)}: its {tag} is neither a class nor 0 and 1 for each", fix="choose another tag"
+            f"{dataset.path(index)}: {tag} is neither a class index nor 0 and 1 for each class",
+            fix="choose another tag",
         )
     return value.astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Writing Pascal VOC's format: one XML file an image, and lists of names for the splits."""
+"""Write Pascal VOC's format: one XML file per image, and lists of image names for the splits."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 
 from hub.contract.dataset import Dataset
 from hub.data.writers.names import check_class_names, file_names, is_one_line
-from hub.data.writers.objects import Objects, account_for_boxes, objects_of, packed
+from hub.data.writers.objects import Objects, count_boxes, objects_of, packed
 from hub.data.writers.output import Output
 
 
 def write_voc(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
-    """Boxes in whole pixels, as VOC counts them; crowd regions are marked difficult, which is how the hub reads them.
+    """Write boxes in whole pixels; crowd regions are marked difficult, which `hub.data.formats.voc` reads as crowd.
 
-    A side moves by half a pixel at most, but a box that would be one pixel across grows to two: VOC's readers, the hub
-    among them, take equal corners for a slip of the mouse. See `hub.data.writers.output.Writer`.
+    A side moves by at most half a pixel, but a box that is one pixel wide grows to two, because readers of VOC treat
+    equal corners as a box without area. See `hub.data.writers.output.Writer`.
     """
     output.require(splits, "boxes", "VOC's XML holds boxes")
     every = tuple(dict.fromkeys(n for d in splits.values() for n in d.label_spaces["instances"].names))
-    check_class_names(every, _is_xml, format=output.format, rule="it is text between tags, without control characters")
-    account_for_boxes(splits, output)
+    check_class_names(every, _is_xml, format=output.format, rule="it must be one line of printable text")
+    count_boxes(splits, output)
     names = file_names(splits, across=True)
     lists = output.folder / "ImageSets" / "Main"
     lists.mkdir(parents=True)
@@ -39,7 +39,7 @@ def write_voc(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[s
         (lists / f"{split}.txt").write_text("".join(f"{name}\n" for name in names[split]), encoding="utf-8")
         own = packed(dataset)
         used |= {dataset.label_spaces["instances"].names[k] for k in np.unique(own.labels[own.usable]).tolist()}
-    # VOC keeps no list of classes: those without an object, and their order, live in the config alone.
+    # VOC has no list of classes: classes without an object, and the order, are only in the config.
     extra = {} if tuple(sorted(used)) == every else {"labels": list(every)}
     return {split: {"split": split, **extra} for split in splits}
 
@@ -53,11 +53,11 @@ def _page(file: str, dataset: Dataset, index: int, found: Objects, output: Outpu
         x1, x2, wider = _pixels(box[0], box[2], width)
         y1, y2, higher = _pixels(box[1], box[3], height)
         if not (x1 < x2 and y1 < y2):
-            output.lost["boxes in images one pixel across"] += 1
+            output.lost["boxes in images that are one pixel wide or high"] += 1
             continue
         output.kept["boxes"] += 1
         output.changed["crowd regions, marked difficult"] += crowd
-        output.changed["boxes of about a pixel across, grown to two"] += wider or higher
+        output.changed["boxes of about one pixel, enlarged to two"] += wider or higher
         element = ElementTree.SubElement(root, "object")
         _add(element, name=dataset.label_spaces["instances"].names[label], difficult=int(crowd))
         _add(ElementTree.SubElement(element, "bndbox"), xmin=x1, ymin=y1, xmax=x2, ymax=y2)
@@ -66,11 +66,11 @@ def _page(file: str, dataset: Dataset, index: int, found: Objects, output: Outpu
 
 
 def _pixels(low: float, high: float, limit: int) -> tuple[int, int, bool]:
-    """The first and the last pixel of a span, counted from 1, and whether it had to grow."""
+    """Return the first and the last pixel of an interval, counted from 1, and whether it was enlarged."""
     first, last = round(low) + 1, round(high)
     if first < last:
         return first, last, False
-    first = min(max(round((low + high) / 2), 1), max(limit - 1, 1))  # around its middle, inside the image
+    first = min(max(round((low + high) / 2), 1), max(limit - 1, 1))  # around its center, inside the image
     return first, min(first + 1, limit), True
 
 

@@ -1,4 +1,4 @@
-"""Writing the YOLO family's format: a text file of boxes or polygons for each image, and a list of the classes."""
+"""Write the format of the YOLO family: a text file of boxes or polygons for each image, and a list of classes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import yaml
 
 from hub.contract.dataset import Dataset
 from hub.data.writers.names import file_names, shared_labels
-from hub.data.writers.objects import account_for_boxes, objects_of, packed
+from hub.data.writers.objects import count_boxes, objects_of, packed
 from hub.data.writers.outline import outline
 from hub.data.writers.output import Output
 
 
 def write_yolo(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
-    """Polygons where every object has a mask, else boxes; with all digits of the parts of the image's sides.
+    """Write polygons if every object has a mask, or else boxes, as fractions of the image size with all digits.
 
-    A mask is one polygon here: the parts of an object, and its holes, are joined by lines of no width, so that the
-    pixels stay the same (see `hub.data.writers.outline`). Crowd regions are left out, for there is no mark for them.
-    See `hub.data.writers.output.Writer`.
+    Each mask becomes one polygon: the parts and holes of an object are joined by lines of zero width, so that the
+    pixels stay the same (see `hub.data.writers.outline`). Crowd regions are left out, because the format does not
+    support them. See `hub.data.writers.output.Writer`.
     """
-    output.require(splits, "boxes", "its text files hold boxes or polygons")
+    output.require(splits, "boxes", "its text files have boxes or polygons")
     labels, tables = shared_labels(splits, "instances")
     names = file_names(splits, across=False)
     polygons = all(_all_masked(dataset, output) for dataset in splits.values())
-    account_for_boxes(splits, output)
+    count_boxes(splits, output)
     for split, dataset in splits.items():
         for index, name in enumerate(names[split]):
             place = Path(output.image(dataset, index, f"images/{split}/{name}"))
@@ -36,7 +36,7 @@ def write_yolo(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     if polygons:
-        output.changed["boxes, now those around the polygons"] += output.kept["boxes"]
+        output.changed["boxes, replaced by the bounding boxes of the polygons"] += output.kept["boxes"]
     content = {**{split: f"images/{split}" for split in splits}, "names": dict(enumerate(labels.names))}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     (output.folder / "data.yaml").write_text(text, encoding="utf-8")
@@ -44,14 +44,16 @@ def write_yolo(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[
 
 
 def _all_masked(dataset: Dataset, output: Output) -> bool:
-    """Whether polygons can be written: the format takes all of them or none."""
+    """Return whether polygons can be written: the format supports them for all objects or none."""
     all_ = packed(dataset)
     if "masks" not in output.provides(dataset) or all_.segments is None:
         return False
     rows = np.flatnonzero(all_.usable & ~all_.crowd)
     bare = int((np.diff(all_.segments.offsets)[rows] == 0).sum())
     if bare:
-        output.lost[f"masks: {bare} objects have none, and YOLO takes polygons for all or for none"] += len(rows) - bare
+        output.lost[f"masks: {bare} objects have none, but YOLO needs polygons for all objects or none"] += (
+            len(rows) - bare
+        )
     return not bare
 
 
@@ -62,17 +64,17 @@ def _lines(dataset: Dataset, index: int, table: np.ndarray, *, polygons: bool, o
     lines = []
     for row, box, label, crowd in zip(found.rows, found.boxes, table[found.labels], found.crowd, strict=True):
         if crowd:
-            output.lost["crowd regions: YOLO has no mark for them"] += 1
+            output.lost["crowd regions: YOLO does not support them"] += 1
             continue
         if polygons and all_.segments is not None:
             where = f"{dataset.name}: annotation {all_.ids[row]} of image {dataset.ids[index]!r}"
             points = outline(
-                all_.segments[row], height, width, where=where, as_read=lambda points: _parts(points, sides) * sides
+                all_.segments[row], height, width, where=where, as_read=lambda points: _fractions(points, sides) * sides
             )
             if points is None:
                 output.lost["objects whose mask has no pixel"] += 1
                 continue
-            values = _parts(points, sides).ravel()
+            values = _fractions(points, sides).ravel()
             output.kept["masks"] += 1
         else:
             values = np.concatenate([(box[:2] + box[2:]) / 2 / sides, (box[2:] - box[:2]) / sides])
@@ -81,14 +83,14 @@ def _lines(dataset: Dataset, index: int, table: np.ndarray, *, polygons: bool, o
     return lines
 
 
-def _parts(pixels: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Pixels as parts of the image's sides, such that, where possible, the product is the pixels to the last bit.
+def _fractions(pixels: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Return pixels as fractions of the image size, rounded so that the product is exactly the pixels, if possible.
 
-    pycocotools rasters in fifths of a pixel, and annotators' tools like to put points on the limits between them: there
+    pycocotools rasterizes in fifths of a pixel, and labeling tools often put points on the borders between them, where
     the last bit decides which pixels a polygon covers.
     """
-    parts: np.ndarray = pixels / sides
+    fractions: np.ndarray = pixels / sides
     for towards in (np.inf, -np.inf):
-        near = np.nextafter(parts, towards)
-        parts = np.where((parts * sides != pixels) & (near * sides == pixels), near, parts)
-    return parts
+        near = np.nextafter(fractions, towards)
+        fractions = np.where((fractions * sides != pixels) & (near * sides == pixels), near, fractions)
+    return fractions

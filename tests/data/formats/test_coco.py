@@ -228,7 +228,7 @@ def _edit(path, value=None):
         (_edit(["annotations"]), AnnotationError, r"annotations: is missing"),
         (_edit(["categories"]), AnnotationError, r"categories: is missing"),
         (_edit(["categories"], []), AnnotationError, r"categories: .*at least 1"),
-        (_edit(["images"], []), AnnotationError, r"annotation 9 is of image 10"),
+        (_edit(["images"], []), AnnotationError, r"annotation 9 has image id 10"),
         (_edit(["images", 1, "file_name"]), AnnotationError, r"images\[1\].file_name: is missing"),
         (_edit(["images", 1, "width"], 0), AnnotationError, r"images\[1\].width: .*greater than 0"),
         (_edit(["images", 1, "height"], "tall"), AnnotationError, r"images\[1\].height: .*integer"),
@@ -240,17 +240,17 @@ def _edit(path, value=None):
         (_edit(["annotations", 1, "segmentation"], "0"), AnnotationError, r"\[1\].segmentation: .*polygons or an RLE"),
         (_edit(["annotations", 1, "segmentation"], [[None]]), AnnotationError, r"segmentation: .*polygons or an RLE"),
         (_edit(["annotations", 1, "category_id"], 8), UnknownCategoryError, r"image 30 .*category id 8,"),
-        (_edit(["annotations", 1, "image_id"], 8), AnnotationError, r"annotation 4 is of image 8,"),
+        (_edit(["annotations", 1, "image_id"], 8), AnnotationError, r"annotation 4 has image id 8,"),
         (_edit(["annotations", 1, "id"], 9), AnnotationError, r"1 annotation ids .*first: 9"),
         (_edit(["images", 1, "id"], 30), AnnotationError, r"1 image ids .*first: 30"),
         (_edit(["categories", 1, "id"], 90), AnnotationError, r"1 category ids .*first: 90"),
         (_edit(["categories", 1, "name"], "dog"), AnnotationError, r"1 category names .*first: 'dog'"),
-        (_edit(["images", 1, "file_name"], "gone.png"), ImageError, r"1 of the 3 images .*gone.png"),
+        (_edit(["images", 1, "file_name"], "gone.png"), ImageError, r"1 of the 3 image files .*gone.png"),
         (_edit(["annotations", 1, "bbox"], [5, 5, 0, 5]), BadBoxesError, r"1 of 3 boxes.*annotation 4 of image 30"),
         (_edit(["annotations", 1, "bbox", 0], float("nan")), BadBoxesError, r"1 not finite"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(coco, content, change, error, message):
+def test_each_problem_is_named(coco, content, change, error, message):
     change(content)
     with pytest.raises(HubError, match=message) as caught:
         coco(content)
@@ -294,7 +294,7 @@ def test_missing_file_and_folder_are_named(tmp_path, coco, content):
     with pytest.raises(AnnotationError, match=r"gone.json cannot be read: No such file"):
         Coco(Coco.Options(root=str(tmp_path), images="images", annotations="gone.json"))
     coco(content)
-    with pytest.raises(ImageError, match=r"3 of the 3 images"):
+    with pytest.raises(ImageError, match=r"3 of the 3 image files"):
         Coco(Coco.Options(root=str(tmp_path), images="elsewhere", annotations="a.json"))
 
 
@@ -364,7 +364,7 @@ def test_wrong_values_and_declarations_of_fields_name_the_annotation(
 
 
 @pytest.mark.parametrize("counts", [[0, 10, 100000], [0, 3], [-5, 10], "oa", "0"])
-def test_an_rle_that_does_not_fill_its_image_is_refused_when_opened(coco, content, counts: Any) -> None:
+def test_an_rle_that_does_not_fill_its_image_is_rejected_when_opened(coco, content, counts: Any) -> None:
     image = content["images"][1]
     size = [image["height"], image["width"]]
     content["annotations"][0]["segmentation"] = {"size": size, "counts": counts}
@@ -425,13 +425,13 @@ def test_a_backslash_separates_folders(coco, content) -> None:
     assert coco(content).path(0) == folder / "sub" / files[0]
 
 
-def test_a_file_outside_the_root_is_refused_unless_allowed(coco, content, tmp_path: Path) -> None:
+def test_a_file_outside_the_root_is_rejected_unless_allowed(coco, content, tmp_path: Path) -> None:
     outside = tmp_path.parent / f"{tmp_path.name}-outside.png"
     first = coco(content).path(0)
     first.rename(outside)
     for name in (str(outside), f"../{outside.name}", f"../../{tmp_path.parent.name}/{outside.name}"):
         content["images"][0]["file_name"] = name
-        with pytest.raises((AnnotationError, ImageError), match="outside|have no file"):
+        with pytest.raises((AnnotationError, ImageError), match="outside|are missing"):
             coco(content)
     content["images"][0]["file_name"] = str(outside)
     assert coco(content, allow_outside=True).load(0, frozenset()).image.size

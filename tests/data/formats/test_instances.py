@@ -77,7 +77,7 @@ def test_unusable_boxes_are_logged_kept_in_the_arrays_and_skipped(build, caplog)
     assert empty.boxes.shape == (0, 4)
 
 
-def test_too_many_unusable_boxes_are_refused_by_default(build):
+def test_too_many_unusable_boxes_are_rejected_by_default(build):
     with pytest.raises(BadBoxesError, match=r"some.json: 1 of 3 boxes.*annotation 3 of image b"):
         build(boxes=np.array([[2, 2, 8, 8], [0, 0, 5, 9], [90, 90, 95, 95]]))
 
@@ -115,7 +115,7 @@ def test_keypoints_come_when_needed(build):
 
 
 def test_a_need_that_the_data_do_not_meet_is_an_error(build):
-    with pytest.raises(DataError, match=r"some.json gives no masks, only boxes"):
+    with pytest.raises(DataError, match=r"some.json has no masks, only boxes"):
         build().load(0, MASKS)
 
 
@@ -151,12 +151,12 @@ def test_annotated_size_decides_whether_exif_turns_the_image(build, tmp_path, si
 
 def test_an_image_of_another_size_is_an_error_with_both(build):
     dataset = build(sizes=np.array([[20, 30], [40, 60]]))
-    with pytest.raises(ImageError, match=r"b.png is 30×20 pixels.*some.json was annotated on 60×40"):
+    with pytest.raises(ImageError, match=r"b.png has 30×20 pixels.*size in some.json is 60×40"):
         dataset.load(1, BOXES)
 
 
 def test_missing_files_are_found_at_once(build):
-    with pytest.raises(ImageError, match=r"2 of the 3 images of some.json have no file; the first: .*gone.png"):
+    with pytest.raises(ImageError, match=r"2 of the 3 image files of some.json are missing; the first: .*gone.png"):
         build(files=["a.png", "gone.png", "sub/b.png"], ids=[1, 2, 3], sizes=np.full((3, 2), 30))
 
 

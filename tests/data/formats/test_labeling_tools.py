@@ -140,7 +140,7 @@ def test_cvat(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert abs(areas[4] - np.pi * 50) < 8
 
 
-def test_cvat_for_video_and_broken_masks_are_refused(tmp_path: Path) -> None:
+def test_cvat_for_video_and_broken_masks_are_rejected(tmp_path: Path) -> None:
     image(tmp_path / "images/sub/a.jpg")
     (tmp_path / "annotations.xml").write_text(CVAT.replace("<image", '<track id="0"/><image'))
     with pytest.raises(AnnotationError, match="is CVAT for video"):

@@ -41,7 +41,7 @@ def test_an_image_folder_gives_each_image_its_folders_class(tmp_path: Path) -> N
     with pytest.raises(UnknownCategoryError, match="dog"):
         ImageFolder(ImageFolderOptions(root=str(tmp_path), split="train", classes=("cat",)))
     (tmp_path / "train/emu").mkdir()
-    with pytest.raises(DataError, match="no image of class 'emu'"):
+    with pytest.raises(DataError, match="no images of class 'emu'"):
         ImageFolder(ImageFolderOptions(root=str(tmp_path), split="train"))
     with pytest.raises(DataError, match="not a folder"):
         ImageFolder(ImageFolderOptions(root=str(tmp_path), split="tain"))
@@ -85,20 +85,20 @@ def test_another_ignored_value_becomes_255(masks: MaskFolderOptions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "expected"),
     [
         (lambda root: _mask(root / "masks/b.png", np.full((4, 4), 7)), r"b\.png: value 7 has no name; there are 2"),
         (lambda root: _mask(root / "masks/b.png", np.zeros((5, 4))), r"b\.png has 5×4 pixels, but its image 4×4"),
         (lambda root: (root / "masks/b.png").unlink(), r"b\.png has no mask"),
         (lambda root: _image(root / "masks/b.png", (4, 4)), r"b\.png has colors, not classes"),
-        (lambda root: (root / "names.txt").write_text(""), "no 'semantic' names"),
+        (lambda root: (root / "names.txt").write_text(""), "no classes for 'semantic'"),
         (lambda root: (root / "names.txt").unlink(), r"names\.txt, cannot be read"),
-        (lambda root: (root / "names.txt").write_text("\n".join(map(str, range(256)))), "names 256 classes"),
+        (lambda root: (root / "names.txt").write_text("\n".join(map(str, range(256)))), "has 256 classes"),
     ],
 )
-def test_bad_masks_are_refused_when_the_data_are_opened(masks: MaskFolderOptions, spoil: Any, said: str) -> None:
+def test_bad_masks_are_rejected_when_the_data_are_opened(masks: MaskFolderOptions, spoil: Any, expected: str) -> None:
     spoil(Path(masks.root))
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=expected):
         MaskFolder(masks)
 
 
@@ -117,7 +117,7 @@ def test_vocs_segmentation_takes_the_images_of_its_list(tmp_path: Path) -> None:
         VocSegmentation(VocSegmentationOptions(root=str(tmp_path), split="val"))
 
 
-def test_a_table_says_what_unknown_labels_mean(tmp_path: Path) -> None:
+def test_a_table_needs_a_meaning_of_unknown_labels(tmp_path: Path) -> None:
     _image(tmp_path / "img/a.jpg")
     _image(tmp_path / "img/b.jpg")
     (tmp_path / "t.csv").write_text("file,edema,fracture\na.jpg,1,0\nb.jpg,,-1\n")
@@ -136,7 +136,7 @@ def test_a_table_says_what_unknown_labels_mean(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="line 2: 'yes' is not a label"):
         CsvLabels(options)
     (tmp_path / "t.csv").write_text("file\na.jpg\n")
-    with pytest.raises(DataError, match="no 'labels' names"):
+    with pytest.raises(DataError, match="no classes for 'labels'"):
         CsvLabels(options)
 
 

@@ -177,14 +177,14 @@ def test_a_dataset_is_generated_on_first_use_and_not_again(tmp_path: Path, monke
     assert len(make(tmp_path / "new", split="val", train=2, val=1)) == 1
 
 
-def test_other_parameters_are_refused(root: Path) -> None:
+def test_other_parameters_are_rejected(root: Path) -> None:
     with pytest.raises(DataError, match="other parameters"):
         make(root, seed=4)
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(DataError, match="holds no generated shapes"):
+    with pytest.raises(DataError, match="does not contain generated shapes"):
         make(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 

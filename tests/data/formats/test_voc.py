@@ -132,8 +132,8 @@ def test_the_file_name_in_the_xml_is_the_second_choice(voc, tmp_path):
     assert voc({"a": _page(_object(), filename="other.png")}, suffix=None).load(0, BOXES).path.name == "other.png"
 
 
-def test_an_image_that_is_not_there(voc):
-    with pytest.raises(ImageError, match=r"1 of the 1 images of .*train.txt .*a.jpg"):
+def test_a_missing_image(voc):
+    with pytest.raises(ImageError, match=r"1 of the 1 image files of .*train.txt are missing.*a.jpg"):
         voc({"a": _page(_object())}, suffix=None)
 
 
@@ -161,7 +161,7 @@ def test_a_missing_page_is_named(voc):
 
 
 def test_a_missing_split_is_named_with_those_that_exist(voc):
-    with pytest.raises(AnnotationError, match=r"valid.txt, cannot be read(?s:.*)there is train"):
+    with pytest.raises(AnnotationError, match=r"valid.txt, cannot be read(?s:.*)its lists are train"):
         voc({"a": _page(_object())}, split="valid")
 
 

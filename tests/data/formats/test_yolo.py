@@ -59,7 +59,7 @@ def test_polygons_become_masks_with_their_own_area(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "error", "said"),
+    ("line", "error", "expected"),
     [
         ("0 0.5 0.5 0.2", AnnotationError, r"a\.txt, line 2: 3 coordinates are neither"),
         ("0 0.1 0.1 0.2 0.2 0.3", AnnotationError, "five numbers after the class"),
@@ -68,9 +68,9 @@ def test_polygons_become_masks_with_their_own_area(root: Path) -> None:
         ("2 0.5 0.5 0.2 0.2", UnknownCategoryError, "class 2 has no name; there are 2"),
     ],
 )
-def test_a_bad_line_is_named(root: Path, line: str, error: type[Exception], said: str) -> None:
+def test_a_bad_line_is_named(root: Path, line: str, error: type[Exception], expected: str) -> None:
     (root / "labels/train/a.txt").write_text(f"0 0.5 0.5 0.2 0.2\n{line}\n")
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=expected):
         _open(root)
 
 

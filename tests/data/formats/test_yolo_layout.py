@@ -90,13 +90,14 @@ def test_byte_order_marks_are_no_text(tmp_path: Path, encoding: str) -> None:
     assert boxes(tmp_path) == [[15, 5, 25, 15]]
 
 
-def test_a_split_without_any_label_file_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_split_without_any_label_file_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     image(tmp_path / "images/a.jpg")
     write(tmp_path / "data.yaml", "names: [cat, dog]\ntrain: images\n")
     with caplog.at_level(logging.WARNING, "hub"):
         assert boxes(tmp_path) == []
     assert (
-        f"none of the 1 images has a label file, so there is no object; looked in {tmp_path / 'labels'}" in caplog.text
+        f"none of the 1 images has a label file, so there are no objects; looked in {tmp_path / 'labels'}"
+        in caplog.text
     )
 
 
@@ -123,10 +124,10 @@ def test_keypoints_without_visibility_are_visible_unless_at_the_origin(tmp_path:
         Yolo(Yolo.Options(root=str(tmp_path)))
 
 
-def test_a_missing_data_file_and_a_wrong_number_of_names_are_refused(tmp_path: Path) -> None:
+def test_a_missing_data_file_and_a_wrong_number_of_names_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no data\.yaml"):
         Yolo(Yolo.Options(root=str(tmp_path)))
     image(tmp_path / "images/a.jpg")
     write(tmp_path / "data.yaml", "names: [cat, dog]\nnc: 3\ntrain: images\n")
-    with pytest.raises(DataError, match="names 2 classes, but nc is 3"):
+    with pytest.raises(DataError, match="has 2 names, but nc is 3"):
         Yolo(Yolo.Options(root=str(tmp_path)))

@@ -36,7 +36,6 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
             {"bbox": [50, 2, 4, 4], "segmentation": square},
             {"segmentation": square},
             {"bbox": [3, 3, 9, 4], "image_id": 2},
-            {"segmentation": {"size": [8, 10], "counts": [3]}, "image_id": 3},
         ],
     )
     (tmp_path / "2.png").write_bytes(b"no image")
@@ -50,7 +49,6 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
         "2.png cannot be decoded",
         "image 2: annotation 5: a box clipped to the image",
         "image 2: annotation 5: no mask, but other objects have one",
-        "annotation 6 of image 3 is neither polygons nor an RLE",
     ]
     assert len(found) == len(expected)
     for line, part in zip(found, expected, strict=True):

@@ -54,7 +54,7 @@ def shapes(tmp_path: Path) -> dict[str, Dataset]:
     return {split: Shapes(ShapesOptions(split=split, **options)) for split in ("train", "val")}
 
 
-def test_all_first_party_formats_but_the_generated_one_can_be_written() -> None:
+def test_all_first_party_formats_except_shapes_can_be_written() -> None:
     assert {"coco", "csv", "image-folder", "mask-folder", "voc", "voc-segmentation", "yolo"} <= set(writable())
     assert "shapes" not in writable()
 
@@ -148,16 +148,16 @@ def test_crowds_and_bad_boxes_are_counted(tmp_path: Path) -> None:
     assert voc.changed == {
         "crowd regions, marked difficult": 1,
         "boxes clipped to their image": 1,
-        "boxes of about a pixel across, grown to two": 1,
+        "boxes of about one pixel, enlarged to two": 1,
     }
     yolo = convert({"train": dataset}, "yolo", tmp_path / "yolo")
     assert yolo.kept["boxes"] == 2
-    assert yolo.lost["crowd regions: YOLO has no mark for them"] == 1
+    assert yolo.lost["crowd regions: YOLO does not support them"] == 1
     again = convert({"train": dataset}, "coco", tmp_path / "coco").sections["train"]
-    assert again["max_bad_boxes"] == 0.4  # the section opens what it says
+    assert again["max_bad_boxes"] == 0.4  # the section opens the data
 
 
-def test_objects_without_a_mask_are_not_background(tmp_path: Path) -> None:
+def test_objects_without_a_mask_are_ignored(tmp_path: Path) -> None:
     annotations = [{"segmentation": SQUARE, "category_id": 2}, {"bbox": [6, 2, 2, 3]}]
     found = convert({"train": coco(tmp_path / "in", annotations)}, "mask-folder", tmp_path / "out")
     values = open_dataset(found.sections["train"], root=str(tmp_path / "out"), where="train")
@@ -177,13 +177,29 @@ def test_a_pixel_of_two_objects_belongs_to_the_smaller(tmp_path: Path) -> None:
     semantic = open_dataset(found.sections["train"], root=str(tmp_path / "out"), where="train")
     values = semantic.load(0, frozenset({"semantic"})).maps["semantic"]
     assert np.bincount(values.ravel()).tolist() == [0, 64, 16]
-    assert found.changed["pixels of several objects, given to the smallest"] == 16
+    assert found.changed["pixels of several objects, assigned to the smallest"] == 16
 
 
-def test_yolo_takes_polygons_for_all_objects_or_for_none(tmp_path: Path) -> None:
+def test_crowds_are_behind_objects_as_in_training(tmp_path: Path) -> None:
+    whole = [[0, 0, 10, 0, 10, 8, 0, 8]]
+    small = {"size": [8, 10], "counts": [9, 2, 69]}  # a crowd region inside the object of the other class
+    annotations = [
+        {"segmentation": SQUARE, "category_id": 2},
+        {"segmentation": small, "category_id": 1, "iscrowd": 1, "bbox": [1, 1, 1, 2]},
+        {"segmentation": whole, "category_id": 1},
+    ]
+    dataset = coco(tmp_path / "in", annotations, semantic_from_masks=True)
+    found = convert({"train": dataset}, "mask-folder", tmp_path / "out", only=frozenset({"masks"}))
+    written = open_dataset(found.sections["train"], root=str(tmp_path / "out"), where="train")
+    needs = frozenset({"semantic"})
+    np.testing.assert_array_equal(written.load(0, needs).maps["semantic"], dataset.load(0, needs).maps["semantic"])
+    assert written.load(0, needs).maps["semantic"][2, 1] == 2
+
+
+def test_yolo_needs_polygons_for_all_objects_or_none(tmp_path: Path) -> None:
     found = convert({"train": coco(tmp_path / "in", [{"segmentation": SQUARE}, {}])}, "yolo", tmp_path / "out")
     assert found.kept == {"images": 1, "boxes": 2}
-    assert found.lost == {"masks: 1 objects have none, and YOLO takes polygons for all or for none": 1}
+    assert found.lost == {"masks: 1 objects have none, but YOLO needs polygons for all objects or none": 1}
 
 
 def test_splits_of_other_classes_share_one_list(tmp_path: Path) -> None:
@@ -222,18 +238,22 @@ def masks(root: Path, *names: str) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("make", "format", "said"),
+    ("make", "format", "expected"),
     [
-        (boxes, "mask-folder", "gives boxes, .* a box does not say which are its object's"),
-        (boxes, "image-folder", "gives boxes, .* classes of whole images"),
-        (classes, "voc", "gives class, .* VOC's XML holds boxes"),
-        (classes, "yolo", "gives class, .* boxes or polygons"),
-        (classes, "mask-folder", "gives class, .* a class for every pixel"),
-        (lambda root: masks(root, "wall"), "coco", "gives semantic, .* objects with boxes"),
-        (lambda root: masks(root, "wall", "a\nb"), "mask-folder", r"cannot hold the class name 'a\\nb': names.txt"),
-        (lambda root: coco(root, [{}], names=(" cat",)), "voc", "cannot hold the class name ' cat'"),
-        (lambda root: coco(root, [{}], names=("c\x01t",)), "voc", "cannot hold the class name"),
-        (lambda root: table(root, row="a.png,1,1"), "image-folder", "is of several classes"),
+        (boxes, "mask-folder", "has boxes, .* a box does not tell which pixels"),
+        (boxes, "image-folder", "has boxes, .* classes of images"),
+        (classes, "voc", "has class, .* VOC's XML holds boxes"),
+        (classes, "yolo", "has class, .* boxes or polygons"),
+        (classes, "mask-folder", "has class, .* a class for every pixel"),
+        (lambda root: masks(root, "wall"), "coco", "has semantic, .* objects with boxes"),
+        (
+            lambda root: masks(root, "wall", "a\nb"),
+            "mask-folder",
+            r"the class name 'a\\nb': names.txt",
+        ),
+        (lambda root: coco(root, [{}], names=(" cat",)), "voc", "does not support the class name ' cat'"),
+        (lambda root: coco(root, [{}], names=("c\x01t",)), "voc", "does not support the class name"),
+        (lambda root: table(root, row="a.png,1,1"), "image-folder", "has several classes"),
         (
             lambda root: table(root, header="file,a/b,b", row="a.png,1,0"),
             "image-folder",
@@ -246,17 +266,17 @@ def masks(root: Path, *names: str) -> Dataset:
             "mask-folder",
             "256 classes cannot be written",
         ),
-        (boxes, "shapes", "reads shapes, but cannot write it(?s:.*)writes coco, "),
+        (boxes, "shapes", "the format shapes has no writer(?s:.*)choose coco, "),
     ],
 )
-def test_what_a_format_cannot_hold_is_refused_with_the_reason(
-    tmp_path: Path, make: Any, format: str, said: str | None
+def test_what_a_format_does_not_support_is_rejected_with_the_reason(
+    tmp_path: Path, make: Any, format: str, expected: str | None
 ) -> None:
     dataset = make(tmp_path / "in")
-    if said is None:
+    if expected is None:
         assert convert({"train": dataset}, format, tmp_path / "out").kept["images"] == 1
         return
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=expected):
         convert({"train": dataset}, format, tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["in"]  # nothing half-written
 
@@ -269,7 +289,7 @@ def test_formats_folders_and_kinds_that_are_not_there_are_named(tmp_path: Path) 
         convert(splits, "voc", tmp_path / "in")
     with pytest.raises(DataError, match=r"has no maks(?s:.*)boxes"):
         convert(splits, "voc", tmp_path / "out", only=frozenset({"maks"}))
-    with pytest.raises(DataError, match="cannot be called"):
+    with pytest.raises(DataError, match="invalid split name"):
         convert({"../up": splits["train"]}, "voc", tmp_path / "out")
     (tmp_path / "out").mkdir()
     convert(splits, "voc", tmp_path / "out")  # an empty folder will do
