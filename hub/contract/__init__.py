@@ -9,6 +9,7 @@ from hub.contract.fields import FieldSpec, ObjectField
 from hub.contract.head import Features, Head
 from hub.contract.instance_masks import InstanceMasks
 from hub.contract.metric import Evaluation, Metric
+from hub.contract.option_types import Fraction, PositiveFraction, Probability
 from hub.contract.options import Options, parse_options
 from hub.contract.packed import PackedBytes, PackedInstances
 from hub.contract.prediction import Prediction
@@ -30,6 +31,7 @@ __all__ = [
     "Evaluation",
     "Features",
     "FieldSpec",
+    "Fraction",
     "Head",
     "InstanceMasks",
     "InstanceTargets",
@@ -40,8 +42,10 @@ __all__ = [
     "PackedBytes",
     "PackedInstances",
     "Place",
+    "PositiveFraction",
     "Prediction",
     "PretrainedClassifier",
+    "Probability",
     "Recipe",
     "Result",
     "Sample",

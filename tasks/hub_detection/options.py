@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hub import Options
+from hub.contract import Fraction
 
 Count = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]

@@ -42,7 +42,7 @@ def model_for(*data: Dataset) -> Model:
     config = parse_config(
         {
             "model": {"name": "classification/resnet18", "resize": {"shortest": 64, "longest": 80}},
-            "train": {"steps": 2, "milestones": [1]},
+            "train": {"steps": 2, "schedule": "cosine"},
         },
         source="a test",
     )
@@ -113,7 +113,7 @@ def test_images_of_five_bands(tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / name / "1.tif", values, photometric="minisblack", planarconfig="separate")
     data = open_folder(tmp_path, value_range=[0, 10000])
     config = parse_config(
-        {"model": {"name": "classification/resnet18", "in_chans": 5}, "train": {"steps": 2, "milestones": [1]}},
+        {"model": {"name": "classification/resnet18", "in_chans": 5}, "train": {"steps": 2, "schedule": "cosine"}},
         source="a test",
     )
     model = build_model(config, [data], pretrained=False)

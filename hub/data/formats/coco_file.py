@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NotRequired
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
 from hub.errors import AnnotationError
 from hub.text_files import UTF16, decode_text
-
-_Side = Annotated[int, Field(gt=0)]
 
 
 class CocoImage(TypedDict):
@@ -23,8 +21,8 @@ class CocoImage(TypedDict):
 
     id: int | str
     file_name: str
-    width: NotRequired[_Side | None]
-    height: NotRequired[_Side | None]
+    width: NotRequired[PositiveInt | None]
+    height: NotRequired[PositiveInt | None]
 
 
 class CocoCategory(TypedDict):

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from hub.contract import Fraction
 from hub_detection.layers import Norm
-from hub_detection.options import BoxLoss, Count, DetectionOptions, Fraction, NonNegative, NonNegativeInt, Positive
+from hub_detection.options import BoxLoss, Count, DetectionOptions, NonNegative, NonNegativeInt, Positive
 
 
 class OneStageOptions(DetectionOptions):
