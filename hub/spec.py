@@ -30,7 +30,7 @@ class Spec:
         requires: optional packages the target needs, each import name with the pip line that installs it.
 
     Raises:
-        ContractError: a name or target that is not of that form.
+        ContractError: a name or a target of another form, or a summary that is not one line of plain text.
     """
 
     group: ClassVar[str] = ""
@@ -45,6 +45,11 @@ class Spec:
             raise ContractError(
                 f"{self.name!r} is not a plugin name",
                 fix="use lower-case letters, digits, '-' and '_', as in 'faster-rcnn'",
+            )
+        if not self.summary.isprintable():
+            raise ContractError(
+                f"the summary of {self.name} is not one plain line: {self.summary!r}",
+                fix="write one line without line breaks, tabs and colors",
             )
         self._check_path("target", self.target)
 

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from torch import nn
 
@@ -130,9 +130,11 @@ def _load(
     options: Mapping[str, object],
     pooled: bool,
 ) -> LoadedBackbone:
-    """Load the timm backbone of this name, or else the plugin's: timm's names have priority."""
+    """Load the timm backbone of this name, or else the plugin's: timm's names have priority unless replaced."""
     plugins = entries("backbones")
-    if name.backbone in timm_names() or not any(name.backbone in (e.name, e.id) for e in plugins):
+    replaced = any(e.replaces and e.name == name.backbone for e in plugins)
+    in_timm = name.backbone in timm_names() and not replaced
+    if in_timm or not any(name.backbone in (e.name, e.id) for e in plugins):
         known = [*timm_names(), *(e.name for e in plugins)]
         return load_timm(
             name.backbone,
@@ -151,7 +153,7 @@ def _load(
         )
     if not isinstance(pretrained, bool) and not Path(pretrained).is_file():
         raise CheckpointError(f"weights {os.fspath(pretrained)} do not exist", fix="check the path given as pretrained")
-    target = entry.target()
+    target = entry.factory()
     _check_options(f"backbone {entry.name}", target, options, given=("pretrained", "in_chans"))
     net = target(pretrained=pretrained, in_chans=in_chans, **options)
     if not isinstance(net, nn.Module):
@@ -171,7 +173,7 @@ def _neck(
     levels: tuple[str, ...],
     options: Mapping[str, object],
 ) -> nn.Module:
-    target = entry.target()
+    target = entry.factory()
     _check_options(f"neck {entry.name}", target, options, given=("channels", "strides", "levels"))
     built = target(channels, strides, levels=levels, **options)
     if not isinstance(built, nn.Module):
@@ -185,7 +187,7 @@ def _neck(
 
 
 def _check_options(
-    owner: str, target: Callable[..., Any], options: Mapping[str, object], *, given: tuple[str, ...]
+    owner: str, target: Callable[..., object], options: Mapping[str, object], *, given: tuple[str, ...]
 ) -> None:
     """Reject options that the signature of ``target`` does not have; ``given`` are set by the hub itself."""
     parameters = inspect.signature(target).parameters

@@ -1,9 +1,8 @@
-"""Descriptions of plugins from their spec alone, which never fail on a broken plugin."""
+"""Descriptions of plugins from their metadata alone, so that listing never waits for a plugin nor fails with it."""
 
 from __future__ import annotations
 
-from hub.errors import HubError
-from hub.registry import Entry
+from hub.registry import FIRST_PARTY, LOCAL, Entry
 from hub.spec import CONTRACT_VERSION, TaskSpec
 
 
@@ -17,26 +16,25 @@ def distribution_of(entry: Entry) -> str:
 
 
 def problem(entry: Entry) -> str | None:
-    """Return why the spec of a plugin cannot be loaded, in a few words, or None if it can.
+    """Return why the metadata already exclude a plugin, in a few words, or None.
 
-    >>> problem(Entry("tasks", "my-head", "my_package", "1.2", value="no_such_package:spec"))
-    "broken: ModuleNotFoundError: No module named 'no_such_package'"
+    >>> problem(Entry("tasks", "my-head", "my_package", "1.2", contract=7))
+    'for version 7 of the plugin contract, not 1'
     """
     if entry.contract != CONTRACT_VERSION:
         return f"for version {entry.contract} of the plugin contract, not {CONTRACT_VERSION}"
-    try:
-        entry.spec()
-    except HubError as error:
-        cause = error.__cause__
-        text = f"{type(cause).__name__}: {cause}" if cause else str(error)
-        return f"broken: {text.splitlines()[0]}"
     return None
 
 
 def kind_and_summary(entry: Entry) -> tuple[str, str]:
-    """Return the kind and the summary of a plugin, for example ``("detection task", …)``; problems are in brackets."""
+    """Return ``("neck", summary)``: the first party's from its spec, which is light, any other's from its metadata.
+
+    What is wrong with a plugin stands in brackets.
+    """
     word = entry.group.removesuffix("s")
     if why := problem(entry):
         return word, f"[{why}]"
+    if entry.distribution not in (FIRST_PARTY, LOCAL):
+        return word, entry.summary
     spec = entry.spec()
     return (f"{spec.kind} {word}" if isinstance(spec, TaskSpec) else word), spec.summary

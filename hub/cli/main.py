@@ -7,12 +7,12 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Any, NoReturn
+from typing import NoReturn, Protocol, cast
 
 import hub
 from hub.cli.describe import distribution_of
 from hub.cli.logs import add_verbosity, logs_to_stderr
-from hub.errors import HubError, did_you_mean
+from hub.errors import ContractError, HubError, did_you_mean
 from hub.registry import entries, find
 
 COMMANDS = {
@@ -92,16 +92,32 @@ def _run(argv: list[str]) -> int:
         return int(command.run(args))
 
 
-def _command(name: str) -> tuple[Any, str]:
-    """Return a command, built in or of a plugin, and its summary."""
+class Command(Protocol):
+    """A subcommand: a module of the hub, or what the target of a `hub.CommandSpec` makes."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it and return the exit code."""
+
+
+def _command(name: str) -> tuple[Command, str]:
+    """Return a command and its summary: one of the hub's own, or one of a plugin."""
     if name in COMMANDS:
         module, summary = COMMANDS[name]
-        return importlib.import_module(module), summary
+        return cast(Command, importlib.import_module(module)), summary
     known = [*COMMANDS, *(entry.name for entry in entries("commands"))]
     if name.rpartition(":")[2] not in known:
         raise UsageError(f"unknown command {name!r}.{did_you_mean(name, known)}", fix=f"choose {', '.join(known)}")
     entry = find("commands", name)
-    return entry.target()(), entry.spec().summary
+    made = entry.factory()()
+    for method in ("add_arguments", "run"):
+        if not callable(getattr(made, method, None)):
+            raise ContractError(
+                f"the command {entry.id} has no {method}", fix="see hub.CommandSpec for the methods of a command"
+            )
+    return cast(Command, made), entry.spec().summary
 
 
 def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:

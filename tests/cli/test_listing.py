@@ -44,7 +44,7 @@ def test_nothing_found_suggests(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Did you mean resnet50" in capsys.readouterr().err
 
 
-def test_the_problem_of_a_plugin_is_in_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_metadata_exclude_is_in_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = {"backbone_hub.tasks.v1": {"broken-head": "broken_specs:spec"}}
     future = {"backbone_hub.necks.v2": {"future-neck": "no_such:spec"}}
     usurper = {"backbone_hub.tasks.v1": {"faster-rcnn": "broken_specs:spec"}}
@@ -56,7 +56,7 @@ def test_the_problem_of_a_plugin_is_in_its_row(tmp_path: Path, capsys: pytest.Ca
         distribution(tmp_path / "c", "usurper", entry_points=usurper),
     ):
         found = rows(capsys)
-    assert "[broken: ModuleNotFoundError: No module named 'nonsense']" in found["broken-head"]
+    assert "nonsense" not in found["broken-head"], "listing imports no plugin"
     assert "broken-plugin 1.0" in found["broken-head"]
     assert "future-plugin 9" in found["future-neck"]
     assert "[for version 2 of the plugin contract, not 1]" in found["future-neck"]

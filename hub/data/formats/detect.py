@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
-from hub.errors import DataError
+from hub.errors import DataError, HubError
 from hub.registry import entries
 from hub.spec import DatasetSpec
 
@@ -36,13 +37,18 @@ def detect_format(root: Path, split: str) -> tuple[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
     tried = []
     for entry in entries("datasets"):
-        spec = entry.spec()
-        if isinstance(spec, DatasetSpec) and spec.detect is not None:
-            tried.append(entry.name)
-            detector: Detector = entry.load(spec.detect)
-            options = detector(root, split)
-            if options is not None:
-                found[entry.name] = dict(options)
+        try:
+            spec = entry.spec()
+            if not isinstance(spec, DatasetSpec) or spec.detect is None:
+                continue
+            detector = cast(Detector, entry.load(spec.detect))
+        except HubError as error:
+            log.debug("%s cannot detect its format: %s", entry.id, error)
+            continue
+        tried.append(entry.name)
+        options = detector(root, split)
+        if options is not None:
+            found[entry.name] = dict(options)
     if len(found) > 1:
         raise DataError(
             f"{root} could be {' or '.join(found)}", fix=f"name the format, for example format: {next(iter(found))}"

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def convert(
     output = Output(partial, format=format, link=link, only=only, total=total, progress=progress)
     try:
         partial.mkdir(parents=True)
-        sections = {split: dict(section) for split, section in write(splits, output).items()}
+        sections = _sections(write(splits, output), format)
         _count_lost(splits, output)
         with quiet("hub"):  # opening the source has already logged the problems of the data
             _reopen(opened, partial, sections, output)
@@ -112,8 +112,16 @@ def _writer(format: str) -> Writer:
     assert isinstance(spec, DatasetSpec)
     if spec.writer is None:
         raise DataError(f"the format {format} has no writer", fix=f"choose {', '.join(writable())}")
-    writer: Writer = entry.load(spec.writer)
-    return writer
+    return cast(Writer, entry.load(spec.writer))
+
+
+def _sections(written: object, format: str) -> dict[str, dict[str, Any]]:
+    if not isinstance(written, Mapping) or not all(isinstance(section, Mapping) for section in written.values()):
+        raise ContractError(
+            f"the writer of {format} returned {written!r}",
+            fix="return split → the options that open it again, as `hub.data.Writer` describes",
+        )
+    return {str(split): dict(section) for split, section in written.items()}
 
 
 def _check(splits: Mapping[str, Dataset], only: frozenset[str] | None) -> None:

@@ -1,3 +1,5 @@
+"""From names to plugins."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -5,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 import hub
-from hub import BackboneSpec, DatasetSpec, NeckSpec, TaskSpec, registry
-from hub.errors import AmbiguousNameError, BrokenPluginError, ContractError, MissingRequirementError, UnknownNameError
+from hub import BackboneSpec, DatasetSpec, TaskSpec, registry
+from hub.errors import BrokenPluginError, ContractError, MissingRequirementError, UnknownNameError
 from hub.registry import Entry, entries, find
 
 
@@ -49,35 +51,6 @@ def test_list_of_backbones_is_timms() -> None:
     brought = {entry.name for entry in entries("backbones")}  # by plugins that happen to be installed
     assert [name for name in hub.list(kind="backbones") if name not in brought] == sorted(timm.list_models())
     assert hub.list("resnet1?", kind="backbones") == ["resnet18"]
-
-
-def test_register_in_this_process() -> None:
-    hub.register(task())
-    assert "my-head" in hub.list(kind="tasks")
-    assert hub.info("my-head").id == "local:my-head"
-    assert find("tasks", "my-head").spec().summary == "mine"
-    from collections import OrderedDict
-
-    assert find("tasks", "my-head").target() is OrderedDict
-
-
-def test_registering_again_replaces() -> None:
-    hub.register(task())
-    hub.register(task(target="collections:Counter"))
-    assert find("tasks", "my-head").spec().target == "collections:Counter"
-    assert hub.list("my-head") == ["my-head"]
-
-
-def test_a_first_party_name_cannot_be_taken() -> None:
-    with pytest.raises(AmbiguousNameError, match="'faster-rcnn' is a first-party task"):
-        hub.register(task("faster-rcnn"))
-    hub.register(NeckSpec(name="faster-rcnn", summary="", target="a:B"))  # other kinds have names of their own
-
-
-@pytest.mark.parametrize("what", ["my-head", TaskSpec, None])
-def test_only_specs_can_be_registered(what: object) -> None:
-    with pytest.raises(ContractError, match="cannot register"):
-        hub.register(what)  # type: ignore[arg-type]
 
 
 def test_unknown_names_suggest_and_explain_editable_installs() -> None:
@@ -128,6 +101,12 @@ def test_bad_targets(target: str) -> None:
 def test_a_backbone_with_a_dash_could_not_be_told_from_a_neck() -> None:
     with pytest.raises(ContractError, match="'my_net'"):
         BackboneSpec(name="my-net", summary="", target="a:B")
+
+
+@pytest.mark.parametrize("summary", ["two\nlines", "\x1b[31mred\x1b[0m", "a\ttab"])
+def test_a_summary_is_one_plain_line(summary: str) -> None:
+    with pytest.raises(ContractError, match="not one plain line"):
+        DatasetSpec(name="mine", summary=summary, target="a:B")
 
 
 def test_entry_ids_are_unique() -> None:
