@@ -56,7 +56,7 @@ def call_plugin(
     """
     name, options = split_declared(declared, where=where)
     entry = find(group, name)
-    target = entry.target()
+    target = entry.factory()
     checked = parse_options(options_model(target, given), options, owner=f"{where} {name}")
     built = target(*args, **given, **{key: getattr(checked, key) for key in checked.model_fields_set})
     return _checked_type(built, returns, entry)

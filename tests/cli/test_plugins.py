@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,23 +52,25 @@ def test_doctor_finds_no_problem_of_first_party_plugins(
     assert "note: HUB_DISABLE_PLUGINS=1 is set" in out
 
 
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        ("1 / 0", "ZeroDivisionError"),
-        (SPEC.format(target="no_such_module:Head", requires={}), "No module named 'no_such_module'"),
-        (SPEC.format(target="collections:OrderedDict", requires={}), "not a subclass of hub.contract.head.Head"),
-        ("spec = 3", "is a int, not a TaskSpec"),
-    ],
-)
-def test_doctor_shows_the_traceback_of_a_broken_plugin(
-    source: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with plugin(tmp_path, "bad-plugin", "bad", source):
+def test_doctor_shows_the_tracebacks_of_broken_plugins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = {
+        "raises": ("1 / 0", "ZeroDivisionError"),
+        "no-target": (SPEC.format(target="no_such_module:Head", requires={}), "No module named 'no_such_module'"),
+        "no-head": (
+            SPEC.format(target="collections:OrderedDict", requires={}),
+            "not a subclass of hub.contract.head.Head",
+        ),
+        "no-spec": ("spec = 3", "is a int, not a TaskSpec"),
+    }
+    with ExitStack() as stack:
+        for name, (source, _) in broken.items():
+            stack.enter_context(plugin(tmp_path, f"bad-{name}", name, source))
         assert main(["plugins", "doctor"]) == 1
     out = capsys.readouterr().out
-    assert "broken: bad_plugin:bad (bad-plugin 1.0)\nTraceback" in out
-    assert problem in out
+    for name, (_, problem) in broken.items():
+        module = f"bad-{name}".replace("-", "_")
+        text = out.partition(f"broken: {module}:{name} (bad-{name} 1.0)\nTraceback")[2].partition("\nbroken:")[0]
+        assert problem in text, name
 
 
 def test_doctor_notes_what_is_not_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
