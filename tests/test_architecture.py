@@ -33,7 +33,7 @@ LAYERS = (
         "tiff",
     ),
     ("registry",),
-    ("contract",),
+    ("contract", "losses"),
     ("backbones", "necks"),
     ("inference",),
     ("model",),

@@ -9,7 +9,7 @@ from hub.contract.fields import FieldSpec, ObjectField
 from hub.contract.head import Features, Head
 from hub.contract.instance_masks import InstanceMasks
 from hub.contract.metric import Evaluation, Metric
-from hub.contract.option_types import Fraction, PositiveFraction, Probability
+from hub.contract.option_types import Fraction, FractionBelowOne, PositiveFraction, Probability
 from hub.contract.options import Options, parse_options
 from hub.contract.packed import PackedBytes, PackedInstances
 from hub.contract.prediction import Prediction
@@ -32,6 +32,7 @@ __all__ = [
     "Features",
     "FieldSpec",
     "Fraction",
+    "FractionBelowOne",
     "Head",
     "InstanceMasks",
     "InstanceTargets",

@@ -12,5 +12,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 """Above 0, at most 1."""
 
+FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
+"""From 0, below 1, such as a dropout rate."""
+
 Probability = Fraction
 """How likely something is, from 0 to 1."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from hub import Batch, Classification, ClassRows, Features, Head, LabelSpace, Options
+from hub.contract import FractionBelowOne
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ class ClassificationOptions(Options):
     """
 
     from_level: str = "pooled"
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: FractionBelowOne = 0.0
 
 
 O = TypeVar("O", bound=ClassificationOptions, default=ClassificationOptions)  # noqa: E741

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import torch
-import torch.nn.functional as F
-from pydantic import Field
+from pydantic import PositiveFloat
 from torch import Tensor
 
 from hub import Batch, Features, LabelSpace, Metric
 from hub.data import Dataset
 from hub.errors import DataError, OptionError, did_you_mean
+from hub.losses import masked_bce_with_logits
 from hub_classification.head import ClassificationHead, ClassificationOptions
 from hub_classification.targets import mixed_targets
-
-Weight = Annotated[float, Field(gt=0)]
 
 
 class MultiOptions(ClassificationOptions):
@@ -27,7 +24,7 @@ class MultiOptions(ClassificationOptions):
             classes; 1 for classes that are not named.
     """
 
-    pos_weight: Weight | dict[str, Weight] = 1.0
+    pos_weight: PositiveFloat | dict[str, PositiveFloat] = 1.0
 
 
 class MultiLabel(ClassificationHead[MultiOptions]):
@@ -73,11 +70,7 @@ class MultiLabel(ClassificationHead[MultiOptions]):
                 "classes",
                 fix="let the dataset provide one number for each class",
             )
-        known = target.isfinite()
-        values = F.binary_cross_entropy_with_logits(
-            logits, target.masked_fill(~known, 0.0), pos_weight=self.pos_weight, reduction="none"
-        )
-        return {"loss_labels": (values * known).sum() / known.sum().clamp(min=1)}
+        return {"loss_labels": masked_bce_with_logits(logits, target, pos_weight=self.pos_weight)}
 
     def scores(self, logits: Tensor) -> Tensor:
         """Return sigmoids."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
 from hub import Batch, Features, LabelSpace, Metric
+from hub.contract import FractionBelowOne
 from hub.contract.classifier import PretrainedClassifier
 from hub.data import Dataset
 from hub.errors import LabelMismatchError
+from hub.losses import masked_mean
 from hub_classification.head import ClassificationHead, ClassificationOptions
 from hub_classification.targets import class_targets, mixed_targets
 
@@ -33,9 +34,9 @@ class SingleOptions(ClassificationOptions):
             image are positive. None keeps the mixing ratio as target.
     """
 
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: FractionBelowOne = 0.0
     loss: Literal["softmax", "binary"] = "softmax"
-    bce_target_thresh: Annotated[float, Field(ge=0, lt=1)] | None = None
+    bce_target_thresh: FractionBelowOne | None = None
 
 
 class Classification(ClassificationHead[SingleOptions]):
@@ -77,7 +78,7 @@ class Classification(ClassificationHead[SingleOptions]):
                 target = (target > o.bce_target_thresh).float()
             target = target * (1 - o.label_smoothing) + o.label_smoothing / len(self.labels)
             values = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(1)
-        return {"loss_class": (values * known).sum() / known.sum().clamp(min=1)}
+        return {"loss_class": masked_mean(values, known)}
 
     def scores(self, logits: Tensor) -> Tensor:
         """Return softmax or sigmoids, depending on the loss."""

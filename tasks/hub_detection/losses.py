@@ -6,18 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.losses import masked_mean
 from hub_detection.boxes import box_area
 
 _TINY = 1e-7  # square pixels; keeps the quotients finite for empty boxes
-
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of ``values`` where ``mask`` is True; 0, with gradients of 0, if it is nowhere.
-
-    >>> masked_mean(torch.tensor([1.0, 5.0, 9.0]), torch.tensor([True, True, False]))
-    tensor(3.)
-    """
-    return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
 def objectness_loss(logits: Tensor, positive: Tensor, valid: Tensor) -> Tensor:

@@ -1,18 +1,14 @@
-"""Options that one-stage and two-stage detectors share, and the constrained types of their fields."""
+"""Options that one-stage and two-stage detectors share, and choices of both."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import PositiveInt
 
 from hub import Options
 from hub.contract import Fraction
 
-Count = Annotated[int, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
 AnchorStrides = Literal["image", "level"]
 BoxLoss = Literal["smooth_l1", "giou"]
 
@@ -30,4 +26,4 @@ class DetectionOptions(Options):
     anchor_strides: AnchorStrides = "level"
     score_thresh: Fraction = 0.05
     nms_thresh: Fraction = 0.5
-    detections_per_img: Count = 100
+    detections_per_img: PositiveInt = 100

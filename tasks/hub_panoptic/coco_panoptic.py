@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import NonNegativeInt
 
 from hub import InstanceMasks, LabelSpace
 from hub.contract import IGNORE
@@ -40,7 +40,7 @@ class CocoPanopticOptions(InstanceOptions):
     masks: str | None = None
     semantic_from_masks: Literal[False] = False
     semantic: Literal["all", "stuff"] = "all"
-    check: Annotated[int, Field(ge=0)] = 100
+    check: NonNegativeInt = 100
 
 
 class CocoPanoptic(InstanceDataset):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import torch
-from pydantic import Field
+from pydantic import NonNegativeInt
 from torch import Tensor
 
 from hub import Batch, Detections, Features, Head, LabelSpace, Metric, Options, Result, SemanticMap
+from hub.contract import Fraction
 from hub.contract.window_layout import Place, WindowLayout
 from hub.contract.windows import Weights
 from hub.data import Dataset
@@ -30,9 +31,9 @@ class PanopticOptions(Options):
         stuff_area_limit: stuff with fewer pixels of the file is dropped; choose a small number for small images.
     """
 
-    score_thresh: Annotated[float, Field(ge=0, le=1)] = 0.5
-    overlap_thresh: Annotated[float, Field(ge=0, le=1)] = 0.5
-    stuff_area_limit: Annotated[int, Field(ge=0)] = 4096
+    score_thresh: Fraction = 0.5
+    overlap_thresh: Fraction = 0.5
+    stuff_area_limit: NonNegativeInt = 4096
 
 
 class Panoptic(Head[PanopticOptions, PanopticMap]):

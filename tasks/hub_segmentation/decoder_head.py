@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import TypeVar
 
@@ -15,8 +14,6 @@ from hub.backbones.norm import set_norm
 from hub_segmentation.head import SemanticHead, SemanticOptions
 
 LEVELS = ("c1", "c2", "c3", "c4", "c5")
-Count = Annotated[int, Field(gt=0)]
-DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 Norm = Literal["batch", "frozen", "group", "sync"]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from hub import Features
+from hub.contract import FractionBelowOne
 from hub.errors import DataError
-from hub_segmentation.decoder_head import Count, DecoderHead, DecoderOptions, DropoutRate
+from hub_segmentation.decoder_head import DecoderHead, DecoderOptions
 
 
 class PSPNetOptions(DecoderOptions):
@@ -17,8 +19,8 @@ class PSPNetOptions(DecoderOptions):
         dropout: fraction of them that training zeroes.
     """
 
-    decoder_channels: Count = 512
-    dropout: DropoutRate = 0.2
+    decoder_channels: PositiveInt = 512
+    dropout: FractionBelowOne = 0.2
 
 
 class PSPNet(DecoderHead[PSPNetOptions]):
@@ -41,7 +43,7 @@ class PANOptions(DecoderOptions):
         decoder_channels: channels of the decoder.
     """
 
-    decoder_channels: Count = 32
+    decoder_channels: PositiveInt = 32
 
 
 class PAN(DecoderHead[PANOptions]):
@@ -79,9 +81,9 @@ class DeepLabOptions(DecoderOptions):
         dropout: fraction of the channels that training zeroes.
     """
 
-    decoder_channels: Count = 256
-    atrous_rates: tuple[Count, Count, Count] = (12, 24, 36)
-    dropout: DropoutRate = 0.5
+    decoder_channels: PositiveInt = 256
+    atrous_rates: tuple[PositiveInt, PositiveInt, PositiveInt] = (12, 24, 36)
+    dropout: FractionBelowOne = 0.5
 
 
 class DeepLabV3(DecoderHead[DeepLabOptions]):
@@ -115,7 +117,7 @@ class UPerNetOptions(DecoderOptions):
         decoder_channels: channels of the decoder.
     """
 
-    decoder_channels: Count = 256
+    decoder_channels: PositiveInt = 256
 
 
 class UPerNet(DecoderHead[UPerNetOptions]):
@@ -136,7 +138,7 @@ class SegformerOptions(DecoderOptions):
         decoder_channels: channels of the decoder.
     """
 
-    decoder_channels: Count = 256
+    decoder_channels: PositiveInt = 256
 
 
 class Segformer(DecoderHead[SegformerOptions]):

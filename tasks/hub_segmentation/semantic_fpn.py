@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from hub import Features, LabelSpace
@@ -21,7 +21,7 @@ class SemanticFPNOptions(SemanticOptions):
     """
 
     from_levels: Annotated[tuple[str, ...], Field(min_length=1)] = ("p2", "p3", "p4", "p5")
-    decoder_channels: Annotated[int, Field(gt=0)] = 128
+    decoder_channels: PositiveInt = 128
 
 
 class SemanticFPN(SemanticHead[SemanticFPNOptions]):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from hub import Batch, ClassRows, Features, LabelSpace
-from hub_segmentation.decoder_head import Count, DecoderHead, DecoderOptions
+from hub_segmentation.decoder_head import DecoderHead, DecoderOptions
 
-BlockChannels = tuple[Count, Count, Count, Count, Count]
+BlockChannels = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 
 
 class UnetPlusPlusOptions(DecoderOptions):
@@ -34,7 +34,7 @@ class UnetOptions(UnetPlusPlusOptions):
             ``[0.5, 0.25]`` (Lee et al. 2014, https://arxiv.org/abs/1409.5185).
     """
 
-    deep_supervision: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(max_length=4)] = ()
+    deep_supervision: Annotated[tuple[PositiveFloat, ...], Field(max_length=4)] = ()
 
 
 class Unet(DecoderHead[UnetOptions]):
@@ -118,7 +118,7 @@ class MAnetOptions(DecoderOptions):
     """
 
     decoder_channels: BlockChannels = (256, 128, 64, 32, 16)
-    pab_channels: Count = 64
+    pab_channels: PositiveInt = 64
 
 
 class MAnet(DecoderHead[MAnetOptions]):
@@ -142,7 +142,7 @@ class LinknetOptions(DecoderOptions):
         decoder_channels: output channels of the decoder.
     """
 
-    decoder_channels: Count = 32
+    decoder_channels: PositiveInt = 32
 
 
 class Linknet(DecoderHead[LinknetOptions]):

@@ -110,3 +110,23 @@ def test_deep_supervision_does_not_change_predictions_and_has_class_rows() -> No
     assert torch.equal(model.predict(image).result.classes, before)
     with pytest.raises(OptionError, match="deep_supervision"):
         hub.create("unet/resnet18", labels=["a", "b"], deep_supervision=(1.0,) * 5)
+
+
+def test_blocks_of_the_decoder_end_with_its_output() -> None:
+    head = hub.create("unet/resnet18", labels=["a", "b"], **SMALL["unet"]).eval()
+    features = head.features(
+        Batch(torch.randint(0, 255, (2, 3, 64, 96), dtype=torch.uint8), *[torch.tensor([[64, 96]] * 2)] * 2)
+    )
+    unet = dict(head.items())["unet"]
+    blocks = unet.decode(features)
+    assert [block.shape[2] for block in blocks] == [4, 8, 16, 32, 64]
+    assert torch.equal(blocks[-1], unet.decoder(unet.decoder_inputs(features)))
+
+
+@pytest.mark.parametrize("task", ["deeplabv3plus", "upernet"])
+def test_every_decoder_takes_the_norms_of_the_hub(task: str) -> None:
+    model = hub.create(f"{task}/resnet18", labels=["a", "b"], heads={task: {"norm": "group", **SMALL[task]}})
+    decoder = dict(model.items())[task].decoder
+    kinds = {type(layer).__name__ for layer in decoder.modules()}
+    assert "GroupNorm" in kinds
+    assert "BatchNorm2d" not in kinds

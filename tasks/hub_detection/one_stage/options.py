@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from hub.contract import Fraction
 from hub_detection.layers import Norm
-from hub_detection.options import BoxLoss, Count, DetectionOptions, NonNegative, NonNegativeInt, Positive
+from hub_detection.options import BoxLoss, DetectionOptions
 
 
 class OneStageOptions(DetectionOptions):
@@ -34,8 +42,8 @@ class OneStageOptions(DetectionOptions):
     tower_norm: Norm = "none"
     prior_prob: Annotated[float, Field(gt=0, lt=1)] = 0.01
     focal_alpha: Fraction = 0.25
-    focal_gamma: NonNegative = 2.0
-    topk_candidates: Count = 1000
+    focal_gamma: NonNegativeFloat = 2.0
+    topk_candidates: PositiveInt = 1000
 
     @field_validator("extra_from")
     @classmethod
@@ -58,14 +66,14 @@ class RetinaNetOptions(OneStageOptions):
         smooth_l1_beta: where that loss changes from quadratic to linear; 0 gives the L1 loss.
     """
 
-    anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
-    scales_per_octave: Count = 3
-    aspect_ratios: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.5, 1.0, 2.0)
+    anchor_sizes: tuple[PositiveFloat, ...] = (32, 64, 128, 256, 512)
+    scales_per_octave: PositiveInt = 3
+    aspect_ratios: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.5, 1.0, 2.0)
     fg_iou_thresh: Fraction = 0.5
     bg_iou_thresh: Fraction = 0.4
     box_loss: BoxLoss = "smooth_l1"
-    smooth_l1_beta: NonNegative = 0.0
-    detections_per_img: Count = 300
+    smooth_l1_beta: NonNegativeFloat = 0.0
+    detections_per_img: PositiveInt = 300
 
     @field_validator("anchor_sizes")
     @classmethod
@@ -92,6 +100,6 @@ class FCOSOptions(OneStageOptions):
     """
 
     tower_norm: Norm = "group"
-    center_sampling_radius: Positive = 1.5
+    center_sampling_radius: PositiveFloat = 1.5
     score_thresh: Fraction = 0.2
     nms_thresh: Fraction = 0.6

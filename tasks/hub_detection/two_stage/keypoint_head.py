@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub import InstanceTargets
+from hub.losses import masked_mean
 from hub_detection.layers import conv_tower
-from hub_detection.losses import masked_mean
 from hub_detection.two_stage.keypoint_maps import heatmaps_to_keypoints, keypoints_to_heatmap
 from hub_detection.two_stage.roi_align import RoIAlign
 from hub_detection.two_stage.roi_branch import RoIBranch, scatter_slots, valid_slots

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from hub.contract import Fraction
 from hub_detection.layers import Norm
-from hub_detection.options import BoxLoss, Count, DetectionOptions, NonNegative, NonNegativeInt, Positive
+from hub_detection.options import BoxLoss, DetectionOptions
 
 
 class TwoStageOptions(DetectionOptions):
@@ -43,30 +51,30 @@ class TwoStageOptions(DetectionOptions):
 
     anchor_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5", "p6")
     pool_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5")
-    anchor_sizes: tuple[Positive, ...] = (32, 64, 128, 256, 512)
-    aspect_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
-    rpn_num_convs: Count = 1
-    rpn_pre_nms_topk_train: Count = 2000
-    rpn_pre_nms_topk_test: Count = 1000
-    rpn_post_nms_topk_train: Count = 2000
-    rpn_post_nms_topk_test: Count = 1000
+    anchor_sizes: tuple[PositiveFloat, ...] = (32, 64, 128, 256, 512)
+    aspect_ratios: tuple[PositiveFloat, ...] = (0.5, 1.0, 2.0)
+    rpn_num_convs: PositiveInt = 1
+    rpn_pre_nms_topk_train: PositiveInt = 2000
+    rpn_pre_nms_topk_test: PositiveInt = 1000
+    rpn_post_nms_topk_train: PositiveInt = 2000
+    rpn_post_nms_topk_test: PositiveInt = 1000
     rpn_nms_thresh: Fraction = 0.7
     rpn_fg_iou_thresh: Fraction = 0.7
     rpn_bg_iou_thresh: Fraction = 0.3
-    rpn_batch_size_per_image: Count = 256
+    rpn_batch_size_per_image: PositiveInt = 256
     rpn_positive_fraction: Fraction = 0.5
-    box_batch_size_per_image: Count = 512
+    box_batch_size_per_image: PositiveInt = 512
     box_positive_fraction: Fraction = 0.25
-    box_pooler_resolution: Count = 7
-    sampling_ratio: Count = 2
+    box_pooler_resolution: PositiveInt = 7
+    sampling_ratio: PositiveInt = 2
     aligned: bool = False
     box_head_num_convs: NonNegativeInt = 0
     box_head_norm: Norm = "none"
-    box_head_num_fcs: Count = 2
-    box_head_conv_channels: Count = 256
-    box_head_fc_channels: Count = 1024
+    box_head_num_fcs: PositiveInt = 2
+    box_head_conv_channels: PositiveInt = 256
+    box_head_fc_channels: PositiveInt = 1024
     box_loss: BoxLoss = "smooth_l1"
-    smooth_l1_beta: NonNegative = 1 / 9
+    smooth_l1_beta: NonNegativeFloat = 1 / 9
 
     @field_validator("pool_levels")
     @classmethod
@@ -102,7 +110,7 @@ class FasterRCNNOptions(TwoStageOptions):
 
     box_fg_iou_thresh: Fraction = 0.5
     box_bg_iou_thresh: Fraction = 0.5
-    bbox_reg_weights: tuple[Positive, Positive, Positive, Positive] = (10.0, 10.0, 5.0, 5.0)
+    bbox_reg_weights: tuple[PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat] = (10.0, 10.0, 5.0, 5.0)
 
 
 class MaskOptions(TwoStageOptions):
@@ -115,9 +123,9 @@ class MaskOptions(TwoStageOptions):
         mask_thresh: pixels with at least this probability belong to the object.
     """
 
-    mask_pooler_resolution: Count = 14
+    mask_pooler_resolution: PositiveInt = 14
     mask_head_num_convs: NonNegativeInt = 4
-    mask_head_channels: Count = 256
+    mask_head_channels: PositiveInt = 256
     mask_head_norm: Norm = "none"
     mask_thresh: Fraction = 0.5
 
@@ -138,11 +146,11 @@ class KeypointRCNNOptions(FasterRCNNOptions):
         keypoint_head_num_convs, keypoint_head_channels: 3 × 3 convolutions before the heatmaps, and their channels.
     """
 
-    num_keypoints: Count = 17
-    keypoint_sigmas: tuple[Positive, ...] | None = None
-    keypoint_pooler_resolution: Count = 14
+    num_keypoints: PositiveInt = 17
+    keypoint_sigmas: tuple[PositiveFloat, ...] | None = None
+    keypoint_pooler_resolution: PositiveInt = 14
     keypoint_head_num_convs: NonNegativeInt = 8
-    keypoint_head_channels: Count = 512
+    keypoint_head_channels: PositiveInt = 512
 
     @field_validator("keypoint_sigmas")
     @classmethod
@@ -162,12 +170,12 @@ class CascadeRCNNOptions(TwoStageOptions):
     """
 
     stage_ious: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.5, 0.6, 0.7)
-    stage_bbox_reg_weights: tuple[tuple[Positive, Positive, Positive, Positive], ...] = (
+    stage_bbox_reg_weights: tuple[tuple[PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat], ...] = (
         (10.0, 10.0, 5.0, 5.0),
         (20.0, 20.0, 10.0, 10.0),
         (30.0, 30.0, 15.0, 15.0),
     )
-    stage_loss_weights: tuple[Positive, ...] = (1.0, 0.5, 0.25)
+    stage_loss_weights: tuple[PositiveFloat, ...] = (1.0, 0.5, 0.25)
 
     @field_validator("stage_bbox_reg_weights", "stage_loss_weights")
     @classmethod

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from hub import Batch, ClassRows, Features, Head, LabelSpace, Metric, Options, ResizeRule
 from hub.data import Dataset
 from hub.errors import ContractError, DataError, OptionError, did_you_mean
+from hub.losses import masked_bce_with_logits
 from hub_medical.studies.attention import GatedAttention
 from hub_medical.studies.study_result import StudyScores
 
@@ -103,11 +103,7 @@ class StudyHead(Head):
                 f"the tag 'labels' has the shape {tuple(target.shape)}, but there are {len(self.labels)} classes",
                 fix="let the dataset give one number for each class",
             )
-        known = target.isfinite()
-        values = F.binary_cross_entropy_with_logits(
-            logits, target.masked_fill(~known, 0.0), pos_weight=self.pos_weight, reduction="none"
-        )
-        return {"loss_study": (values * known).sum() / known.sum().clamp(min=1)}
+        return {"loss_study": masked_bce_with_logits(logits, target, pos_weight=self.pos_weight)}
 
     def predict(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """``scores`` (B, classes) and ``attention`` (B, S), both float32."""
