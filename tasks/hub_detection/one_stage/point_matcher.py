@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hub_detection.boxes import box_area
+from hub_detection.matcher import object_parts
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,37 @@ class PointMatcher:
             (B, all P) bool, the points that hold an object; and (B, all P) int64 from 0 to N − 1, which one.
         """
         half = ((boxes[..., 2:] - boxes[..., :2]) / 2)[..., None]
-        centre = ((boxes[..., 2:] + boxes[..., :2]) / 2)[..., None]
+        center = ((boxes[..., 2:] + boxes[..., :2]) / 2)[..., None]
         area = box_area(boxes).masked_fill(~valid, torch.inf)[..., None]
         positive, matched = [], []
-        for level, (stride, own) in enumerate(zip(self.strides, points, strict=True)):
-            across, down = ((own[:, i] - centre[:, :, i]).abs() for i in (0, 1))  # (B, N, P) each
-            fits = torch.maximum(across, down) < self.radius * stride
-            fits &= (across < half[:, :, 0]) & (down < half[:, :, 1])
-            farthest = torch.maximum(across + half[:, :, 0], down + half[:, :, 1])
-            if level > 0:
-                fits &= farthest > 4 * stride
-            if level < len(self.strides) - 1:
-                fits &= farthest < 8 * stride
-            smallest, which = torch.where(fits, area, torch.inf).min(1)
+        for level, own in enumerate(points):
+            smallest = area.new_full((len(boxes), len(own)), torch.inf)
+            which = torch.zeros_like(smallest, dtype=torch.int64)
+            for part in object_parts(boxes, len(own)):
+                fits = self._fits(level, own, half[:, part], center[:, part])
+                least, first = torch.where(fits, area[:, part], torch.inf).min(1)
+                which = torch.where(least < smallest, first + part.start, which)
+                smallest = torch.minimum(smallest, least)
             positive.append(smallest < torch.inf)
             matched.append(which)
         return torch.cat(positive, dim=1), torch.cat(matched, dim=1)
+
+    def _fits(self, level: int, points: Tensor, half: Tensor, center: Tensor) -> Tensor:
+        """Return whether each point of a level may learn each object: (B, n, P) bool.
+
+        Args:
+            level: index of the level.
+            points: (P, 2) x y in pixels.
+            half: (B, n, 2, 1), half of each object's width and height.
+            center: (B, n, 2, 1), x and y of each object's center.
+        """
+        stride = self.strides[level]
+        across, down = ((points[:, i] - center[:, :, i]).abs() for i in (0, 1))  # (B, n, P) each
+        fits = torch.maximum(across, down) < self.radius * stride
+        fits &= (across < half[:, :, 0]) & (down < half[:, :, 1])
+        farthest = torch.maximum(across + half[:, :, 0], down + half[:, :, 1])
+        if level > 0:
+            fits &= farthest > 4 * stride
+        if level < len(self.strides) - 1:
+            fits &= farthest < 8 * stride
+        return fits

@@ -11,7 +11,7 @@ from torch import Tensor
 from hub import Batch, Features, LabelSpace
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
-from hub_detection.boxes import box_iou, pick
+from hub_detection.boxes import pick
 from hub_detection.detection_head import padded_size
 from hub_detection.losses import generalized_box_iou_loss
 from hub_detection.matcher import Matcher
@@ -62,10 +62,7 @@ class RetinaNet(OneStageHead[RetinaNetOptions]):
         targets = instance_targets(batch)
         dense = self.dense_predictions(features, padded_size(batch))
         anchors = torch.cat(dense.anchors)
-        iou = box_iou(targets.boxes, anchors)
-        positive, negative = self.matcher(iou, targets.valid)
-        matched = iou.argmax(1)
-        del iou  # the largest tensor here
+        (positive, negative), matched = self.matcher.with_objects(targets.boxes, anchors, targets.valid)
         labels, matched_boxes = pick(targets.labels, matched), pick(targets.boxes, matched)
         class_losses = self.class_losses(dense, labels, positive, positive | negative)
         box_losses = self._box_losses(torch.cat(dense.deltas, dim=1), matched_boxes, anchors)

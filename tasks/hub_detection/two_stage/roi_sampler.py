@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hub import InstanceTargets
-from hub_detection.boxes import box_iou, pick
+from hub_detection.boxes import pick
 from hub_detection.matcher import Matcher, matched_object
 from hub_detection.sampling import sample
 from hub_detection.two_stage.rpn import Proposals
@@ -65,17 +65,17 @@ class RoISampler:
         """
         boxes = torch.cat([proposals.boxes, targets.boxes], dim=1)
         valid = torch.cat([proposals.valid, targets.valid], dim=1)
-        iou = box_iou(targets.boxes, boxes)
-        match = self.matcher(iou, targets.valid)
+        match = self.matcher(targets.boxes, boxes, targets.valid)
         drawn = sample(
             match.positive & valid,
             match.negative & valid,
             size=self.batch_size_per_image,
             positive_fraction=self.positive_fraction,
         )
-        matched = matched_object(iou, drawn.indices)
+        chosen = pick(boxes, drawn.indices)
+        matched = matched_object(targets.boxes, chosen)
         labels = (pick(targets.labels, matched) + 1) * drawn.positive
-        return RoIs(pick(boxes, drawn.indices), labels, matched, drawn.positive, drawn.valid)
+        return RoIs(chosen, labels, matched, drawn.positive, drawn.valid)
 
     @torch.no_grad()
     def rematch(self, boxes: Tensor, valid: Tensor, targets: InstanceTargets) -> RoIs:
@@ -89,7 +89,6 @@ class RoISampler:
         Returns:
             The same boxes, in the same order, each positive or background by this sampler's thresholds.
         """
-        iou = box_iou(targets.boxes, boxes)
-        positive = self.matcher(iou, targets.valid).positive & valid
-        matched = iou.argmax(1)
+        match, matched = self.matcher.with_objects(targets.boxes, boxes, targets.valid)
+        positive = match.positive & valid
         return RoIs(boxes, (pick(targets.labels, matched) + 1) * positive, matched, positive, valid)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hub import InstanceTargets
 from hub_detection.anchors import AnchorGenerator
 from hub_detection.box_coder import BoxCoder
-from hub_detection.boxes import box_iou, clip_boxes, pick, sides_at_least
+from hub_detection.boxes import clip_boxes, pick, sides_at_least
 from hub_detection.losses import box_loss, objectness_loss
 from hub_detection.matcher import Matcher, matched_object
 from hub_detection.nms import nms
@@ -221,12 +221,12 @@ class RPN(nn.Module):
             ``loss_rpn_objectness`` and ``loss_rpn_box``, float32 scalars.
         """
         boxes = torch.cat(list(anchors))
-        iou = box_iou(targets.boxes, boxes)
-        match = self.matcher(iou, targets.valid)
+        match = self.matcher(targets.boxes, boxes, targets.valid)
         drawn = sample(*match, size=self.batch_size_per_image, positive_fraction=self.positive_fraction)
-        matched_boxes = pick(targets.boxes, matched_object(iou, drawn.indices))
+        sampled_boxes = boxes[drawn.indices]
+        matched_boxes = pick(targets.boxes, matched_object(targets.boxes, sampled_boxes))
         objectness, deltas = self.predict_anchors(features, drawn.indices)
-        target_deltas = self.box_coder.encode(matched_boxes, boxes[drawn.indices])
+        target_deltas = self.box_coder.encode(matched_boxes, sampled_boxes)
         return {
             "loss_rpn_objectness": objectness_loss(objectness, drawn.positive, drawn.valid),
             "loss_rpn_box": box_loss(deltas, target_deltas, drawn.positive, drawn.valid, beta=self.smooth_l1_beta),

@@ -34,8 +34,10 @@ def _reference(points: list[Tensor], boxes: Tensor, valid: Tensor, radius: float
     return answers
 
 
+@pytest.mark.parametrize("limit", [1, 5000, 2**20])
 @pytest.mark.parametrize("radius", [0.9, 1.5, 100.0])
-def test_points_match_the_smallest_object_that_fits(radius: float) -> None:
+def test_points_match_the_smallest_object_that_fits(monkeypatch: pytest.MonkeyPatch, radius: float, limit: int) -> None:
+    monkeypatch.setattr("hub_detection.matcher._PART_CPU", limit)  # values of one part of the objects
     generator = torch.Generator().manual_seed(0)
     corners = (torch.rand(2, 12, 2, 2, generator=generator) * 64).sort(dim=2).values
     boxes = corners.flatten(2)
