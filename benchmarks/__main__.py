@@ -11,20 +11,20 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import detection, evaluation, heads
+from benchmarks import detection, evaluation, heads, memory
 from benchmarks.timing import compare
 from hub.contract import Batch
 from hub.model import Model
 from hub.precision import has_bf16
 
-SUBJECTS = (*detection.THEIRS, "heads", "evaluation")
+SUBJECTS = (*detection.THEIRS, "heads", "evaluation", "memory")
 
 
 def main() -> None:
-    """Compare and print a table a subject."""
+    """Compare, and print one table per subject."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=f"of {', '.join(SUBJECTS)} (default: all)")
-    parser.add_argument("--batch", type=int, default=2, help="images a step (default: 2)")
+    parser.add_argument("--batch", type=int, default=2, help="images per step (default: 2)")
     parser.add_argument("--size", type=int, nargs=2, default=(400, 533), metavar=("H", "W"), help="default: 400 533")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default: 5)")
     parser.add_argument("--only", choices=("train", "infer"), help="one half")
@@ -32,14 +32,16 @@ def main() -> None:
     args = parser.parse_args()
     for subject in args.subjects:
         if subject not in SUBJECTS:
-            parser.error(f"no subject {subject!r}: choose of {', '.join(SUBJECTS)}")
+            parser.error(f"no subject {subject!r}: choose from {', '.join(SUBJECTS)}")
     for subject in args.subjects or SUBJECTS:
-        Console(width=110).print(_table_of(subject, args))
+        Console(width=120).print(_table_of(subject, args))
 
 
 def _table_of(subject: str, args: argparse.Namespace) -> Table:
     if subject == "evaluation":
         return evaluation.table()
+    if subject == "memory":
+        return memory.table(torch.device(args.device))
     return _heads(args) if subject == "heads" else _two_stage(subject, args)
 
 
@@ -65,6 +67,7 @@ def _two_stage(task: str, args: argparse.Namespace) -> Table:
                 step(ours, lambda: ours(batch)[task], precision=precision),
                 step(theirs, partial(theirs, images, targets), precision=their_precision),
                 rounds=args.rounds,
+                device=device,
             )
             table.add_row(*result.row(f"training, {label}"))
         if args.only != "train":
@@ -72,6 +75,7 @@ def _two_stage(task: str, args: argparse.Namespace) -> Table:
                 partial(ours.infer, batch, precision=precision),
                 detection.their_inference(theirs, images, device=device, precision=their_precision),
                 rounds=args.rounds,
+                device=device,
             )
             table.add_row(*result.row(f"inference, {label}"))
     return table
@@ -86,10 +90,10 @@ def _heads(args: argparse.Namespace) -> Table:
     for precision in dict.fromkeys((_fast(device), "fp32")):
         if args.only != "infer":
             steps = [_step(model, batch, device=device, precision=precision) for model in (alone, together)]
-            table.add_row(*compare(*steps, rounds=args.rounds).row(f"training, {precision}"))
+            table.add_row(*compare(*steps, rounds=args.rounds, device=device).row(f"training, {precision}"))
         if args.only != "train":
             answers = [partial(model.infer, batch, precision=precision) for model in (alone, together)]
-            table.add_row(*compare(*answers, rounds=args.rounds).row(f"inference, {precision}"))
+            table.add_row(*compare(*answers, rounds=args.rounds, device=device).row(f"inference, {precision}"))
     return table
 
 
@@ -104,7 +108,7 @@ def _table(title: str, columns: tuple[str, str, str], args: argparse.Namespace) 
     machine = _machine(torch.device(args.device))
     table = Table(title=f"{title}, batch {args.batch}, {args.size[0]}×{args.size[1]}, {machine}")
     first, second, ratio = columns
-    for column in ("", f"{first}, s", f"{second}, s", ratio, "lowest–highest"):
+    for column in ("", f"{first}, s", f"{second}, s", ratio, "lowest–highest", "memory, MB"):
         table.add_column(column, justify="left" if not column else "right")
     return table
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import hub
-from hub.contract import Batch, BoxMasks, InstanceTargets, pad_images
+from hub.contract import Batch, BoxMasks, InstanceMasks, InstanceTargets, pad_images
 from hub.model import Model
 from hub.precision import autocast
 from hub_detection.weights.torchvision_rcnn import load_rcnn
@@ -32,17 +33,20 @@ def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batc
     labels = torch.randint(0, CLASSES, (count, objects), generator=rng)
     there = torch.ones(count, objects, dtype=torch.bool)
     stacked, sizes = pad_images([image.permute(1, 2, 0).numpy() for image in images])
-    masks = BoxMasks.from_planes(_ellipses(boxes, (height, width)))
+    masks = BoxMasks.pack([_ellipses(own, (height, width)) for own in boxes], objects)
     targets = InstanceTargets(boxes=boxes, labels=labels, valid=there, crowd=~there, masks=masks)
     return Batch(images=stacked, sizes=sizes, original_sizes=sizes, ids=range(count), instances=targets)
 
 
-def _ellipses(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, N, 4) boxes to the ellipses that they enclose, (B, N, H, W) bool."""
-    centre, radius = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2
-    x = (torch.arange(size[1]) - centre[..., :1]) / radius[..., :1]
-    y = (torch.arange(size[0]) - centre[..., 1:]) / radius[..., 1:]
-    return x[..., None, :] ** 2 + y[..., :, None] ** 2 <= 1
+def _ellipses(boxes: Tensor, size: tuple[int, int]) -> InstanceMasks:
+    """The ellipses that boxes (N, 4) enclose."""
+    windows, crops = [], []
+    for x1, y1, x2, y2 in boxes.tolist():
+        rows, columns = slice(int(y1), int(y2) + 1), slice(int(x1), int(x2) + 1)
+        x, y = np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop)[:, None]
+        crops.append((2 * x - x1 - x2) ** 2 / (x2 - x1) ** 2 + (2 * y - y1 - y2) ** 2 / (y2 - y1) ** 2 <= 1)
+        windows.append((rows, columns))
+    return InstanceMasks.from_crops(size, windows, crops)
 
 
 def make_models(task: str, batch: Batch) -> tuple[Model, nn.Module]:

@@ -9,25 +9,29 @@ from dataclasses import dataclass
 
 import torch
 
+from benchmarks.peak import peak_memory
+
 
 @dataclass(frozen=True)
 class Comparison:
     """Seconds of both sides, round by round.
 
     Attributes:
-        ours, theirs: one time a round; the sides take turns, so that a slow moment of the machine meets both.
+        ours, theirs: one time per round; the sides alternate, so that a slow moment of the machine affects both.
+        memory: bytes that each side's tensors take at most, ours first.
     """
 
     ours: list[float]
     theirs: list[float]
+    memory: tuple[int, int]
 
     @property
     def ratios(self) -> list[float]:
         """How many times faster we were, in each round."""
         return [b / a for a, b in zip(self.ours, self.theirs, strict=True)]
 
-    def row(self, name: str) -> tuple[str, str, str, str, str]:
-        """Name, both medians, the ratio's median, and its lowest and highest value."""
+    def row(self, name: str) -> tuple[str, ...]:
+        """Name, both medians, the ratio's median, and its lowest and highest value, and both peaks of memory."""
         ratios = sorted(self.ratios)
         return (
             name,
@@ -35,15 +39,24 @@ class Comparison:
             f"{statistics.median(self.theirs):.3f}",
             f"{statistics.median(ratios):.2f}×",
             f"{ratios[0]:.2f}–{ratios[-1]:.2f}",
+            " : ".join(f"{size / 1e6:,.0f}" for size in self.memory),
         )
 
 
-def compare(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int, warmup: int = 1) -> Comparison:
-    """Run both by turns.
+def compare(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    rounds: int,
+    device: torch.device,
+    warmup: int = 1,
+) -> Comparison:
+    """Run both in alternation, and each once more to measure its memory.
 
     Args:
         ours, theirs: one step each.
         rounds: timed rounds, after ``warmup`` untimed ones.
+        device: where they run.
     """
     for _ in range(warmup):
         ours()
@@ -56,7 +69,7 @@ def compare(ours: Callable[[], object], theirs: Callable[[], object], *, rounds:
             step()
             _wait()
             side.append(time.perf_counter() - start)
-    return Comparison(*times)
+    return Comparison(*times, memory=(peak_memory(ours, device), peak_memory(theirs, device)))
 
 
 def _wait() -> None:

@@ -124,6 +124,17 @@ class InstanceMasks:
             out[self.window(i)] |= crop.view(bool)
         return out
 
+    def paint(self, out: np.ndarray, values: np.ndarray, order: np.ndarray) -> None:
+        """Write a value into the pixels of each object, later ones over earlier ones.
+
+        Args:
+            out: (H, W), changed in place.
+            values: (N,) one per object.
+            order: indices of the objects.
+        """
+        for i in order.tolist():
+            out[self.window(i)][self.crops[i] > 0] = values[i]
+
     def without(self, region: np.ndarray) -> InstanceMasks:
         """Return the masks with the pixels of a region (H, W) bool removed."""
         crops = tuple(crop * ~region[self.window(i)] for i, crop in enumerate(self.crops))

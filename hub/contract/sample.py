@@ -49,6 +49,14 @@ class Instances:
             fields={name: values[which] for name, values in self.fields.items()},
         )
 
+    def back_to_front(self) -> np.ndarray:
+        """Return the order to paint overlapping masks in: crowds first, then from the largest to the smallest.
+
+        Of objects of one size the later one in the file is in front.
+        """
+        assert self.masks is not None
+        return np.lexsort((-self.masks.areas, ~self.crowd))
+
     @classmethod
     def join(cls, groups: Sequence[Instances]) -> Instances:
         """Return the objects of several groups in one image, with the annotations that all groups have."""

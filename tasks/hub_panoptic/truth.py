@@ -109,6 +109,5 @@ def _stacked(instances: Instances) -> np.ndarray:
     assert instances.masks is not None
     masks = instances.masks
     out = np.zeros(masks.size, np.int64)
-    for k in np.lexsort((-masks.areas, ~instances.crowd)):  # crowds first, then from the largest to the smallest
-        out[masks.window(k)][masks.crops[k] > 0] = k + 1
+    masks.paint(out, np.arange(1, len(masks) + 1), instances.back_to_front())
     return out

@@ -38,8 +38,8 @@ def painted_labels(labels: LabelSpace, *, name: str) -> LabelSpace:
 def paint(objects: Instances, size: tuple[int, int]) -> np.ndarray:
     """The class of every pixel: 0 for the background, k + 1 for objects of the class k.
 
-    Where objects overlap the smaller one is seen, crowds behind all others. The boxes of objects without a mask are
-    `IGNORE`, but for what other objects cover: nobody has said which of their pixels are the object.
+    Where objects overlap, the order is that of `Instances.back_to_front`. The box of an object without a mask is
+    `IGNORE` where no other object covers it, since it is not known which of its pixels are the object.
 
     Args:
         objects: with masks.
@@ -54,6 +54,5 @@ def paint(objects: Instances, size: tuple[int, int]) -> np.ndarray:
     areas = objects.masks.areas
     for x1, y1, x2, y2 in objects.boxes[areas == 0].tolist():
         out[int(y1) : int(np.ceil(y2)), int(x1) : int(np.ceil(x2))] = IGNORE
-    for row in np.lexsort((-areas, ~objects.crowd)):
-        out[objects.masks.window(row)][objects.masks.crops[row] > 0] = objects.labels[row] + 1
+    objects.masks.paint(out, objects.labels + 1, objects.back_to_front())
     return out
