@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hub.contract.box_masks import BoxMasks
@@ -94,6 +95,32 @@ class Batch:
     def image_id(self, index: int) -> int | str:
         """Return the id of an image in its dataset, or its position where the batch has no ids."""
         return self.ids[index] if index < len(self.ids) else index
+
+    def original_size(self, index: int) -> tuple[int, int]:
+        """Return the height and width in pixels of the file of an image."""
+        height, width = self.original_sizes[index].tolist()
+        return height, width
+
+    def to_original(self, maps: Tensor) -> Iterator[Tensor]:
+        """Bring maps of the padded images to the sizes of the image files, by bilinear interpolation.
+
+        Args:
+            maps: (B, C, h, w) of any resolution, floats that cover the padded images.
+
+        Yields:
+            For each image (C, H, W) float32, without the padding, at the size of its file.
+
+        >>> batch = Batch(torch.zeros(1, 3, 8, 8), torch.tensor([[8, 4]]), torch.tensor([[16, 8]]))
+        >>> [values.shape for values in batch.to_original(torch.zeros(1, 5, 2, 2))]
+        [torch.Size([5, 16, 8])]
+        """
+        for i, values in enumerate(maps):
+            height, width = self.sizes[i].tolist()
+            full = F.interpolate(values[None].float(), size=self.images.shape[2:], mode="bilinear")
+            inside = full[..., :height, :width]
+            if (height, width) != self.original_size(i):
+                inside = F.interpolate(inside, size=self.original_size(i), mode="bilinear")
+            yield inside[0]
 
     @property
     def provides(self) -> frozenset[str]:

@@ -87,12 +87,11 @@ class SemanticHead(Head[O, SemanticMap]):
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[SemanticMap]:
         """Return one `hub.SemanticMap` per image, at the size of its file."""
-        originals = batch.original_sizes.tolist()
         dtype = torch.uint8 if len(self.labels) <= 255 else torch.int64
         return [
             SemanticMap(
                 image_id=batch.image_id(i),
-                size=(originals[i][0], originals[i][1]),
+                size=batch.original_size(i),
                 classes=logits.argmax(0).to(dtype).cpu(),
                 label_space=self.labels,
             )
@@ -100,14 +99,8 @@ class SemanticHead(Head[O, SemanticMap]):
         ]
 
     def original_logits(self, predictions: Mapping[str, Tensor], batch: Batch) -> Iterator[Tensor]:
-        """Yield the logits (classes, H, W) float32 of each image at the size of its file."""
-        sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()
-        for i, logits in enumerate(predictions["logits"]):
-            full = F.interpolate(logits[None].float(), size=batch.images.shape[2:], mode="bilinear")
-            inside = full[..., : sizes[i][0], : sizes[i][1]]
-            if sizes[i] != originals[i]:
-                inside = F.interpolate(inside, size=tuple(originals[i]), mode="bilinear")
-            yield inside[0]
+        """Return the logits (classes, H, W) float32 of each image at the size of its file."""
+        return batch.to_original(predictions["logits"])
 
     def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
         """Return a `SemanticMerger`, which takes the weighted mean of the windows' logits."""

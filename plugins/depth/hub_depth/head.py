@@ -87,21 +87,14 @@ class Depth(Head):
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[DepthMap]:
         """One `DepthMap` an image, at the size of its file."""
-        found = []
-        sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()
-        for i, depth in enumerate(predictions["depth"]):
-            full = F.interpolate(depth[None, None].float(), size=batch.images.shape[2:], mode="bilinear")
-            inside = full[..., : sizes[i][0], : sizes[i][1]]
-            if sizes[i] != originals[i]:
-                inside = F.interpolate(inside, size=tuple(originals[i]), mode="bilinear")
-            found.append(
-                DepthMap(
-                    image_id=batch.image_id(i),
-                    size=(originals[i][0], originals[i][1]),
-                    depth=inside[0, 0].to("cpu", torch.float32).contiguous(),
-                )
+        return [
+            DepthMap(
+                image_id=batch.image_id(i),
+                size=batch.original_size(i),
+                depth=depth[0].to("cpu", torch.float32).contiguous(),
             )
-        return found
+            for i, depth in enumerate(batch.to_original(predictions["depth"][:, None]))
+        ]
 
     def metric(self, dataset: Dataset) -> Metric:
         """See `hub_depth.metric.DepthMetric`."""
