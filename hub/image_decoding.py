@@ -76,6 +76,15 @@ def decode(path: str | os.PathLike[str], *, in_chans: int, exif: bool = True) ->
         planes, colors = (tiff.read_tiff(path), tiff.has_colors(path)) if file is None else (_decode_deep(path, file))
         if exif and file is not None:
             planes = upright(planes, int(file.getexif().get(_ORIENTATION, 1)))
+    return finished(path, planes, in_chans, colors=colors)
+
+
+def finished(path: str | os.PathLike[str], planes: np.ndarray, in_chans: int, *, colors: bool) -> np.ndarray:
+    """Return decoded planes (H, W, C) with the channels wanted, as uint8, int16 or float32; see `with_channels`.
+
+    Raises:
+        PixelFormatError: the channels are others, or values do not fit these dtypes.
+    """
     return _to_supported(path, with_channels(path, planes, in_chans, colors=colors))
 
 

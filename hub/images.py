@@ -66,7 +66,15 @@ def read_image(
         PixelFormatError: its channels or its dtype are others.
         MissingRequirementError: it is a TIFF that needs tifffile.
     """
-    array = decode(path, in_chans=in_chans, exif=exif)
+    return check_dtype(path, decode(path, in_chans=in_chans, exif=exif), pixels)
+
+
+def check_dtype(path: str | os.PathLike[str], array: np.ndarray, pixels: PixelFormat | None) -> np.ndarray:
+    """Return the pixels of a file, if they are of the dtype of a format, by default uint8.
+
+    Raises:
+        PixelFormatError: they are not.
+    """
     wanted = "uint8" if pixels is None else pixels.dtype
     if array.dtype.name != wanted:
         raise PixelFormatError(

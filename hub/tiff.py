@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import MissingRequirementError, PixelFormatError
+from hub.errors import ImageError, MissingRequirementError, PixelFormatError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,8 +58,44 @@ def has_colors(path: str | os.PathLike[str]) -> bool:
         MissingRequirementError: tifffile is not installed.
     """
     with _tifffile(path).TiffFile(path) as file:
-        page = file.series[0].keyframe
-        return bool(page.photometric == _RGB and page.samplesperpixel >= 3)
+        return is_rgb(file.series[0].keyframe)
+
+
+def is_rgb(page: Any) -> bool:
+    """Return whether the first three bands of a page are red, green and blue."""
+    return bool(page.photometric == _RGB and page.samplesperpixel >= 3)
+
+
+def open_tiff(path: str | os.PathLike[str]) -> Any:
+    """Return an open ``tifffile.TiffFile``, a context manager.
+
+    Raises:
+        MissingRequirementError: tifffile is not installed.
+    """
+    return _tifffile(path).TiffFile(path)
+
+
+def read_segment(path: str | os.PathLike[str], page: Any, index: int) -> np.ndarray:
+    """Return a tile or a strip of a page of an open file, (h, w, C), cut at the border of the image.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    import numpy as np
+
+    file = page.parent.filehandle
+    try:
+        file.seek(page.dataoffsets[index])
+        data = file.read(page.databytecounts[index])
+        decoded, _, shape = page.decode(data or None, index, jpegtables=page.jpegtables)
+    except Exception as error:  # tifffile and its codecs raise many kinds
+        raise ImageError(
+            f"image {os.fspath(path)} cannot be decoded: {error}", fix="replace or remove the file"
+        ) from None
+    if decoded is None:  # a part that the file leaves out
+        decoded = np.zeros(shape, page.dtype)
+    _, height, width = shape[:3]
+    return np.asarray(decoded)[0, :height, :width]
 
 
 def _axes(path: str | os.PathLike[str], series: Any) -> str:

@@ -31,6 +31,7 @@ LAYERS = (
         "text_files",
         "image_decoding",
         "tiff",
+        "image_regions",
     ),
     ("registry",),
     ("contract", "losses"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from hub.cli.arguments import positive
 from hub.cli.windows import add_window_arguments, windows_of
+from hub.image_decoding import MAX_PIXELS_VARIABLE
 
 SUMMARY = "draw what a model finds in images, and write it as JSON"
 
@@ -20,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ids-from", metavar="FILE", help="COCO JSON whose image ids to use, matched by file name")
     parser.add_argument("--batch", type=positive, default=8, help="images computed together (default: 8)")
     add_window_arguments(parser)
+    parser.add_argument(
+        "--max-pixels",
+        type=positive,
+        metavar="N",
+        help="largest height × width that is decoded (default: HUB_MAX_PIXELS, or 500 million)",
+    )
     parser.add_argument("--device", help="for example cpu or cuda:0")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
 
@@ -30,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     from hub.engine.reader import Request, reader_of
     from hub.weights import load
 
+    if args.max_pixels is not None:
+        os.environ[MAX_PIXELS_VARIABLE] = str(args.max_pixels)
     request = Request(
         source=Path(args.images),
         out=Path(args.out),

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.progress import track
 
-from hub.contract import Windows
+from hub.contract import Result, Windows
 from hub.errors import AnnotationError, ImageError
 from hub.files import write_bytes, write_text
 from hub.images import read_image, to_rgb
@@ -57,11 +57,15 @@ def predict_files(
     records: dict[str, list[dict[str, Any]]] = {name: [] for name in model.heads}
     failed = 0
     at_once = batch_size if windows is None else 1
+    by_parts = windows is not None and windows.scale == 1
+    answers: dict[str, list[Result]] = {}
     starts = range(0, len(files), at_once)
     for start in track(starts, description="predict", transient=True, disable=len(starts) < 2):
         chosen, pixels = [], []
         for file in files[start : start + at_once]:
             try:
+                if windows is not None and by_parts:
+                    answers = model.infer_file(file, windows, image_id=ids[file], precision=precision)
                 pixels.append(
                     read_image(file, in_chans=model.preprocessing.in_chans, pixels=model.preprocessing.pixels)
                 )
@@ -71,9 +75,10 @@ def predict_files(
                 log.error("%s", error)
         if not chosen:
             continue
-        batch = model.prepare(pixels, resize=windows is None)
-        batch.ids = [ids[file] for file in chosen]
-        answers = model.infer(batch, precision=precision, windows=windows)
+        if not by_parts:
+            batch = model.prepare(pixels, resize=windows is None)
+            batch.ids = [ids[file] for file in chosen]
+            answers = model.infer(batch, precision=precision, windows=windows)
         for name, head in model.items():
             folder = out / name if many else out
             for file, image, result in zip(chosen, pixels, answers[name], strict=True):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +17,9 @@ from hub.contract.recipe import Recipe
 from hub.contract.results import Result
 from hub.contract.window_layout import Place, WindowLayout
 from hub.contract.windows import Windows
+from hub.errors import OptionError
 from hub.images import resize_image
+from hub.pixel_format import ValueRange
 from hub.precision import autocast
 
 
@@ -41,6 +45,55 @@ class WindowedModel(Protocol):
         """Head → its raw predictions."""
 
 
+class Regions(Protocol):
+    """An image of which windows are read, such as a `hub.image_regions.ImageRegions`."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+
+    def read(self, rows: slice, columns: slice) -> np.ndarray:
+        """Return a part of the image, (h, w, C)."""
+
+
+def infer_regions(
+    model: WindowedModel,
+    image: Regions,
+    windows: Windows,
+    *,
+    value_range: ValueRange,
+    image_id: int | str,
+    precision: str = "auto",
+) -> dict[str, list[Result]]:
+    """Return the result of one large image, of which a window is read when it is predicted: head → one result.
+
+    Args:
+        model: in eval mode.
+        image: not larger or smaller than windows see it: ``windows.scale`` is 1.
+        windows: how to cut it.
+        value_range: of its pixels; see `hub.Batch`.
+        image_id: of the image, for the result.
+        precision: see `hub.precision.autocast`.
+
+    Raises:
+        OptionError: see `infer_windows`, or windows of another scale.
+        ImageError: a part of the image cannot be read.
+    """
+    if windows.scale != 1:
+        raise OptionError("an image that is read in windows cannot be resized", fix="set scale to 1")
+    corner = image.read(slice(0, 1), slice(0, 1))
+    # Heads need the size of the image, not its pixels: a view of one pixel takes no memory.
+    pixels = torch.from_numpy(corner).permute(2, 0, 1)[None].expand(1, corner.shape[2], *image.size)
+    size = torch.tensor([image.size])
+    whole = Batch(images=pixels, sizes=size, original_sizes=size, ids=[image_id], value_range=value_range)
+
+    def part(rows: slice, columns: slice) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(image.read(rows, columns))).permute(2, 0, 1)
+
+    windows.check(model.divisor, name=model.recipe.name)
+    return {name: [result] for name, result in _infer(model, whole, part, windows, precision).items()}
+
+
 def infer_windows(
     model: WindowedModel, batch: Batch, windows: Windows, *, precision: str = "auto"
 ) -> dict[str, list[Result]]:
@@ -59,16 +112,28 @@ def infer_windows(
     found: dict[str, list[Result]] = {name: [] for name, _ in model.items()}
     for i in range(len(batch)):
         whole = _whole(batch, i, windows)
-        layout = WindowLayout(tuple(whole.sizes[0].tolist()), windows.sides, windows.overlap)
-        mergers = {name: head.window_merger(whole, layout, weights=windows.weights) for name, head in model.items()}
-        for places in layout.batches(windows.batch_size):
-            with autocast(model.device, precision):
-                raw = model(_cut(whole, layout, places).to(model.device))
-            for name, merger in mergers.items():
-                merger.add(raw[name], places)
-        for name, merger in mergers.items():
-            found[name].append(merger.result())
+        image = whole.images[0]
+        for name, result in _infer(model, whole, partial(_slice, image), windows, precision).items():
+            found[name].append(result)
     return found
+
+
+def _infer(
+    model: WindowedModel, whole: Batch, part: Callable[[slice, slice], Tensor], windows: Windows, precision: str
+) -> dict[str, Result]:
+    """Return the result of each head for one image, whose parts (C, h, w) are given by ``part``."""
+    layout = WindowLayout(tuple(whole.sizes[0].tolist()), windows.sides, windows.overlap)
+    mergers = {name: head.window_merger(whole, layout, weights=windows.weights) for name, head in model.items()}
+    for places in layout.batches(windows.batch_size):
+        with autocast(model.device, precision):
+            raw = model(_cut(whole, part, layout, places).to(model.device))
+        for name, merger in mergers.items():
+            merger.add(raw[name], places)
+    return {name: merger.result() for name, merger in mergers.items()}
+
+
+def _slice(image: Tensor, rows: slice, columns: slice) -> Tensor:
+    return image[:, rows, columns]
 
 
 def _whole(batch: Batch, i: int, windows: Windows) -> Batch:
@@ -91,10 +156,9 @@ def _whole(batch: Batch, i: int, windows: Windows) -> Batch:
     )
 
 
-def _cut(whole: Batch, layout: WindowLayout, places: Sequence[Place]) -> Batch:
+def _cut(whole: Batch, part: Callable[[slice, slice], Tensor], layout: WindowLayout, places: Sequence[Place]) -> Batch:
     """Return windows as images of a batch."""
-    image = whole.images[0]
-    parts = [image[:, rows, columns] for rows, columns in map(layout.slices, places)]
-    stacked = torch.stack([layout.pad(part) for part in parts]).contiguous(memory_format=torch.channels_last)
-    sizes = torch.tensor([part.shape[1:] for part in parts])
+    parts = [part(rows, columns) for rows, columns in map(layout.slices, places)]
+    stacked = torch.stack([layout.pad(each) for each in parts]).contiguous(memory_format=torch.channels_last)
+    sizes = torch.tensor([each.shape[1:] for each in parts])
     return replace(whole, images=stacked, sizes=sizes, original_sizes=sizes, ids=list(range(len(parts))))

@@ -19,8 +19,9 @@ from hub.contract.recipe import Recipe
 from hub.contract.results import Result
 from hub.contract.windows import Windows
 from hub.errors import DataError, OptionError, did_you_mean
+from hub.image_regions import ImageRegions
 from hub.images import check_image, read_image, resize_image
-from hub.inference.windowed import infer_windows
+from hub.inference.windowed import infer_regions, infer_windows
 from hub.labels import LabelSpace
 from hub.model.extend import extend
 from hub.model.parts import ModelParts
@@ -190,6 +191,45 @@ class Model(nn.Module):
             self.train(was_training)
         return self.results(raw, batch)
 
+    @torch.no_grad()
+    def infer_file(
+        self,
+        path: str | os.PathLike[str],
+        windows: Windows,
+        *,
+        image_id: int | str | None = None,
+        precision: str = "auto",
+    ) -> dict[str, list[Result]]:
+        """Return the results of a large image file, of which windows are read when they are predicted.
+
+        Args:
+            path: an image file; of tiled and striped TIFFs only the parts of a window are decoded at a time, other
+                formats are decoded as a whole.
+            windows: how to cut it; of scale 1.
+            image_id: for the result, by default the path.
+            precision: see `hub.precision.autocast`.
+
+        Returns:
+            Head → a list of one result.
+
+        Raises:
+            ImageError: the file, or a part of it, cannot be read.
+            OptionError: see `infer`.
+        """
+        was_training = self.training
+        self.eval()
+        wanted = self.preprocessing
+        name = str(Path(path)) if image_id is None else image_id
+        try:
+            with ImageRegions(path, in_chans=wanted.in_chans, pixels=wanted.pixels) as image:
+                return self._joined(
+                    infer_regions(
+                        self, image, windows, value_range=wanted.pixels.value_range, image_id=name, precision=precision
+                    )
+                )
+        finally:
+            self.train(was_training)
+
     def results(self, raw: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> dict[str, list[Result]]:
         """Turn the raw predictions of `forward` into results: head → one result per image."""
         return self._joined({name: head.results(raw[name], batch) for name, head in self.items()})
@@ -270,9 +310,14 @@ class Model(nn.Module):
         at_once = batch_size if cut is None else 1
         predictions: list[Prediction] = []
         for start in range(0, len(images), at_once):
-            batch = self.prepare(images[start : start + at_once], first=start, resize=cut is None)
-            results = self.infer(batch, precision=precision, windows=cut)
-            predictions += [Prediction({head: found[i] for head, found in results.items()}) for i in range(len(batch))]
+            some = images[start : start + at_once]
+            first = some[0]
+            if cut is not None and cut.scale == 1 and not isinstance(first, np.ndarray):
+                results = self.infer_file(first, cut, precision=precision)
+            else:
+                batch = self.prepare(some, first=start, resize=cut is None)
+                results = self.infer(batch, precision=precision, windows=cut)
+            predictions += [Prediction({head: found[i] for head, found in results.items()}) for i in range(len(some))]
         return predictions
 
     def prepare(self, images: Sequence[Image], *, first: int = 0, resize: bool = True) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,3 +132,13 @@ def test_sides_that_the_strides_do_not_divide_are_refused_with_those_that_do(mod
 def test_windows_that_there_cannot_be_are_refused_when_asked_for(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Windows(**options)
+
+
+def test_a_file_is_predicted_from_its_parts_as_from_its_pixels(model: hub.Model, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="the optional dependency tifffile is not installed")
+    image = picture(150, 230)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(64, 64), photometric="rgb")
+    expected = model.predict(image, windows=(64, 96), precision="fp32").result
+    found = model.predict(tmp_path / "a.tif", windows=(64, 96), precision="fp32").result
+    assert torch.equal(found.classes, expected.classes)  # type: ignore[attr-defined]
+    assert found.image_id == str(tmp_path / "a.tif")
