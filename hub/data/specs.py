@@ -47,6 +47,7 @@ mask_folder = DatasetSpec(
     summary="A folder of images and one of masks, paletted or grey PNGs",
     target="hub.data.formats.mask_folder:MaskFolder",
     writer="hub.data.writers.maps:write_mask_folder",
+    detect="hub.data.formats.mask_folder:detect_mask_folder",
 )
 
 csv = DatasetSpec(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from hub.contract import Options, Recipe, parse_options
 from hub.contract.dataset import Dataset
+from hub.data.formats.detect import detect_format
 from hub.data.transforms import Transform
 from hub.engine.config import Config
 from hub.errors import ConfigError, ContractError, LabelMismatchError, PixelFormatError, did_you_mean
@@ -18,22 +20,28 @@ from hub.names import ModelName
 from hub.pixel_format import PixelFormat
 from hub.registry import find
 
+AUTO = "auto"
+
 
 def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Dataset:
     """Open the dataset that a config section names.
 
     Args:
-        section: ``format`` and the options of that format.
+        section: ``format`` and the options of that format; without it, or with ``auto``, the format is detected.
         root: taken where the section has none of its own.
-        where: the section's dotted key, for messages.
+        where: the section's dotted key, for messages. Its last part is the split to detect where none is given.
 
     Raises:
         ConfigError, UnknownNameError, OptionError, DataError: what can be wrong with it.
     """
     options = {"root": root, **section}
-    name = options.pop("format", None)
+    name = options.pop("format", AUTO)
     if not isinstance(name, str):
-        raise ConfigError(f"{where} names no format", fix=f"write for example {where}: {{format: coco, …}}")
+        raise ConfigError(f"{where}: format {name!r} is no name", fix=f"write for example {where}: {{format: coco}}")
+    if name == AUTO:
+        split = str(options.pop("split", where.rpartition(".")[2]))
+        name, detected = detect_format(Path(str(options["root"])).expanduser(), split)
+        options = {**detected, **options}
     cls = find("datasets", name).target()
     if not (isinstance(cls, type) and issubclass(cls, Dataset)):
         raise ContractError(f"the target of data format {name!r} is {cls!r}", fix="point it at a hub.data.Dataset")

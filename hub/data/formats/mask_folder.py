@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -242,3 +243,15 @@ def _files(folder: Path, split: Path | None) -> list[str]:
     if missing := [name for name in wanted if name not in files]:
         raise DataError(f"{split} names {missing[0]!r}, but {folder} has no such image", fix="correct the list")
     return [files[name] for name in wanted]
+
+
+def detect_mask_folder(root: Path, split: str) -> Mapping[str, object] | None:
+    """Recognize folders of images and masks with a file that names the classes."""
+    if not (root / "images").is_dir() or not (root / "masks").is_dir():
+        return None
+    names = next((f for f in ("names.txt", "names.yaml", "names.json", "classes.txt") if (root / f).is_file()), None)
+    if names is None:
+        return None
+    lists = (split, *{"val": ("valid",), "valid": ("val",)}.get(split, ()))
+    chosen = next((f"{name}.txt" for name in lists if (root / f"{name}.txt").is_file()), None)
+    return {"names": names, "split": chosen}

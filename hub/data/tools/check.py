@@ -10,6 +10,7 @@ import numpy as np
 from hub.contract.dataset import Dataset
 from hub.contract.packed import PackedInstances
 from hub.data.annotations.boxes import check_boxes
+from hub.data.tools.learnable import check_learnable
 from hub.errors import DataError
 
 Progress = Callable[[int, int], None]
@@ -24,9 +25,13 @@ def find_problems(dataset: Dataset, *, workers: int = 1, progress: Progress | No
         progress: called with (images done, total images) after each image.
 
     Returns:
-        One line for each problem, in the order of the images.
+        One line for each problem: those of the dataset as a whole, then in the order of the images.
     """
     problems: list[str] = []
+    try:
+        check_learnable(dataset)
+    except DataError as error:
+        problems.append(str(error).partition("\n")[0])
     with ThreadPoolExecutor(max_workers=workers) as pool:
         found = pool.map(lambda index: _image_problems(dataset, index), range(len(dataset)))
         for done, lines in enumerate(found, 1):

@@ -69,3 +69,8 @@ def test_masks_that_were_not_read_when_opening_are_read(tmp_path: Path) -> None:
 def test_valid_data_have_no_problems(tmp_path: Path, workers: int) -> None:
     data = Shapes(ShapesOptions(root=str(tmp_path / "s"), train=5, val=1, size=48))
     assert find_problems(data, workers=workers) == []
+
+
+def test_data_without_an_object_are_a_problem(tmp_path: Path) -> None:
+    (line,) = find_problems(_coco(tmp_path, [{"iscrowd": 1}]))
+    assert "has no object to learn from" in line
