@@ -49,7 +49,8 @@ def create_trunk(
         channels: channels of every pyramid level; None takes the default of the neck.
         levels: levels to return; by default those of the neck, or all of the backbone if there is no neck.
             ``"pooled"`` is the vector (B, C) that the classifier of the backbone reads, with the layers before it.
-        backbone: further options of the backbone; for timm models, arguments of ``timm.create_model``.
+        backbone: further options of the backbone; for timm models, arguments of ``timm.create_model``, and
+            ``stride_in_1x1`` for ResNets whose weights come from Caffe.
         neck: further options of the neck.
 
     Raises:

@@ -16,6 +16,7 @@ from torch import nn
 from hub.backbones.classifier import take_classifier
 from hub.backbones.local_weights import check_loaded, fingerprints, read_weights
 from hub.backbones.online import check_download
+from hub.backbones.stride_in_1x1 import move_stride_to_1x1
 from hub.backbones.trunk import Provenance, plain_key
 from hub.contract.classifier import PretrainedClassifier
 from hub.errors import (
@@ -69,7 +70,8 @@ def load_timm(
         tag: timm's pretrained tag, or None for the default tag.
         pretrained: True downloads the weights of the tag; a path reads them from that file.
         in_chans: channels of the image; timm adapts the pretrained first layer.
-        options: further arguments of ``timm.create_model``, such as ``drop_path_rate`` or ``zero_init_last``.
+        options: further arguments of ``timm.create_model``, such as ``drop_path_rate`` or ``zero_init_last``, and
+            ``stride_in_1x1`` for ResNets; see `hub.backbones.stride_in_1x1`.
         known: names to suggest if this one is unknown; timm's by default.
         pooled: create the complete classification model without its last layer, for
             `hub.backbones.probe.maps_and_pooled`, instead of the feature extractor.
@@ -146,10 +148,14 @@ def _classes_of(cfg: Any, path: str | os.PathLike[str] | None) -> int:
 def _features(name: str, in_chans: int, fixed_size: bool, options: dict[str, object], **weights: object) -> nn.Module:
     """Create a timm model, for any input size if it supports that; ``weights`` are timm's arguments about weights."""
     problem: Exception | None = None
+    options = dict(options)
+    stride_in_1x1 = options.pop("stride_in_1x1", False)
     for extra in _size_options(fixed_size):
         try:
             arguments = {"features_only": True, "in_chans": in_chans, **extra, **options, **weights}
             net: nn.Module = timm.create_model(name, **arguments)
+            if stride_in_1x1:
+                move_stride_to_1x1(net, name)
             return net
         except TypeError as error:  # this family of models does not have the option
             refused = [option for option in options if repr(option) in str(error)]
@@ -159,6 +165,8 @@ def _features(name: str, in_chans: int, fixed_size: bool, options: dict[str, obj
                     fix="backbone options are the arguments of timm.create_model for this model",
                 ) from error
             problem = error
+        except OptionError:
+            raise
         except Exception as error:  # timm and its downloaders raise many types
             problem = error
             break

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-_BBOX_XFORM_CLIP = math.log(1000 / 16)  # a box is at most 62.5 times its reference: exp() must not overflow
+BBOX_XFORM_CLIP = math.log(1000 / 16)  # a box is at most 62.5 times its reference: exp() must not overflow
 _MIN_SIZE = 1e-6  # pixels; keeps the logarithm finite for empty boxes, whose loss has weight 0
 
 
@@ -16,6 +16,8 @@ class BoxCoder(nn.Module):
 
     Args:
         weights: factors of the four deltas; a larger one gives an error more weight in the loss.
+        bbox_xform_clip: upper limit of dw and dh when decoding, which keeps the exponential finite; the default is
+            torchvision's and detectron2's.
 
     >>> coder = BoxCoder((10.0, 10.0, 5.0, 5.0))
     >>> anchor = torch.tensor([0.0, 0.0, 4.0, 4.0])
@@ -27,8 +29,14 @@ class BoxCoder(nn.Module):
 
     weights: Tensor
 
-    def __init__(self, weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)) -> None:
+    def __init__(
+        self,
+        weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0),
+        *,
+        bbox_xform_clip: float = BBOX_XFORM_CLIP,
+    ) -> None:
         super().__init__()
+        self.bbox_xform_clip = bbox_xform_clip
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
 
     def encode(self, boxes: Tensor, references: Tensor) -> Tensor:
@@ -59,5 +67,5 @@ class BoxCoder(nn.Module):
         deltas = deltas.float() / self.weights
         sizes = references[..., 2:] - references[..., :2]
         centers = deltas[..., :2] * sizes + (references[..., :2] + 0.5 * sizes)
-        half_sizes = 0.5 * (deltas[..., 2:].clamp(max=_BBOX_XFORM_CLIP).exp() * sizes)
+        half_sizes = 0.5 * (deltas[..., 2:].clamp(max=self.bbox_xform_clip).exp() * sizes)
         return torch.cat([centers - half_sizes, centers + half_sizes], dim=-1)

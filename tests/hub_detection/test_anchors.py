@@ -38,3 +38,14 @@ def test_level_anchor_strides_keep_the_strides_of_rounded_up_maps() -> None:
 
 def test_anchors_are_not_in_the_state_dict() -> None:
     assert not AnchorGenerator([(32,)], (1.0,), (4,)).state_dict()
+
+
+def test_unrounded_anchors_have_exact_areas_and_ratios_and_an_offset() -> None:
+    generator = AnchorGenerator([(20.0, 33.0)], (0.5, 2.0), (16,), offset=0.5, rounded=False)
+    anchors = generator([(2, 3)], (32, 48))[0].view(2, 3, 2, 2, 4)
+    sides = anchors[..., 2:] - anchors[..., :2]
+    torch.testing.assert_close(sides.prod(-1), torch.tensor([400.0, 1089.0]).expand(2, 3, 2, 2))
+    torch.testing.assert_close(sides[..., 1] / sides[..., 0], torch.tensor([[0.5], [2.0]]).expand(2, 3, 2, 2))
+    centers = (anchors[..., 2:] + anchors[..., :2]) / 2
+    expected = torch.tensor([[[8.0, 8], [24, 8], [40, 8]], [[8, 24], [24, 24], [40, 24]]])
+    torch.testing.assert_close(centers, expected[:, :, None, None].expand(2, 3, 2, 2, 2))

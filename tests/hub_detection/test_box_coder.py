@@ -42,3 +42,10 @@ def test_low_precision_deltas_give_float32_boxes() -> None:
     references = _boxes(3, 0) + 1000
     found = BoxCoder().decode(torch.zeros(3, 4, dtype=torch.bfloat16), references)
     torch.testing.assert_close(found, references)  # in bfloat16 they would be pixels off
+
+
+def test_the_clip_of_sizes_is_an_option() -> None:
+    references, deltas = _boxes(3, 0), torch.full((3, 4), 9.0)
+    found = BoxCoder(bbox_xform_clip=1.5).decode(deltas, references)
+    expected = TheirBoxCoder((1.0, 1.0, 1.0, 1.0), bbox_xform_clip=1.5).decode_single(deltas, references)
+    torch.testing.assert_close(found, expected)

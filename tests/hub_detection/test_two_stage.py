@@ -57,6 +57,16 @@ def test_contract_with_another_number_of_keypoints() -> None:
     check_task("keypoint-rcnn", **SMALL, keypoint_head_channels=8, keypoints=5, num_keypoints=5)
 
 
+def test_contract_with_the_options_of_detectron2() -> None:
+    options: dict[str, Any] = {
+        "sampling_ratio": 0,
+        "aligned": True,
+        "round_anchors": False,
+        "cls_agnostic_bbox_reg": True,
+    }
+    check_task("mask-rcnn", **SMALL, **options, mask_head_channels=8)
+
+
 def _model(task: str, **options: Any) -> Any:
     torch.manual_seed(0)
     return hub.create(

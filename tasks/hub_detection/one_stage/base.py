@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
@@ -112,6 +112,18 @@ class OneStageHead(DetectionHead[O]):
     @abstractmethod
     def make_anchor_generator(self) -> AnchorGenerator:
         """Build the generator of the anchors of every level, including the extra ones."""
+
+    def anchor_generator_of(self, sizes: Sequence[Sequence[float]], aspect_ratios: Sequence[float]) -> AnchorGenerator:
+        """Return a generator of these anchors with the strides of the levels and the options about anchors."""
+        o = self.options
+        return AnchorGenerator(
+            sizes,
+            aspect_ratios,
+            self.level_strides,
+            anchor_strides=o.anchor_strides,
+            offset=o.anchor_offset,
+            rounded=o.round_anchors,
+        )
 
     def box_predictions(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map the box tower's features (B, C, H, W) to deltas (B, 4 · A, H, W) and, in some heads, a quality."""

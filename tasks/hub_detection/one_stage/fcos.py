@@ -51,7 +51,7 @@ class FCOS(OneStageHead[FCOSOptions]):
     def make_anchor_generator(self) -> AnchorGenerator:
         """Build a generator of one square per cell, whose center is the cell's point and whose side is the stride."""
         sizes = [(stride,) for stride in self.level_strides]
-        return AnchorGenerator(sizes, (1.0,), self.level_strides, anchor_strides=self.options.anchor_strides)
+        return self.anchor_generator_of(sizes, (1.0,))
 
     def box_predictions(self, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return non-negative distances and the center-ness; see `OneStageHead.box_predictions`."""

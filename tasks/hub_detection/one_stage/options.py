@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from hub.contract import Fraction
+from hub_detection.box_coder import BBOX_XFORM_CLIP
 from hub_detection.layers import Norm
 from hub_detection.options import BoxLoss, DetectionOptions
 
@@ -64,6 +65,7 @@ class RetinaNetOptions(OneStageOptions):
         fg_iou_thresh, bg_iou_thresh: IoU from which an anchor is positive, and below which it is negative.
         box_loss: smooth_l1 of the deltas or giou of the boxes (torchvision's v2).
         smooth_l1_beta: where that loss changes from quadratic to linear; 0 gives the L1 loss.
+        bbox_xform_clip: upper limit of the deltas dw and dh; see `hub_detection.box_coder.BoxCoder`.
     """
 
     anchor_sizes: tuple[PositiveFloat, ...] = (32, 64, 128, 256, 512)
@@ -73,6 +75,7 @@ class RetinaNetOptions(OneStageOptions):
     bg_iou_thresh: Fraction = 0.4
     box_loss: BoxLoss = "smooth_l1"
     smooth_l1_beta: NonNegativeFloat = 0.0
+    bbox_xform_clip: PositiveFloat = BBOX_XFORM_CLIP
     detections_per_img: PositiveInt = 300
 
     @field_validator("anchor_sizes")

@@ -36,7 +36,7 @@ class RetinaNet(OneStageHead[RetinaNetOptions]):
         options: RetinaNetOptions,
     ) -> None:
         super().__init__(channels, strides, labels, options)
-        self.box_coder = BoxCoder()
+        self.box_coder = BoxCoder(bbox_xform_clip=options.bbox_xform_clip)
         self.matcher = Matcher(options.fg_iou_thresh, options.bg_iou_thresh, allow_low_quality_matches=True)
 
     def make_anchor_generator(self) -> AnchorGenerator:
@@ -44,7 +44,7 @@ class RetinaNet(OneStageHead[RetinaNetOptions]):
         o = self.options
         scales = [2 ** (i / o.scales_per_octave) for i in range(o.scales_per_octave)]
         sizes = [[int(size * scale) if scale > 1 else size for scale in scales] for size in o.anchor_sizes]
-        return AnchorGenerator(sizes, o.aspect_ratios, self.level_strides, anchor_strides=o.anchor_strides)
+        return self.anchor_generator_of(sizes, o.aspect_ratios)
 
     def losses(self, features: Features, batch: Batch) -> dict[str, Tensor]:
         """Return the losses of a batch: the mean over images, each divided by its number of positive anchors.

@@ -58,6 +58,8 @@ class FasterRCNN(DetectionHead[O]):
             o.aspect_ratios,
             [strides[level] for level in o.anchor_levels],
             anchor_strides=o.anchor_strides,
+            offset=o.anchor_offset,
+            rounded=o.round_anchors,
         )
         self.rpn = RPN(
             width,
@@ -68,6 +70,7 @@ class FasterRCNN(DetectionHead[O]):
             positive_fraction=o.rpn_positive_fraction,
             nms_thresh=o.rpn_nms_thresh,
             smooth_l1_beta=o.smooth_l1_beta,
+            bbox_xform_clip=o.bbox_xform_clip,
         )
         self.box_pool = self.make_pool(o.box_pooler_resolution)
         self.build_box_heads(width)
@@ -84,7 +87,7 @@ class FasterRCNN(DetectionHead[O]):
         self.roi_sampler = RoISampler(
             Matcher(o.box_fg_iou_thresh, o.box_bg_iou_thresh), o.box_batch_size_per_image, o.box_positive_fraction
         )
-        self.box_head = self.make_box_head(channels, o.bbox_reg_weights)
+        self.box_head = self.make_box_head(channels, o.bbox_reg_weights, cls_agnostic_bbox_reg=o.cls_agnostic_bbox_reg)
 
     @property
     def max_positives(self) -> int:
@@ -105,7 +108,7 @@ class FasterRCNN(DetectionHead[O]):
         return BoxHead(
             channels,
             len(self.labels),
-            box_coder=BoxCoder(weights),
+            box_coder=BoxCoder(weights, bbox_xform_clip=o.bbox_xform_clip),
             resolution=o.box_pooler_resolution,
             num_convs=o.box_head_num_convs,
             norm=o.box_head_norm,

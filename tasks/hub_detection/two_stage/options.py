@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from hub.contract import Fraction
+from hub_detection.box_coder import BBOX_XFORM_CLIP
 from hub_detection.layers import Norm
 from hub_detection.options import BoxLoss, DetectionOptions
 
@@ -39,7 +40,8 @@ class TwoStageOptions(DetectionOptions):
         box_batch_size_per_image: proposals per image that the box head's loss samples.
         box_positive_fraction: at most this fraction of them is positive.
         box_pooler_resolution: height and width of the grid that a box is pooled into.
-        sampling_ratio: sampling points along each side of a bin.
+        sampling_ratio: sampling points along each side of a bin; 0 adapts their number to the size of the box, as in
+            detectron2, which is slower.
         aligned: shift boxes by half a pixel before pooling, like detectron2.
         box_head_num_convs: 3 × 3 convolutions in the box head; 4 in torchvision's v2 models.
         box_head_norm: after each of them: none, batch (torchvision's v2), group, sync or frozen.
@@ -47,6 +49,7 @@ class TwoStageOptions(DetectionOptions):
         box_head_conv_channels, box_head_fc_channels: of the convolutions and of the fully connected layers.
         box_loss: of the box head: smooth_l1 of the deltas or giou of the boxes.
         smooth_l1_beta: where both smooth L1 losses change from quadratic to linear.
+        bbox_xform_clip: upper limit of the deltas dw and dh; see `hub_detection.box_coder.BoxCoder`.
     """
 
     anchor_levels: tuple[str, ...] = ("p2", "p3", "p4", "p5", "p6")
@@ -66,7 +69,7 @@ class TwoStageOptions(DetectionOptions):
     box_batch_size_per_image: PositiveInt = 512
     box_positive_fraction: Fraction = 0.25
     box_pooler_resolution: PositiveInt = 7
-    sampling_ratio: PositiveInt = 2
+    sampling_ratio: NonNegativeInt = 2
     aligned: bool = False
     box_head_num_convs: NonNegativeInt = 0
     box_head_norm: Norm = "none"
@@ -75,6 +78,7 @@ class TwoStageOptions(DetectionOptions):
     box_head_fc_channels: PositiveInt = 1024
     box_loss: BoxLoss = "smooth_l1"
     smooth_l1_beta: NonNegativeFloat = 1 / 9
+    bbox_xform_clip: PositiveFloat = BBOX_XFORM_CLIP
 
     @field_validator("pool_levels")
     @classmethod
@@ -106,11 +110,13 @@ class FasterRCNNOptions(TwoStageOptions):
         box_fg_iou_thresh: IoU from which a proposal is positive.
         box_bg_iou_thresh: IoU below which a proposal is background.
         bbox_reg_weights: of the four deltas (dx, dy, dw, dh) in the box head; see `BoxCoder`.
+        cls_agnostic_bbox_reg: predict one box for all classes instead of one per class.
     """
 
     box_fg_iou_thresh: Fraction = 0.5
     box_bg_iou_thresh: Fraction = 0.5
     bbox_reg_weights: tuple[PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat] = (10.0, 10.0, 5.0, 5.0)
+    cls_agnostic_bbox_reg: bool = False
 
 
 class MaskOptions(TwoStageOptions):

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torchvision.ops import roi_align
 
 from hub.errors import OptionError
 from hub_detection.pyramid import flatten_levels, level_starts, per_level
@@ -31,7 +32,9 @@ class RoIAlign(nn.Module):
     Args:
         strides: of the levels, each twice the one before.
         size: height and width of the grid, in bins.
-        sampling_ratio: sampling points along each side of a bin.
+        sampling_ratio: sampling points along each side of a bin. With 0 a bin of a box has as many as the cells that
+            it covers, rounded up; torchvision's kernel then pools every level in turn, because the number of points
+            has no fixed limit.
         aligned: shift boxes by half a pixel and do not enlarge boxes smaller than a cell, like detectron2.
 
     Raises:
@@ -65,10 +68,28 @@ class RoIAlign(nn.Module):
         Returns:
             (B · R, C, size, size) of the features' dtype, in channels_last layout.
         """
+        if not self.sampling_ratio:
+            return self._pool_adaptively(features, boxes.detach(), image)
         table = flatten_levels(features)
         index, weight = self._bins(features, boxes.detach(), image)
         pooled: Tensor = _WeightedRows.apply(table, index, weight.to(table.dtype))
         return pooled.view(-1, self.size, self.size, table.shape[1]).permute(0, 3, 1, 2)
+
+    def _pool_adaptively(self, features: Sequence[Tensor], boxes: Tensor, image: Tensor | None) -> Tensor:
+        """Pool with a number of sampling points that depends on each box; see `forward`."""
+        level = self.level_of(boxes).flatten()
+        if image is None:
+            image = torch.arange(boxes.shape[0], device=boxes.device)[:, None].expand(boxes.shape[:2])
+        rois = torch.cat([image.reshape(-1, 1).to(boxes.dtype), boxes.flatten(0, 1)], dim=1)
+        rois = rois.nan_to_num(0.0, 0.0, 0.0)  # the kernel would allocate memory for any number of points
+        pooled = rois.new_zeros(())
+        for i, (feature, stride) in enumerate(zip(features, self.strides, strict=True)):
+            here = (level == i)[:, None]
+            # Boxes of other levels become points at the origin, which cost nearly nothing: the shape stays fixed.
+            own = torch.where(here, rois, torch.cat([rois[:, :1], torch.zeros_like(rois[:, 1:])], dim=1))
+            grids = roi_align(feature.float(), own, self.size, 1 / stride, 0, self.aligned)
+            pooled = pooled + torch.where(here[:, :, None, None], grids, 0.0)
+        return pooled.to(features[0].dtype, memory_format=torch.channels_last)
 
     def level_of(self, boxes: Tensor) -> Tensor:
         """Return the index into ``strides`` of the level that each box (..., 4) is pooled from: (...) int64.

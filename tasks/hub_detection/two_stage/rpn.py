@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hub import InstanceTargets
 from hub_detection.anchors import AnchorGenerator
-from hub_detection.box_coder import BoxCoder
+from hub_detection.box_coder import BBOX_XFORM_CLIP, BoxCoder
 from hub_detection.boxes import clip_boxes, pick, sides_at_least
 from hub_detection.losses import box_loss, objectness_loss
 from hub_detection.matcher import Matcher, matched_object
@@ -63,6 +63,7 @@ class RPN(nn.Module):
         positive_fraction: at most this fraction of them is positive.
         nms_thresh: IoU above which the lower-scored of two proposals is suppressed.
         smooth_l1_beta: see `hub_detection.losses.box_loss`.
+        bbox_xform_clip: see `BoxCoder`.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class RPN(nn.Module):
         positive_fraction: float = 0.5,
         nms_thresh: float = 0.7,
         smooth_l1_beta: float = 1 / 9,
+        bbox_xform_clip: float = BBOX_XFORM_CLIP,
     ) -> None:
         super().__init__()
         self.anchor_generator = anchor_generator
@@ -84,7 +86,7 @@ class RPN(nn.Module):
         self.positive_fraction = positive_fraction
         self.nms_thresh = nms_thresh
         self.smooth_l1_beta = smooth_l1_beta
-        self.box_coder = BoxCoder()
+        self.box_coder = BoxCoder(bbox_xform_clip=bbox_xform_clip)
         convs = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(num_convs)]
         self.convs = nn.ModuleList(convs)
         self.cls_logits = nn.Conv2d(channels, anchor_generator.num_anchors[0], 1)

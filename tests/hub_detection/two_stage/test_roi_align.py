@@ -74,6 +74,28 @@ def test_all_levels_and_gradients_match_torchvision() -> None:
         torch.testing.assert_close(a.grad, b.grad, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_adaptive_sampling_matches_torchvision(aligned: bool) -> None:
+    (first, *_), boxes = _maps(), _boxes()
+    found = RoIAlign(STRIDES[:1], sampling_ratio=0, aligned=aligned)([first], boxes)
+    for ratio in (0, -1):
+        expected = torchvision.ops.roi_align(first, list(boxes), 7, 1 / STRIDES[0], ratio, aligned)
+        assert torch.equal(found, expected)
+
+
+def test_adaptive_sampling_of_all_levels_and_gradients_match_torchvision() -> None:
+    ours, theirs, boxes = _maps(), _maps(), _boxes()
+    found = RoIAlign(STRIDES, sampling_ratio=0)(ours, boxes)
+    pool = torchvision.ops.MultiScaleRoIAlign(["0", "1", "2", "3"], 7, 0)
+    expected = pool(OrderedDict((str(i), f) for i, f in enumerate(theirs)), list(boxes), [IMAGE, IMAGE])
+    torch.testing.assert_close(found, expected)
+    upstream = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
+    found.backward(upstream)
+    expected.backward(upstream)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a.grad, b.grad, atol=1e-5, rtol=1e-5)
+
+
 def test_level_assignment_matches_torchvision() -> None:
     boxes = _boxes(1)[0]
     expected = torchvision.ops.poolers.LevelMapper(2, 5)([boxes])
@@ -93,8 +115,9 @@ def test_bfloat16_is_close_to_float32() -> None:
 
 
 def test_nan_boxes_do_not_crash() -> None:
-    pooled = RoIAlign(STRIDES)(_maps(), torch.full((2, 3, 4), torch.nan))
-    assert pooled.shape == (6, 5, 7, 7)
+    for ratio in (2, 0):
+        pooled = RoIAlign(STRIDES, sampling_ratio=ratio)(_maps(), torch.full((2, 3, 4), torch.nan))
+        assert pooled.shape == (6, 5, 7, 7)
 
 
 def test_output_is_channels_last() -> None:
