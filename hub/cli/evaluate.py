@@ -32,38 +32,29 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from hub.engine.config import load_config, resolve_config
-    from hub.engine.distributed import world
-    from hub.engine.evaluate import evaluate, write_evaluations
+    from hub.engine.evaluate import evaluate_checkpoint
     from hub.engine.loggers.console import print_evaluations
     from hub.engine.run import Run
-    from hub.engine.train_batches import validation_data
     from hub.errors import ConfigError
-    from hub.weights import find_checkpoint, load
+    from hub.weights import find_checkpoint
 
     windows = windows_of(args)
     checkpoint = find_checkpoint(args.model)
     source = resolve_config(args.config) if args.config else Run(checkpoint.parent).config
     if not source.exists():
-        raise ConfigError(f"no config says which data to score {checkpoint} on", fix="add --config FILE")
-    config = load_config(source, args.overrides)
-    with world(args.device) as here:
-        datasets = validation_data(config)
-        model = load(checkpoint, device=here.device)
-        found = evaluate(
-            model,
-            datasets,
-            world=here,
-            batch=args.batch,
-            workers=config.data.workers,
-            precision=args.precision,
-            windows=windows,
-        )
-        if here.is_main:
-            console = Console()
-            on = " and ".join(f"{len(dataset)} images of {dataset.name}" for dataset in datasets)
-            console.print(f"{checkpoint} on {on}")
-            print_evaluations(console, found)
-            metrics = Path(args.out) if args.out else checkpoint.parent / "evaluation" / "evaluation.json"
-            write_evaluations(found, metrics, metrics.parent, checkpoint=str(checkpoint))
-            console.print(f"written to {metrics.parent}/")
+        raise ConfigError(f"no config states the data to evaluate {checkpoint} on", fix="add --config FILE")
+    out = Path(args.out) if args.out else checkpoint.parent / "evaluation" / "evaluation.json"
+    found = evaluate_checkpoint(
+        checkpoint,
+        load_config(source, args.overrides),
+        device=args.device,
+        batch_size=args.batch,
+        precision=args.precision,
+        windows=windows,
+        out=out,
+    )
+    if found:  # on rank 0
+        console = Console()
+        print_evaluations(console, found)
+        console.print(f"written to {out.parent}/")
     return 0

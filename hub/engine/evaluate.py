@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import track
 
 from hub.contract import Evaluation, Head, Metric, Windows
@@ -14,10 +15,13 @@ from hub.contract.dataset import Dataset
 from hub.data.loading.loader import eval_loader
 from hub.data.loading.pipeline import Pipeline
 from hub.data.transforms import Transform
-from hub.engine.distributed import World
+from hub.engine.config import Config
+from hub.engine.distributed import World, world
+from hub.engine.train_batches import validation_data
 from hub.errors import DataError, LabelMismatchError
 from hub.files import write_json, write_text
 from hub.model import Model
+from hub.weights import load
 
 log = logging.getLogger("hub")
 
@@ -56,6 +60,50 @@ def evaluate(
             model, dataset, heads, world=world, batch=batch, workers=workers, precision=precision, windows=windows
         )
     return {name: found[name] for name in model.heads if name in found}
+
+
+def evaluate_checkpoint(
+    checkpoint: Path,
+    config: Config,
+    *,
+    device: str | None = None,
+    batch_size: int = 8,
+    precision: str = "auto",
+    windows: Windows | None = None,
+    out: Path | None = None,
+) -> dict[str, Evaluation]:
+    """Evaluate a checkpoint on the validation data of a config.
+
+    Args:
+        checkpoint: a ``.safetensors`` file.
+        config: whose ``data.val`` is used.
+        device: default: the GPU where there is one.
+        batch_size: images computed together.
+        precision: see `hub.precision.autocast`.
+        windows: predict each image in windows of this kind, at its own resolution.
+        out: JSON file for the metrics; reports go beside it.
+
+    Returns:
+        Head → metrics on rank 0, nothing on the others.
+
+    Raises:
+        HubError: whatever is wrong with the checkpoint or the data.
+    """
+    with world(device) as here:
+        datasets = validation_data(config)
+        log.info("%s on %s", checkpoint, " and ".join(f"{len(data)} images of {data.name}" for data in datasets))
+        found = evaluate(
+            load(checkpoint, device=here.device),
+            datasets,
+            world=here,
+            batch=batch_size,
+            workers=config.data.workers,
+            precision=precision,
+            windows=windows,
+        )
+        if here.is_main and out is not None:
+            write_evaluations(found, out, out.parent, checkpoint=str(checkpoint))
+    return found
 
 
 def scored_on(model: Model, datasets: Sequence[Dataset]) -> list[tuple[Dataset, list[str]]]:
@@ -112,7 +160,9 @@ def _evaluate(
         divisor=model.divisor,
         device=world.device,
     )
-    for images in track(loader, description="evaluate", transient=True, disable=not world.is_main):
+    for images in track(
+        loader, description="evaluate", console=Console(stderr=True), transient=True, disable=not world.is_main
+    ):
         results = model.infer(images, precision=precision, windows=windows)
         for name, metric in metrics.items():
             metric.update(results[name])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import track
 
 from hub.contract import Result, Windows
@@ -60,7 +61,9 @@ def predict_files(
     by_parts = windows is not None and windows.scale == 1
     answers: dict[str, list[Result]] = {}
     starts = range(0, len(files), at_once)
-    for start in track(starts, description="predict", transient=True, disable=len(starts) < 2):
+    for start in track(
+        starts, description="predict", console=Console(stderr=True), transient=True, disable=len(starts) < 2
+    ):
         chosen, pixels = [], []
         for file in files[start : start + at_once]:
             try:

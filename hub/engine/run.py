@@ -7,23 +7,24 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from hub.contract import Evaluation, Windows
+from hub.contract import Evaluation, Prediction, Windows
 from hub.engine.config import Config, load_config, merge_overrides
 from hub.engine.distributed import world
-from hub.engine.evaluate import evaluate
+from hub.engine.evaluate import evaluate_checkpoint
+from hub.engine.reader import Outcome, Request, reader_of
 from hub.engine.state import TrainingState, load_state_file
-from hub.engine.train_batches import validation_data
 from hub.errors import ConfigError
 from hub.files import write_text
-from hub.model import Model
-from hub.weights import load
+from hub.model import Image, Model
+from hub.weights import find_checkpoint, load
 
 # Keys that may differ when a run goes on: they change where and how fast it runs, not what it computes.
 _FREE = (
@@ -110,6 +111,7 @@ class Run:
         batch_size: int = 8,
         precision: str = "auto",
         windows: Windows | None = None,
+        out: Path | None = None,
     ) -> dict[str, Evaluation]:
         """Evaluate the best checkpoint on the validation data of the config; `hub evaluate` in Python.
 
@@ -119,6 +121,7 @@ class Run:
             batch_size: images computed together.
             precision: see `hub.precision.autocast`.
             windows: predict each image in windows of this kind, at its own resolution.
+            out: JSON file for the metrics; reports go beside it.
 
         Returns:
             Head → metrics.
@@ -126,18 +129,46 @@ class Run:
         Raises:
             HubError: whatever is wrong with the checkpoint or the data.
         """
-        config = merge_overrides(self.stored_config(), overrides or {})
+        return evaluate_checkpoint(
+            find_checkpoint(self.folder),
+            merge_overrides(self.stored_config(), overrides or {}),
+            device=device,
+            batch_size=batch_size,
+            precision=precision,
+            windows=windows,
+            out=out,
+        )
+
+    def predict(
+        self,
+        images: Image | Sequence[Image],
+        *,
+        device: str | None = None,
+        batch_size: int = 8,
+        precision: str = "auto",
+        windows: Windows | int | tuple[int, int] | None = None,
+    ) -> list[Prediction]:
+        """Predict images with the best checkpoint; see `hub.Model.predict` for the arguments.
+
+        Returns:
+            One prediction per image, head → result, in pixels of the images.
+        """
+        several = [images] if isinstance(images, (str, os.PathLike, np.ndarray)) else images
         with world(device) as here:
-            datasets = validation_data(config)
-            return evaluate(
-                self.model(device=here.device),
-                datasets,
-                world=here,
-                batch=batch_size,
-                workers=config.data.workers,
-                precision=precision,
-                windows=windows,
+            return self.model(device=here.device).predict(
+                several, batch_size=batch_size, precision=precision, windows=windows
             )
+
+    def predict_files(self, request: Request, *, device: str | None = None) -> Outcome:
+        """Predict files and write drawings and results; `hub predict` in Python.
+
+        Args:
+            request: what to read, and where to write.
+            device: default: the GPU where there is one.
+        """
+        with world(device) as here:
+            model = self.model(device=here.device)
+            return reader_of(model).predict(model, request)
 
     def resume(self, config: Config) -> TrainingState:
         """Return the training state to go on from, after checking that the config still means the same run.

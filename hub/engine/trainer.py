@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
@@ -18,23 +17,21 @@ from hub.engine.checks import check_data
 from hub.engine.config import Config
 from hub.engine.distributed import World
 from hub.engine.evaluate import evaluate
-from hub.engine.loggers import Logger, Loggers, RunInfo, StepRecord
-from hub.engine.meter import SpeedMeter
+from hub.engine.loggers import Logger
 from hub.engine.objective import Objective
 from hub.engine.optim import Schedule
+from hub.engine.reporter import Reporter
 from hub.engine.run import Run
 from hub.engine.setup import prepare
 from hub.engine.signals import StopRequest, catch_stop
 from hub.engine.state import TrainingState, pack, unpack
+from hub.engine.stopping import save_and_stop
 from hub.engine.strategy import Single, Strategy
 from hub.engine.train_batches import Source, TrainBatches
 from hub.engine.train_step import TrainStep
-from hub.errors import ConfigError, StoppedError
+from hub.errors import ConfigError
 from hub.model import Model
 from hub.model.memory_format import channels_last
-from hub.precision import precision_name
-
-log = logging.getLogger("hub")
 
 
 class Trainer:
@@ -113,19 +110,24 @@ class Trainer:
         )  # fmt: skip
         self.optimizer, self.schedule, self.total_steps = optimizer, schedule, schedule.steps
         self.callbacks = list(callbacks)
-        self.loggers = Loggers(loggers if self.world.is_main else ())
         self.run, self.config = run, config
-        self.batch_size, self.workers, self.seed, self.log_every = batch_size, workers, seed, log_every
+        self.batch_size, self.workers, self.seed = batch_size, workers, seed
         self.precision, self.clip = precision, clip
         self.step, self.saved_step = 0, -1
         self.losses: dict[str, Tensor] = {}
         self.evaluations: dict[str, Evaluation] = {}
         self.should_end = False
-        self._meter = SpeedMeter()
+        self._reporter = Reporter(loggers, self.strategy, batch_size=batch_size, every=log_every)
 
     @classmethod
     def from_config(
-        cls, config: Config, run: Run, *, strategy: Strategy | None = None, resume: TrainingState | None = None
+        cls,
+        config: Config,
+        run: Run,
+        *,
+        strategy: Strategy | None = None,
+        callbacks: Sequence[Callback] = (),
+        resume: TrainingState | None = None,
     ) -> Self:
         """Return the trainer that a config describes, with the callbacks and loggers of `hub train`.
 
@@ -133,6 +135,7 @@ class Trainer:
             config: of the run.
             run: folder to write to.
             strategy: device and processes; default: one process, on the GPU where there is one.
+            callbacks: further ones, called after those of the config.
             resume: state to go on from, as `Run.resume` returns it; pretrained weights are not loaded then.
 
         Raises:
@@ -140,24 +143,13 @@ class Trainer:
         """
         strategy = strategy or Single()
         parts = prepare(config, strategy, pretrained=resume is None)
+        train = config.train
         trainer = cls(
-            parts.objective,
-            parts.train_data,
-            parts.val_data,
-            optimizer=parts.optimizer,
-            schedule=parts.schedule,
-            batch_size=config.train.batch,
-            callbacks=parts.callbacks,
-            loggers=parts.loggers,
-            strategy=strategy,
-            run=run,
-            precision=config.train.precision,
-            clip=config.train.clip,
-            workers=config.data.workers,
-            seed=config.train.seed,
-            log_every=config.train.log_every,
-            config=config,
-        )
+            parts.objective, parts.train_data, parts.val_data, optimizer=parts.optimizer, schedule=parts.schedule,
+            batch_size=train.batch, callbacks=[*parts.callbacks, *callbacks], loggers=parts.loggers, strategy=strategy,
+            run=run, precision=train.precision, clip=train.clip, workers=config.data.workers, seed=train.seed,
+            log_every=train.log_every, config=config,
+        )  # fmt: skip
         if resume is not None:
             trainer.load_state_dict(resume)
         return trainer
@@ -196,21 +188,21 @@ class Trainer:
             workers=self.workers,
             precision=self.precision,
         )
-        if self.world.is_main:
-            self.loggers.log_evaluation(self.step, self.evaluations)
+        self._reporter.evaluation(self.step, self.evaluations)
         for callback in self.callbacks:
             callback.on_evaluation_end(self, self.evaluations)
         (self.should_end,) = self.world.any(self.should_end)  # rank 0 decides, and nobody goes on before it has written
-        self._meter.reset()
+        self._reporter.pause()
         return self.evaluations
 
     def checkpoint(self) -> None:
-        """Let callbacks save the state; without `Checkpoints` among them nothing is saved."""
-        self._call("on_checkpoint")
+        """Let callbacks save the state, unless this step is saved; without `Checkpoints` nothing is saved."""
+        if self.saved_step != self.step:
+            self._call("on_checkpoint")
 
     def log_image(self, name: str, image: np.ndarray) -> None:
         """Send a picture, (H, W, 3) uint8 RGB, to the loggers."""
-        self.loggers.log_image(self.step, name, image)
+        self._reporter.image(self.step, name, image)
 
     def require_run(self) -> Run:
         """Return the folder of the run.
@@ -224,14 +216,8 @@ class Trainer:
 
     def state_dict(self) -> TrainingState:
         """Return everything that training needs to go on exactly; every process must call this."""
-        return pack(
-            self.objective,
-            self.optimizer,
-            self.strategy,
-            step=self.step,
-            callbacks=states_of(self.callbacks),
-            config=self.config,
-        )
+        states = states_of(self.callbacks)
+        return pack(self.objective, self.optimizer, self.strategy, step=self.step, callbacks=states, config=self.config)
 
     def load_state_dict(self, state: TrainingState) -> None:
         """Go on from a state.
@@ -256,91 +242,42 @@ class Trainer:
                     callback.on_exception(self, error)
                 raise
             finally:
-                self.loggers.close(failed)
+                self._reporter.close(failed)
 
     def _start(self) -> None:
         self.model.train()
         self._call("on_fit_start")
         self._train_step = TrainStep(
-            self.objective,
-            self.optimizer,
-            self.schedule,
-            self.strategy,
+            self.objective, self.optimizer, self.schedule, self.strategy,
             # A head's contract is one graph for every batch; with datasets that alternate the graph changes.
             static_graph=len(self.train_data) == 1,
-            precision=self.precision,
-            clip=self.clip,
-            seed=self.seed,
-            state=self.run.state if self.run else None,
-        )
-        if self.world.is_main:
-            self._log_setup()
-            self.loggers.start(
-                RunInfo(
-                    name=self.run.folder.name if self.run else self.model.recipe.name,
-                    folder=self.run.folder if self.run else None,
-                    config=self.config.to_yaml() if self.config else "",
-                    first_step=self.step,
-                    total_steps=self.total_steps,
-                )
-            )
+            precision=self.precision, clip=self.clip, seed=self.seed, state=self.run.state if self.run else None,
+        )  # fmt: skip
+        self._reporter.start(self, self.config.to_yaml() if self.config else "")
         if self.step:
             self._call("on_resume")
-
-    def _log_setup(self) -> None:
-        if self.run is not None:
-            log.info("run folder %s", self.run.folder)
-        if self.step:
-            log.info("going on from step %d of %d", self.step, self.total_steps)
-        log.info("trunk: %s", self.model.trunk.provenance)
-        for purpose, datasets in (("train", self.train_data), ("evaluate", self.val_data)):
-            for data in datasets:
-                log.info("data: %d images of %s to %s on", len(data), data.name, purpose)
-        device, kind = self.strategy.device, precision_name(self.strategy.device, self.precision)
-        log.info("%d steps on %d × %s in %s", self.total_steps, self.world.size, device, kind)
 
     def _batches(self, stop: StopRequest) -> Iterator[Batch]:
         """Yield the batches of the steps that are left."""
         batches = self.train_batches.batches(self.step, workers=self.workers, device=self.strategy.device)
-        self._meter.reset()
         while self.step < self.total_steps and not self.should_end:
-            with self._meter.waiting():
+            with self._reporter.waiting():
                 try:
                     batch = next(batches)
                 except RuntimeError as error:
                     if not stop:
                         raise
-                    raise self._stopped() from error  # a scheduler signalled the workers, too
+                    raise save_and_stop(self) from error  # a scheduler signalled the workers, too
             yield batch
 
     def _end_step(self, result: tuple[dict[str, Tensor], bool]) -> None:
         """Count a step, report it, and let the callbacks do what is due."""
         self.losses, stopping = result
         self.step += 1
-        self._meter.add(self.batch_size)
-        self.loggers.progress(self.step)
-        if self.step % self.log_every == 0 or self.step == self.total_steps:
-            self._log_step()
+        self._reporter.step(self)
         self._call("on_step_end")
         if stopping and self.step < self.total_steps and not self.should_end:
-            raise self._stopped()
-
-    def _log_step(self) -> None:
-        losses = self.strategy.mean(self.losses)
-        losses |= {f"weight/{head}": weight for head, weight in self.objective.learned().items()}
-        speed, waiting = self._meter.read()
-        lr = max(group["lr"] for group in self.optimizer.param_groups)
-        self.loggers.log_step(StepRecord(self.step, losses, lr=lr, images_per_second=speed, waiting=waiting))
-
-    def _stopped(self) -> StoppedError:
-        self.checkpoint()
-        done = f"stopped after step {self.step} of {self.total_steps}"
-        if self.run is None or self.saved_step != self.step:
-            return StoppedError(f"{done}; nothing was saved", fix="add the callback Checkpoints")
-        return StoppedError(
-            f"{done}; everything is saved in {self.run.folder}",
-            fix=f"go on with `hub train {self.run.folder} --resume`",
-        )
+            raise save_and_stop(self)
 
     def _call(self, moment: str) -> None:
         for callback in self.callbacks:

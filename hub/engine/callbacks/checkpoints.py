@@ -36,15 +36,13 @@ class Checkpoints(Callback):
             save(trainer.eval_model, last, step=trainer.step)
 
     def on_checkpoint(self, trainer: Training) -> None:
-        """Write both files, unless this step is already saved.
+        """Write both files.
 
         Raises:
             NonFiniteLossError: the weights are not finite; the last good checkpoint stays.
             SaveError: see `hub.files.write_atomic`; the previous files stay.
         """
         run = trainer.require_run()
-        if trainer.saved_step == trainer.step:
-            return
         content = trainer.state_dict()
         if trainer.world.is_main:
             if not all(bool(t.isfinite().all()) for t in trainer.model.state_dict().values()):
