@@ -80,7 +80,6 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
         ("model.resize.shortst=3", ["model.resize.shortst", "Did you mean shortest"]),
         ("train.lr=fast", ["train.lr", "fast"]),
         ("train.lr=-1", ["train.lr"]),
-        ("train.epochs=2", ["exactly one of train.epochs and train.steps"]),
         ("train.schedule=cosin", ["train.schedule: unknown schedule 'cosin'. Did you mean cosine?"]),
         ("train.optimizer={name: sdg}", ["unknown optimizer 'sdg'. Did you mean sgd?"]),
         ("train.optimizer={momentum: 0}", ["train.optimizer has no name"]),
@@ -143,3 +142,26 @@ def test_shipped_configs_are_found_from_anywhere(tmp_path: Path, monkeypatch: py
 def test_parse_names_its_source() -> None:
     with pytest.raises(ConfigError, match="elsewhere"):
         parse_config({}, source="elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "expected"),
+    [
+        ("faster-rcnn_resnet50-fpn_1x", "train.steps=600", (600, None, [400, 550], 60, 50)),
+        ("faster-rcnn_resnet50-fpn_1x", "train.epochs=6", (None, 6, [8, 11], 500, 1)),  # its own unit changes nothing
+        ("configs/coco/faster-rcnn_resnet50-fpn_1x", "train.lr=0.1", (None, 12, [8, 11], 500, 1)),
+    ],
+)
+def test_one_override_changes_the_length_of_a_shipped_config(
+    name: str, override: str, expected: tuple[object, ...]
+) -> None:
+    train = load_config(resolve_config(name), [override]).train
+    assert isinstance(train.schedule, dict)
+    found = (train.steps, train.epochs, train.schedule["milestones"], train.warmup, train.evaluate_every)
+    assert found == expected
+
+
+def test_the_changed_length_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "hub"):
+        load_config(resolve_config("faster-rcnn_resnet50-fpn_1x"), {"train.steps": 600})
+    assert "steps 600 instead of epochs 12, milestones 400, 550, warmup 60, evaluate_every 50" in caplog.text

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from hub.engine.config.length import change_length
 from hub.engine.config.sections import Config
 from hub.errors import ConfigError, did_you_mean
 
@@ -22,6 +23,7 @@ def load_config(path: str | os.PathLike[str], overrides: Overrides = ()) -> Conf
     Args:
         path: a YAML file.
         overrides: words such as ``"train.batch=2"``, whose values are YAML, or a mapping from dotted keys to values.
+            ``train.steps`` replaces ``train.epochs`` and the other way round, see `hub.engine.config.length`.
 
     Raises:
         ConfigError: the file is missing or not YAML, or a key or value is wrong; names the file and the nearest key.
@@ -38,7 +40,11 @@ def load_config(path: str | os.PathLike[str], overrides: Overrides = ()) -> Conf
         raise ConfigError(f"{path} is not a YAML file: {error}", fix="correct its YAML syntax") from None
     if not isinstance(data, Mapping):
         raise ConfigError(f"{path} holds no keys", fix="it needs the sections model, data and train")
-    return parse_config(apply_overrides(dict(data), overrides), source=str(path))
+    data = apply_overrides(dict(data), overrides)
+    given = apply_overrides({}, overrides).get("train")
+    if isinstance(given, dict) and isinstance(data.get("train"), dict):
+        change_length(data["train"], given)
+    return parse_config(data, source=str(path))
 
 
 def parse_config(data: Mapping[str, Any], *, source: str) -> Config:

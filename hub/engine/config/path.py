@@ -12,7 +12,8 @@ def resolve_config(path: str | os.PathLike[str]) -> Path:
     """The config file meant by ``path``: itself, or the shipped one of that name.
 
     Args:
-        path: a file; ``configs/quickstart.yaml`` and ``quickstart`` find the shipped file from anywhere.
+        path: a file; ``configs/quickstart.yaml`` and ``quickstart`` find the shipped file from anywhere, and
+            ``faster-rcnn_resnet50-fpn_1x`` the one in ``configs/coco``.
     """
     given = Path(path)
     if given.exists():
@@ -22,4 +23,8 @@ def resolve_config(path: str | os.PathLike[str]) -> Path:
         for candidate in (root / relative, root / f"{relative}.yaml"):
             if candidate.is_file():
                 return candidate
+        if len(relative.parts) == 1:
+            found = sorted(root.glob(f"*/{relative.name.removesuffix('.yaml')}.yaml"))
+            if len(found) == 1:
+                return found[0]
     return given
