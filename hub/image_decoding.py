@@ -187,8 +187,9 @@ def _decode_bytes(path: str | os.PathLike[str], file: PillowImage, in_chans: int
         raise channels_error(path, (1 if gray else 3) + alpha, in_chans)
     if in_chans == 2 and file.mode not in ("LA", "La"):
         raise channels_error(path, 3 + alpha, in_chans)
-    image = ImageOps.exif_transpose(file) if exif else file
-    array = np.array(image.convert(mode))
+    if exif:
+        ImageOps.exif_transpose(file, in_place=True)  # otherwise it copies images that are upright
+    array = np.array(file if file.mode == mode else file.convert(mode))
     return array if array.ndim == 3 else array[:, :, None]
 
 
