@@ -5,11 +5,12 @@ Nothing heavy is imported until it is used: ``import hub`` loads no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import builtins
+from typing import TYPE_CHECKING
 
 from hub.errors import HubError
 from hub.labels import LabelSpace
+from hub.lazy import lazy_attributes
 from hub.registry import info, register
 from hub.registry import list_names as list
 from hub.spec import (
@@ -60,29 +61,6 @@ if TYPE_CHECKING:
     from hub.weights import load
 
 __version__ = "0.1.0"
-
-_LAZY = {
-    "Trunk": "hub.backbones.trunk",
-    "create_trunk": "hub.backbones.create",
-    "ResizeRule": "hub.images",
-    "PixelFormat": "hub.pixel_format",
-    "Preprocessing": "hub.preprocessing",
-    "load": "hub.weights",
-    "Callback": "hub.engine.callbacks",
-    "Logger": "hub.engine.loggers",
-    "Run": "hub.engine.run",
-    "Trainer": "hub.engine.trainer",
-    **dict.fromkeys(("open_dataset", "train"), "hub.engine.api"),
-    **dict.fromkeys(
-        (
-            "Batch", "BoxMasks", "ClassRows", "Classification", "Detections", "Evaluation", "Features", "FieldSpec",
-            "Head", "InstanceMasks", "InstanceTargets", "Metric", "ObjectField", "Options", "Prediction", "Result",
-            "SemanticMap", "Windows",
-        ),
-        "hub.contract",
-    ),
-    **dict.fromkeys(("Model", "create", "create_model"), "hub.model"),
-}  # fmt: skip
 
 __all__ = [
     "BackboneSpec",
@@ -136,11 +114,45 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'hub' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "hub.backbones.create": ["create_trunk"],
+            "hub.backbones.trunk": ["Trunk"],
+            "hub.contract": [
+                "Batch",
+                "BoxMasks",
+                "ClassRows",
+                "Classification",
+                "Detections",
+                "Evaluation",
+                "Features",
+                "FieldSpec",
+                "Head",
+                "InstanceMasks",
+                "InstanceTargets",
+                "Metric",
+                "ObjectField",
+                "Options",
+                "Prediction",
+                "Result",
+                "SemanticMap",
+                "Windows",
+            ],
+            "hub.engine.api": ["open_dataset", "train"],
+            "hub.engine.callbacks": ["Callback"],
+            "hub.engine.loggers": ["Logger"],
+            "hub.engine.run": ["Run"],
+            "hub.engine.trainer": ["Trainer"],
+            "hub.images": ["ResizeRule"],
+            "hub.model": ["Model", "create", "create_model"],
+            "hub.pixel_format": ["PixelFormat"],
+            "hub.preprocessing": ["Preprocessing"],
+            "hub.weights": ["load"],
+        },
+    )
 
 
-def __dir__() -> list[str]:  # type: ignore[valid-type]
+def __dir__() -> builtins.list[str]:
     return __all__

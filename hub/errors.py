@@ -8,6 +8,32 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+__all__ = [
+    "AmbiguousNameError",
+    "AnnotationError",
+    "BadBoxesError",
+    "BadNameError",
+    "BrokenPluginError",
+    "CheckpointError",
+    "CheckpointMismatchError",
+    "ConfigError",
+    "ContractError",
+    "DataError",
+    "DownloadError",
+    "HubError",
+    "ImageError",
+    "LabelMismatchError",
+    "MissingRequirementError",
+    "NonFiniteLossError",
+    "OptionError",
+    "PixelFormatError",
+    "SaveError",
+    "StoppedError",
+    "UnknownCategoryError",
+    "UnknownNameError",
+    "did_you_mean",
+]
+
 
 class HubError(Exception):
     """Base of every error that a user can cause and fix.

@@ -12,6 +12,15 @@ from pathlib import Path
 
 from hub.errors import SaveError
 
+__all__ = [
+    "save_error",
+    "to_json",
+    "write_atomic",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
 
 def write_atomic(path: str | os.PathLike[str], write: Callable[[Path], object]) -> Path:
     """Call ``write`` with a temporary path beside ``path``, then rename the result to ``path``.

@@ -8,6 +8,11 @@ from hub import tiff
 from hub.image_decoding import is_deep, opened
 from hub.pixel_format import PixelDtype, PixelFormat, ValueRange
 
+__all__ = [
+    "image_size",
+    "pixel_format",
+]
+
 _ORIENTATION = 0x0112  # the EXIF tag; values from 5 on swap height and width
 _SIDEWAYS = (5, 6, 7, 8)
 

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
     from hub.pixel_format import PixelFormat
 
+__all__ = [
+    "SUFFIXES",
+    "ResizeRule",
+    "check_image",
+    "find_images",
+    "read_image",
+    "resize_image",
+    "to_rgb",
+]
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""The suffixes of image files, in lower case."""
 
 
 @dataclass(frozen=True)

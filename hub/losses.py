@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+__all__ = ["masked_bce_with_logits", "masked_mean"]
+
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Return the mean of ``values`` where ``mask`` is True; 0, with gradients of 0, if it is True nowhere.

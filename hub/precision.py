@@ -9,7 +9,15 @@ from hub.errors import OptionError
 if TYPE_CHECKING:
     import torch
 
+__all__ = [
+    "PRECISIONS",
+    "autocast",
+    "has_bf16",
+    "precision_name",
+]
+
 PRECISIONS = ("auto", "bf16", "fp32")
+"""The precisions that `autocast` accepts."""
 
 
 def has_bf16(device: torch.device) -> bool:

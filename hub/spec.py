@@ -13,7 +13,24 @@ from typing import ClassVar
 
 from hub.errors import ContractError
 
+__all__ = [
+    "CONTRACT_VERSION",
+    "SPECS",
+    "BackboneSpec",
+    "CommandSpec",
+    "DatasetSpec",
+    "LoggerSpec",
+    "NeckSpec",
+    "OptimizerSpec",
+    "ReaderSpec",
+    "ScheduleSpec",
+    "Spec",
+    "TaskSpec",
+    "TransformSpec",
+]
+
 CONTRACT_VERSION = 1
+"""The version of the plugin contract that this hub has: the ``v1`` of entry point groups."""
 
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.ASCII)
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
@@ -213,3 +230,4 @@ _ALL: tuple[type[Spec], ...] = (
     LoggerSpec,
 )
 SPECS: dict[str, type[Spec]] = {spec.group: spec for spec in _ALL}
+"""Kind of plugin → class of its specs."""

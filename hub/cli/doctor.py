@@ -13,7 +13,8 @@ from pathlib import Path
 from hub.cli.describe import distribution_of, problem
 from hub.cli.examine import Finding, examine
 from hub.errors import did_you_mean
-from hub.registry import FIRST_PARTY, LOCAL, Entry, entries, one_line, scan, shadowed
+from hub.registry import FIRST_PARTY, LOCAL, Entry, entries, shadowed
+from hub.registry.installed import one_line, scan
 from hub.spec import CONTRACT_VERSION, SPECS
 
 _SWITCHES = ("HUB_DISABLE_PLUGINS", "HUB_PLUGINS")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hub.contract.windows import Weights, WindowMerger
 
 Features = Mapping[str, Tensor]
+"""Level → feature map (B, C, H, W), or for the level ``pooled`` the vector (B, C)."""
 
 # ``Head`` without parameters is any head: its options and its results are of any kind.
 O = TypeVar("O", bound=BaseOptions, default=Any)  # noqa: E741

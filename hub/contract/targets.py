@@ -5,7 +5,8 @@ from __future__ import annotations
 from hub.contract.dataset import Dataset
 
 OBJECTS = frozenset({"boxes", "masks", "keypoints"})
-IGNORE = 255  # in maps and class tags: no class is known here; losses and metrics leave it out
+IGNORE = 255
+"""The value in maps and class tags where no class is known; losses and metrics leave it out."""
 
 
 def object_targets(dataset: Dataset) -> frozenset[str]:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hub.errors import OptionError
 
-Place = tuple[int, ...]  # where a window starts, along each spatial axis
+Place = tuple[int, ...]
+"""Where a window starts, along each spatial axis."""
 
 
 def window_starts(size: int, window: int, overlap: float = 0.5) -> list[int]:

@@ -13,6 +13,7 @@ from hub.contract.window_layout import Place, WindowLayout
 from hub.errors import OptionError
 
 Weights = Literal["gaussian", "constant"]
+"""How much the positions of a window count where dense predictions overlap; see `hub.inference.importance`."""
 
 
 @dataclass(frozen=True)

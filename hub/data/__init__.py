@@ -1,12 +1,13 @@
-"""The way of the data: a format reads files into samples, which transforms and the loader make batches of.
+"""Data: formats read files into samples, which transforms and the loader turn into batches.
 
 Nothing is imported until it is used: the registry reads `hub.data.specs` without torch.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hub.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from hub.contract.dataset import Dataset
@@ -15,43 +16,53 @@ if TYPE_CHECKING:
     from hub.data.annotations.boxes import BoxReport, check_boxes
     from hub.data.annotations.packing import pack_instances
     from hub.data.formats.instances import InstanceDataset, InstanceOptions
+    from hub.data.formats.listed import ListedDataset
+    from hub.data.loading.collate import collate
+    from hub.data.loading.pipeline import Pipeline
+    from hub.data.transforms import Context, Step, Transform
+    from hub.data.writers.names import file_names
     from hub.data.writers.output import Output, Writer
-
-_LAZY = {
-    "BoxReport": "hub.data.annotations.boxes",
-    "Dataset": "hub.contract.dataset",
-    "InstanceDataset": "hub.data.formats.instances",
-    "InstanceOptions": "hub.data.formats.instances",
-    "Instances": "hub.contract.sample",
-    "Output": "hub.data.writers.output",
-    "PackedBytes": "hub.contract.packed",
-    "PackedInstances": "hub.contract.packed",
-    "Sample": "hub.contract.sample",
-    "Writer": "hub.data.writers.output",
-    "check_boxes": "hub.data.annotations.boxes",
-    "pack_instances": "hub.data.annotations.packing",
-}
 
 __all__ = [
     "BoxReport",
+    "Context",
     "Dataset",
     "InstanceDataset",
     "InstanceOptions",
     "Instances",
+    "ListedDataset",
     "Output",
     "PackedBytes",
     "PackedInstances",
+    "Pipeline",
     "Sample",
+    "Step",
+    "Transform",
     "Writer",
     "check_boxes",
+    "collate",
+    "file_names",
     "pack_instances",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'hub.data' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "hub.contract.dataset": ["Dataset"],
+            "hub.contract.packed": ["PackedBytes", "PackedInstances"],
+            "hub.contract.sample": ["Instances", "Sample"],
+            "hub.data.annotations.boxes": ["BoxReport", "check_boxes"],
+            "hub.data.annotations.packing": ["pack_instances"],
+            "hub.data.formats.instances": ["InstanceDataset", "InstanceOptions"],
+            "hub.data.formats.listed": ["ListedDataset"],
+            "hub.data.loading.collate": ["collate"],
+            "hub.data.loading.pipeline": ["Pipeline"],
+            "hub.data.transforms": ["Context", "Step", "Transform"],
+            "hub.data.writers.names": ["file_names"],
+            "hub.data.writers.output": ["Output", "Writer"],
+        },
+    )
 
 
 def __dir__() -> list[str]:

@@ -25,7 +25,8 @@ from hub.preprocessing import Preprocessing
 from hub.weights import load_state
 
 _FORMAT = 4
-State = dict[str, object]  # of a callback: tensors and plain values, in nested dictionaries and lists
+State = dict[str, object]
+"""The state of a callback: tensors and plain values, in nested dictionaries and lists."""
 
 
 class TrainingState(TypedDict):

@@ -15,8 +15,10 @@ from hub.contract.window_layout import Place, WindowLayout
 from hub.contract.windows import Weights
 from hub.errors import ContractError, OptionError
 
-Slab = tuple[int, Tensor]  # where it starts along the first spatial axis, and its values (K, rows, …)
+Slab = tuple[int, Tensor]
+"""Where a slab starts along the first spatial axis, and its values (K, rows, …)."""
 Predict = Callable[[Tensor], Tensor]
+"""From windows (n, C, *window) to predictions (n, K, *window)."""
 
 
 class Sliceable(Protocol):

@@ -31,6 +31,7 @@ from hub.preprocessing import Preprocessing
 from hub.seeds import draw_seed, isolated_rng
 
 Image = str | os.PathLike[str] | np.ndarray
+"""A path of an image file, or an (H, W, C) array."""
 
 
 class Model(nn.Module):

@@ -15,6 +15,7 @@ from hub.names import ModelName
 from hub.registry import find
 
 Labels = LabelSpace | Iterable[str]
+"""Class names, or a `hub.LabelSpace`."""
 
 
 @dataclass(frozen=True)

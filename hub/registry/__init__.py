@@ -5,7 +5,7 @@ Three stages, each only when needed: the metadata are scanned (nothing is import
 """
 
 from hub.registry.entry import FIRST_PARTY, LOCAL, Entry
-from hub.registry.installed import Misspelt, Unreadable, one_line, refresh, scan
+from hub.registry.installed import refresh
 from hub.registry.lookup import entries, find, info, list_names, shadowed
 from hub.registry.registered import register, unregister
 
@@ -13,16 +13,12 @@ __all__ = [
     "FIRST_PARTY",
     "LOCAL",
     "Entry",
-    "Misspelt",
-    "Unreadable",
     "entries",
     "find",
     "info",
     "list_names",
-    "one_line",
     "refresh",
     "register",
-    "scan",
     "shadowed",
     "unregister",
 ]

@@ -14,7 +14,9 @@ from hub.errors import BrokenPluginError, ContractError, MissingRequirementError
 from hub.spec import CONTRACT_VERSION, SPECS, Spec
 
 FIRST_PARTY = "backbone_hub"
-LOCAL = "local"  # the distribution of what `register` adds in this process
+"""The hub's own distribution."""
+LOCAL = "local"
+"""The distribution of what `register` adds in this process."""
 
 
 @dataclass(frozen=True)

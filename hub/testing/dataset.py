@@ -22,6 +22,7 @@ from hub.data.loading.collate import collate
 from hub.labels import LabelSpace
 
 IMAGE_SIZE = 128
+"""Height and width in pixels of the images in a batch of `TinyDataset`."""
 _SIZES = ((128, 128), (96, 112))
 _SCALE = 2  # the image files are larger than the images of the batch by this factor
 _OBJECTS = 5  # in both images

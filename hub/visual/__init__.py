@@ -7,6 +7,7 @@ from hub.visual.grid import side_by_side
 from hub.visual.panoptic import draw_panoptic
 from hub.visual.semantic import draw_semantic
 from hub.visual.tables import evaluation_table, per_class_table
+from hub.visual.text import font, shorten
 from hub.visual.write import write_image
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "draw_panoptic",
     "draw_semantic",
     "evaluation_table",
+    "font",
     "per_class_table",
+    "shorten",
     "side_by_side",
     "text_color_on",
     "write_image",

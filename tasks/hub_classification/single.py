@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub import Batch, Features, LabelSpace, Metric
-from hub.contract import FractionBelowOne
-from hub.contract.classifier import PretrainedClassifier
+from hub.contract import FractionBelowOne, PretrainedClassifier
 from hub.data import Dataset
 from hub.errors import LabelMismatchError
 from hub.losses import masked_mean

@@ -9,8 +9,7 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from hub import Batch, Detections, Head, Metric
-from hub.contract.window_layout import WindowLayout
-from hub.contract.windows import Weights, WindowMerger
+from hub.contract import Weights, WindowLayout, WindowMerger
 from hub.data import Dataset
 from hub_detection.options import DetectionOptions
 from hub_detection.results import detections

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from hub.backbones.norm import make_norm
+from hub.backbones import make_norm
 
 Norm = Literal["none", "batch", "frozen", "group", "sync"]
 

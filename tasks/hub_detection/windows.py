@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hub import Batch, Detections
-from hub.contract.window_layout import Place, WindowLayout
+from hub.contract import Place, WindowLayout
 from hub_detection.boxes import pick
 from hub_detection.nms import nms
 

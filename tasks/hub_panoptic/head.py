@@ -10,9 +10,7 @@ from pydantic import NonNegativeInt
 from torch import Tensor
 
 from hub import Batch, Detections, Features, Head, LabelSpace, Metric, Options, Result, SemanticMap
-from hub.contract import Fraction
-from hub.contract.window_layout import Place, WindowLayout
-from hub.contract.windows import Weights
+from hub.contract import Fraction, Place, Weights, WindowLayout
 from hub.data import Dataset
 from hub.errors import ContractError, LabelMismatchError, OptionError
 from hub_panoptic.merge import merge

@@ -10,7 +10,7 @@ import numpy as np
 
 from hub import Evaluation, LabelSpace, Result
 from hub.data import Dataset
-from hub.evaluation.checks import expect_result, image_index, nan_mean
+from hub.evaluation import expect_result, image_index, nan_mean
 from hub_panoptic.quality import count_segments, qualities
 from hub_panoptic.results import PanopticMap
 from hub_panoptic.truth import check_truth, classes_of, things_of, truth_of

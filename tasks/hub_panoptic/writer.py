@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from hub import LabelSpace
-from hub.data import Dataset, Output
-from hub.data.writers.names import file_names
+from hub.data import Dataset, Output, file_names
 from hub.errors import DataError
 from hub.files import to_json, write_bytes, write_text
 from hub_panoptic.ids import ids_to_png

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import TypeVar
 
 from hub import Features, LabelSpace
-from hub.backbones.norm import set_norm
+from hub.backbones import set_norm
 from hub_segmentation.head import SemanticHead, SemanticOptions
 
 LEVELS = ("c1", "c2", "c3", "c4", "c5")

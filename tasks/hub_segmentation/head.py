@@ -21,8 +21,7 @@ from hub_segmentation.windows import SemanticMerger
 if TYPE_CHECKING:
     import numpy as np
 
-    from hub.contract.window_layout import WindowLayout
-    from hub.contract.windows import Weights, WindowMerger
+    from hub.contract import Weights, WindowLayout, WindowMerger
 
 
 class SemanticOptions(Options):

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub import Batch, LabelSpace, SemanticMap
-from hub.contract.window_layout import Place, WindowLayout
-from hub.contract.windows import Weights
-from hub.inference.windows import WindowAverage
+from hub.contract import Place, Weights, WindowLayout
+from hub.inference import WindowAverage
 
 
 class SemanticMerger:

@@ -8,7 +8,8 @@ import pytest
 
 import hub
 from hub.errors import BrokenPluginError
-from hub.registry import find, scan
+from hub.registry import find
+from hub.registry.installed import scan
 from hub.testing import distribution
 
 TASKS = "backbone_hub.tasks.v1"

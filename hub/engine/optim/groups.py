@@ -11,7 +11,8 @@ from hub.backbones.depth import layer_depths
 from hub.engine.objective import Objective
 from hub.model import Model
 
-ParameterGroup = dict[str, Any]  # as torch.optim takes it
+ParameterGroup = dict[str, Any]
+"""Parameters with the optimizer options that they have to themselves, such as ``lr`` and ``weight_decay``."""
 REFERENCE_BATCH = 16
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from hub import Options
-from hub.data.formats.listed import ListedDataset
+from hub.data import ListedDataset
 from hub.errors import AnnotationError, DataError
 from hub.images import find_images
 from hub_depth.files import SUFFIXES, map_size, read_map

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hub.visual import text_color_on
-from hub.visual.text import font
+from hub.visual import font, text_color_on
 
 RANGE = (2.0, 98.0)  # percentiles of depth that the colours span: a few stray pixels would take most of them
 

@@ -13,10 +13,9 @@ from PIL import Image
 
 from hub import LabelSpace, create, load
 from hub.cli import main
-from hub.data.loading.collate import collate
-from hub.data.loading.pipeline import Pipeline
+from hub.data import Pipeline, collate
 from hub.data.transforms import Transform
-from hub.engine.build import open_dataset
+from hub.engine import open_dataset
 from hub.engine.config import load_config
 from hub_depth.dataset import DepthFolder
 from hub_depth.motorcycle import BASELINE, CUT, FOCAL, OFFSET
@@ -90,7 +89,7 @@ def test_configs_build(motorcycle: Path) -> None:
     for path in CONFIGS:
         config = load_config(path, [f"data.root={motorcycle}"])
         for section, size in ((config.data.train, CUT), (config.data.val, 741 - CUT)):
-            data = open_dataset(section, root=config.data.root, where="data")
+            data = open_dataset(**{"root": config.data.root, **section})
             assert data.sizes.tolist() == [[500, size]]
         Transform.parse(config.data.transforms)
         model = create(config.model.name, norm=config.model.norm, heads=config.model.heads)

@@ -98,8 +98,8 @@ def _series(args: argparse.Namespace) -> int:
 
 
 def _leaks(args: argparse.Namespace) -> int:
+    from hub.engine import open_sources
     from hub.engine.config import load_config, resolve_config
-    from hub.engine.train_batches import open_sources
     from hub_medical.leakage import find_leaks, middle_planes
     from hub_medical.splits import check_split
     from hub_medical.studies.study_data import StudyImages

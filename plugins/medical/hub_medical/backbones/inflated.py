@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hub.backbones.timm_body import load_timm
+from hub.backbones import load_timm
 from hub.errors import OptionError
 from hub_medical.backbones.cpu_precision import volume_precision
 from hub_medical.backbones.inflate import inflate

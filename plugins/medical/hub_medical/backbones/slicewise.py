@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from hub.backbones.probe import Body, probe
-from hub.backbones.timm_body import load_timm
+from hub.backbones import Body, load_timm, probe
 from hub.errors import OptionError
 
 PROBE = (64, 128)  # small, as many slices are tried at once; not square, so that the layout of maps shows

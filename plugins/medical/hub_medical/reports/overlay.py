@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hub.images import resize_image
-from hub.visual import side_by_side, text_color_on
-from hub.visual.text import font, shorten
+from hub.visual import font, shorten, side_by_side, text_color_on
 from hub_medical.errors import MetricError
 from hub_medical.volumes.slicing import Plane, plane_shape, take_planes
 

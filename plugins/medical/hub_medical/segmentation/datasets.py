@@ -15,7 +15,7 @@ from hub import LabelSpace, Metric
 from hub.contract import IGNORE
 from hub.data import Dataset, Sample
 from hub.errors import DataError
-from hub.evaluation.checks import target_labels
+from hub.evaluation import target_labels
 from hub_medical.io.folders import Case, Folder, open_folder, open_msd
 from hub_medical.io.nifti import read_grid, read_labels, read_nifti
 from hub_medical.segmentation.options import NiftiFolderOptions, VolumeOptions

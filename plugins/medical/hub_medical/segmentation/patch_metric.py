@@ -13,8 +13,8 @@ from hub import Evaluation, LabelSpace, Result
 from hub.contract import IGNORE
 from hub.data import Dataset
 from hub.errors import DataError
-from hub.evaluation.checks import expect_result, image_index, nan_mean, target_labels
-from hub.inference.windows import importance
+from hub.evaluation import expect_result, image_index, nan_mean, target_labels
+from hub.inference import importance
 from hub_medical.errors import MetricError
 from hub_medical.segmentation.patch_result import PatchScores
 from hub_medical.segmentation.truth import VolumeTruth

@@ -10,7 +10,7 @@ from hub import LabelSpace, Metric
 from hub.contract import IGNORE
 from hub.data import Sample
 from hub.errors import OptionError
-from hub.evaluation.checks import target_labels
+from hub.evaluation import target_labels
 from hub_medical.segmentation.datasets import Msd, NiftiFolder, VolumeDataset
 from hub_medical.segmentation.options import NiftiPatchesOptions, PatchOptions
 from hub_medical.segmentation.patch_metric import PatchVolumeMetric

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hub import Batch, Head, Model
 from hub.errors import OptionError
-from hub.inference.windows import Slab, mirrored
+from hub.inference import Slab, mirrored
 from hub.precision import autocast
 from hub_medical.volumes.prepare import slab
 from hub_medical.volumes.slicing import AXES, Plane, take_planes

@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from hub import Head, LabelSpace, Model, Options
-from hub.engine.reader import Outcome, Reader, Request
+from hub.engine import Outcome, Reader, Request
 from hub.errors import DataError, SaveError
 from hub.files import write_json
 from hub.visual import write_image

@@ -10,7 +10,7 @@ import numpy as np
 
 from hub import Evaluation, LabelSpace, Result, SemanticMap
 from hub.errors import DataError, OptionError, did_you_mean
-from hub.evaluation.checks import expect_result
+from hub.evaluation import expect_result
 from hub.files import to_json
 from hub_medical.errors import MetricError
 from hub_medical.metrics.cases import CaseScore, SegmentationSummary, score_case, summarize_cases

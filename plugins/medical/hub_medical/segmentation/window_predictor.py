@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hub import Batch, Head, Model
 from hub.errors import OptionError
-from hub.inference.windows import Slab, mirrored, sliding_slabs
+from hub.inference import Slab, mirrored, sliding_slabs
 from hub.precision import autocast
 from hub_medical.segmentation.predictor import DIRECTIONS, Settings
 from hub_medical.volumes.slicing import AXES, take_planes

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from hub import Classification, Evaluation, LabelSpace, Result
-from hub.evaluation.checks import expect_result, image_index
+from hub.evaluation import expect_result, image_index
 from hub.files import to_json
 from hub_medical.studies.finding_report import finding_data, finding_page, worst_first
 from hub_medical.studies.finding_scores import RANKING, Chosen, FindingScores, choose, score_findings

@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from hub import Classification, Head, Model, Result
-from hub.engine.reader import Outcome, Reader, Request
+from hub.engine import Outcome, Reader, Request
 from hub.errors import DataError, SaveError
 from hub.files import write_json
 from hub.images import SUFFIXES, to_rgb

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from hub import LabelSpace
-from hub.data.loading.collate import collate
+from hub.data import collate
 from hub.errors import OptionError
 from hub_medical.errors import MetricError
 from hub_medical.segmentation.datasets import NiftiFolder

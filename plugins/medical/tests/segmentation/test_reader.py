@@ -15,7 +15,7 @@ import pytest
 
 from hub import LabelSpace, Model, create, load
 from hub.cli import main
-from hub.engine.reader import Outcome, Request, reader_of
+from hub.engine import Outcome, Request, reader_of
 from hub.errors import DataError, OptionError, SaveError
 from hub.weights import save
 from hub_medical import NOTICE

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hub import Batch, LabelSpace, Model, create
-from hub.engine.reader import Request, reader_of
+from hub.engine import Request, reader_of
 from hub.errors import OptionError
 from hub_medical.segmentation.predictor import Settings, VolumePredictor, predictor_of
 from hub_medical.volumes.slicing import put_planes, take_planes

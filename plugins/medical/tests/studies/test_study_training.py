@@ -14,14 +14,9 @@ import torch
 from PIL import Image
 
 from hub import create, load
+from hub.engine import Request, Run, Trainer, open_sources, reader_of, strategy_for, world
 from hub.engine.config import Config, parse_config
-from hub.engine.distributed import world
 from hub.engine.evaluate import evaluate
-from hub.engine.reader import Request, reader_of
-from hub.engine.run import Run
-from hub.engine.strategy import strategy_for
-from hub.engine.train_batches import open_sources
-from hub.engine.trainer import Trainer
 from hub_medical.commands import Medical
 from hub_medical.errors import PatientOverlapError
 
