@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -100,3 +102,19 @@ def test_the_citation_names_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["project"]["version"]
     assert citation["license"] == PROJECT["project"]["license"]
+
+
+def test_the_lowest_versions_are_those_that_are_declared() -> None:
+    """What CI installs with constraints/lowest.txt is what pyproject.toml promises."""
+    project = PROJECT["project"]
+    declared = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["tiff"]]]
+    lines = (ROOT / "constraints" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert pinned.keys() == {requirement.name for requirement in declared}
+    for requirement in declared:
+        (bound,) = requirement.specifier
+        assert bound.operator == ">="
+        # 4.10.0.84 is a release of opencv's 4.10: the first one that there is may have more digits than the bound.
+        assert Version(pinned[requirement.name]).release[: len(Version(bound.version).release)] == (
+            Version(bound.version).release
+        ), requirement
