@@ -25,7 +25,7 @@ def build_docs() -> ModuleType:
 def test_the_pages_of_this_repository_link_to_what_exists(build_docs: ModuleType, tmp_path: Path) -> None:
     build_docs.collect(ROOT, tmp_path / "pages")
     assert (tmp_path / "pages" / "README.md").is_file()
-    assert (tmp_path / "pages" / "docs" / "quickstart.png").is_file()
+    assert (tmp_path / "pages" / "docs" / "results.md").is_file()
 
 
 @pytest.mark.parametrize(
