@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from hub.engine.config import load_config, resolve_config
-    from hub.engine.evaluate import evaluate_checkpoint
+    from hub.engine.evaluation import evaluate_checkpoint
     from hub.engine.loggers.console import print_evaluations
     from hub.engine.run import Run
     from hub.errors import ConfigError

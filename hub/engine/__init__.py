@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hub.engine.api import open_dataset, train
     from hub.engine.config import Config, load_config, parse_config, resolve_config
     from hub.engine.distributed import World, world
+    from hub.engine.evaluation import evaluate, evaluate_checkpoint
     from hub.engine.objective import Objective
     from hub.engine.reader import Outcome, Reader, Request, reader_of
     from hub.engine.run import Run
@@ -30,6 +31,8 @@ __all__ = [
     "Strategy",
     "Trainer",
     "World",
+    "evaluate",
+    "evaluate_checkpoint",
     "load_config",
     "open_dataset",
     "open_sources",
@@ -48,6 +51,7 @@ if not TYPE_CHECKING:
             "hub.engine.api": ["open_dataset", "train"],
             "hub.engine.config": ["Config", "load_config", "parse_config", "resolve_config"],
             "hub.engine.distributed": ["World", "world"],
+            "hub.engine.evaluation": ["evaluate", "evaluate_checkpoint"],
             "hub.engine.objective": ["Objective"],
             "hub.engine.reader": ["Outcome", "Reader", "Request", "reader_of"],
             "hub.engine.run": ["Run"],

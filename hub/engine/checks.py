@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hub.contract.dataset import Dataset
 from hub.data.tools.learnable import check_learnable, warn_if_nothing_to_score
-from hub.engine.evaluate import check_labels, scored_on
+from hub.engine.evaluation import check_labels, scored_on
 from hub.engine.train_batches import has_targets_for
 from hub.model import Model
 

@@ -18,7 +18,7 @@ import torch
 from hub.contract import Evaluation, Prediction, Windows
 from hub.engine.config import Config, load_config, merge_overrides
 from hub.engine.distributed import world
-from hub.engine.evaluate import evaluate_checkpoint
+from hub.engine.evaluation import evaluate_checkpoint
 from hub.engine.reader import Outcome, Request, reader_of
 from hub.engine.state import TrainingState, load_state_file
 from hub.errors import ConfigError

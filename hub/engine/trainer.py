@@ -16,7 +16,7 @@ from hub.engine.callbacks.callback import Callback, load_states, states_of
 from hub.engine.checks import check_data
 from hub.engine.config import Config
 from hub.engine.distributed import World
-from hub.engine.evaluate import evaluate
+from hub.engine.evaluation import evaluate
 from hub.engine.loggers import Logger
 from hub.engine.objective import Objective
 from hub.engine.optim import Schedule

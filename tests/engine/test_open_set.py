@@ -15,7 +15,7 @@ import hub
 from hub import Batch, Evaluation, Features, LabelSpace
 from hub.contract import Dataset, Recipe
 from hub.engine.distributed import World
-from hub.engine.evaluate import evaluate
+from hub.engine.evaluation import evaluate
 from hub.errors import LabelMismatchError
 from hub.testing import TinyDataset
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hub.engine.config import Config, apply_overrides, parse_config
-from hub.engine.evaluate import evaluate
+from hub.engine.evaluation import evaluate
 from hub.engine.run import Run
 from hub.engine.signals import StopRequest
 from hub.engine.strategy import Single

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from hub.contract import Evaluation
 from hub.engine.callbacks.callback import Callback
-from hub.engine.evaluate import write_evaluations
+from hub.engine.evaluation import write_evaluations
 from hub.engine.training import Training
 
 

@@ -14,9 +14,8 @@ import torch
 from PIL import Image
 
 from hub import create, load
-from hub.engine import Request, Run, Trainer, open_sources, reader_of, strategy_for, world
+from hub.engine import Request, Run, Trainer, evaluate, open_sources, reader_of, strategy_for, world
 from hub.engine.config import Config, parse_config
-from hub.engine.evaluate import evaluate
 from hub_medical.commands import Medical
 from hub_medical.errors import PatientOverlapError
 
