@@ -35,6 +35,9 @@ Medical data. For research only, not a medical device.
 
         series = commands.add_parser("series", help="the DICOM series below a folder")
         series.add_argument("root", metavar="FOLDER")
+        series.add_argument(
+            "--gaps", choices=("refuse", "allow"), default="refuse", help="even gaps between slices (default: refuse)"
+        )
         series.set_defaults(run_medical=_series)
 
         leaks = commands.add_parser("leaks", help="images that are on both sides of a split")
@@ -83,17 +86,22 @@ def _export(args: argparse.Namespace) -> int:
 
 def _series(args: argparse.Namespace) -> int:
     from hub_medical.errors import DicomError
-    from hub_medical.io.dicom import find_series, read_dicom
+    from hub_medical.io.dicom import read_series
+    from hub_medical.io.dicom_scan import scan_dicom, series_name
 
     wrong = 0
-    for uid, count in find_series(args.root).items():
+    scan = scan_dicom(args.root)
+    for uid, headers in scan.series.items():
         try:
-            volume = read_dicom(args.root, series=uid).volume
+            volume = read_series(scan.images(uid), gaps=args.gaps == "allow").volume
             spacing = " × ".join(f"{s:.3g}" for s in volume.spacing)
-            said = f"a volume of {' × '.join(map(str, volume.grid.shape))} voxels of {spacing} mm"
+            described = f"a volume of {' × '.join(map(str, volume.grid.shape))} voxels of {spacing} mm"
         except DicomError as error:
-            said, wrong = str(error), wrong + 1
-        print(f"{uid}  {count} images: {said}")
+            described, wrong = str(error), wrong + 1
+        print(f"{series_name(headers)}  {uid}  {len(headers)} images: {described}")
+    for error in scan.errors.values():
+        print(f"unreadable: {error}")
+        wrong += 1
     return 1 if wrong else 0
 
 

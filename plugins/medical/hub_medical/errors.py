@@ -30,6 +30,22 @@ class DicomError(VolumeError):
     """A DICOM series that must not be read as a volume; the subclasses say why."""
 
 
+class NotDicomError(DicomError):
+    """A file that is not DICOM."""
+
+
+class UnreadableSliceError(DicomError):
+    """A damaged file beside the slices of a series, which may be one of them."""
+
+
+class TruncatedDicomError(DicomError):
+    """Pixels that are missing, or end too early."""
+
+
+class MosaicError(DicomError):
+    """The slices of a volume as tiles of one image."""
+
+
 class EmptySeriesError(DicomError):
     """No image of a series where one was expected."""
 
@@ -44,6 +60,14 @@ class MissingSliceError(DicomError):
 
 class DuplicateSliceError(DicomError):
     """Two slices of a series at the same position."""
+
+
+class UnevenSlicesError(DicomError):
+    """Slices whose distance changes along the series."""
+
+
+class SeveralVolumesError(DicomError):
+    """Several volumes in one series or object: time points, echoes, diffusion weightings."""
 
 
 class GantryTiltError(DicomError):

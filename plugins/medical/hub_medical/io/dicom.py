@@ -1,6 +1,6 @@
-"""DICOM series as volumes, and single DICOM images as pictures, through highdicom.
+"""DICOM series as volumes, and single DICOM images as pictures.
 
-Reference: DICOM PS3.3, C.7.6.2 (image plane), C.11.1 (modality LUT), C.11.2 (VOI LUT).
+Reference: DICOM PS3.3, C.11.2 (VOI LUT).
 """
 
 from __future__ import annotations
@@ -15,12 +15,20 @@ import highdicom as hd
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hub_medical.errors import DicomError, EmptySeriesError
-from hub_medical.io.dicom_headers import read_headers, sort_slices
-from hub_medical.privacy import case_key
+from hub_medical.errors import (
+    DicomError,
+    MixedSeriesError,
+    MosaicError,
+)
+from hub_medical.io.dicom_frames import frame_planes
+from hub_medical.io.dicom_geometry import Planes, arrange
+from hub_medical.io.dicom_header import DicomHeader, read_header
+from hub_medical.io.dicom_pixels import check_pixels, read_dataset, read_intensities, single_image
+from hub_medical.io.dicom_scan import scan_dicom, series_name
+from hub_medical.privacy import warn_burned_in
 from hub_medical.volumes.volume import Volume, check_finite
 
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # between DICOM's LPS and NIfTI's RAS
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's world and NIfTI's
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,19 +38,21 @@ class Series:
     Attributes:
         volume: float32 intensities with the modality's slope and intercept applied, HU for CT; i runs along the
             rows of the images, j down their columns, k from slice to slice.
-        images: one a slice in the order of k, or a single multi-frame one.
+        images: one per slice in the order of k, or a single multi-frame one.
+        frames: for a multi-frame image the frame of each slice, from 1; otherwise empty.
         key: a name for the case that tells nothing of the patient.
     """
 
     volume: Volume
-    images: Sequence[Dataset]
+    images: Sequence[DicomHeader]
+    frames: Sequence[int]
     key: str
 
 
 def read_dicom(path: str | os.PathLike[str], *, series: str | None = None, gaps: bool = False) -> Series:
     """Read a series as a volume.
 
-    Slices are sorted by their positions along their common normal. Windows and MONOCHROME1 say how to show values,
+    Slices are sorted by their positions along their common normal. Windows and MONOCHROME1 describe how to show values,
     not what they are, so they change nothing here; see `read_picture`.
 
     Args:
@@ -51,59 +61,91 @@ def read_dicom(path: str | os.PathLike[str], *, series: str | None = None, gaps:
         gaps: allow the even gaps of series that were acquired with them.
 
     Raises:
-        DicomError: the series is no volume; see `hub_medical.io.dicom_headers.read_headers` and `sort_slices`.
+        MixedSeriesError: there are several series, and ``series`` names none.
+        DicomError: see `hub_medical.io.dicom_scan.scan_dicom` and `read_series`.
+    """
+    scan = scan_dicom(path)
+    if series is None and len(scan.series) > 1:
+        raise MixedSeriesError(f"{path} holds images of several series", fix="choose one, or give each a folder")
+    if series is None and not scan.series:
+        raise next(iter(scan.errors.values()))
+    return read_series(scan.images(next(iter(scan.series)) if series is None else series), gaps=gaps)
+
+
+def read_series(headers: Sequence[DicomHeader], *, gaps: bool = False) -> Series:
+    """Read the images of one series as a volume; one image's pixels are held at a time beside the volume.
+
+    Raises:
+        DicomError: the images are no volume; the subclass and the message state the cause.
         NonFiniteVoxelsError: a voxel is NaN or infinite.
     """
-    headers = read_headers(path, series=series)
-    frames = int(headers[0][1].get("NumberOfFrames", 1))
-    if len(headers) == 1 and frames > 1:
-        images = [headers[0][1]]
-    else:
-        images = sort_slices(headers, gaps=gaps)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they quote values of the header
-        try:
-            if len(images) == 1:
-                stack = hd.Image.from_dataset(images[0], copy=False).get_volume(
-                    dtype=np.float32, apply_presentation_lut=False, rtol=0.02
+    for header in headers:
+        check_pixels(header)
+        if header.mosaic:
+            raise MosaicError(
+                f"{header.file}: the slices of a volume are tiles of one image (Siemens mosaic)",
+                fix="convert the series to NIfTI or to single slices, for example with dcm2niix",
+            )
+    place = headers[0].file.parent if len(headers) > 1 else headers[0].file
+    if len({header.series for header in headers}) > 1:
+        raise MixedSeriesError(f"{place} holds images of several series", fix="choose one, or give each a folder")
+    if any(header.burned_in for header in headers):
+        warn_burned_in(next(header.file for header in headers if header.burned_in))
+    if len(headers) > 1 and any(header.frames > 1 for header in headers):
+        raise MixedSeriesError(f"{place} holds several multi-frame images", fix="give one file at a time")
+    if headers[0].frames > 1:
+        return _multi_frame(headers[0], gaps=gaps)
+    order, affine = arrange(_planes(place, headers), gaps=gaps)
+    images = [headers[i] for i in order]
+    voxels = np.empty((images[0].columns, images[0].rows, len(images)), np.float32)
+    for k, header in enumerate(images):
+        voxels[:, :, k] = read_intensities(read_dataset(header), header)[0].T
+    volume = Volume.of(voxels, LPS_TO_RAS @ affine, name=str(place))
+    return Series(check_finite(volume), images, (), series_name(headers))
+
+
+def _multi_frame(header: DicomHeader, *, gaps: bool) -> Series:
+    data = read_dataset(header)
+    order, affine = arrange(frame_planes(data, header.file), gaps=gaps)
+    voxels = read_intensities(data, header)[order].transpose(2, 1, 0)
+    volume = Volume.of(voxels, LPS_TO_RAS @ affine, name=str(header.file))
+    return Series(check_finite(volume), [header], [int(i) + 1 for i in order], series_name([header]))
+
+
+def _planes(place: Path, headers: Sequence[DicomHeader]) -> Planes:
+    for header in headers:
+        for keyword, value in (
+            ("ImagePositionPatient", header.position),
+            ("ImageOrientationPatient", header.orientation),
+            ("PixelSpacing", header.spacing),
+        ):
+            if value is None:
+                raise DicomError(
+                    f"{header.file} has no {keyword}, so its place is unknown",
+                    fix="leave out localizers and screenshots",
                 )
-            else:
-                # `sort_slices` checked the slices more closely, so highdicom need not be strict.
-                stack = hd.get_volume_from_series(
-                    images,
-                    dtype=np.float32,
-                    apply_presentation_lut=False,
-                    rtol=0.2,
-                    perpendicular_tol=1e-2,
-                    orientation_tol=1e-3,
-                )
-        except Exception as error:  # highdicom and the decoders raise many kinds, with values in their messages
-            raise DicomError(
-                f"{path}: its {max(len(images), frames)} frames make no volume ({type(error).__name__})",
-                fix="frames must be parallel, evenly spaced and of one stack; give the original series",
-            ) from None
-    if len(images) > 1 and np.dot(_position(images[-1]) - _position(images[0]), stack.affine[:3, 0]) < 0:
-        images = images[::-1]  # highdicom's volumes are right-handed, whichever way that stacks them
-    return Series(check_finite(from_highdicom(stack, str(path))), images, case_key(images[0]))
-
-
-def from_highdicom(stack: hd.Volume, name: str) -> Volume:
-    """From highdicom's axes (slice, row, column) and LPS to (column, row, slice) and RAS."""
-    return Volume.of(stack.array.transpose(2, 1, 0), _FLIP @ stack.affine[:, [2, 1, 0, 3]], name=name)
-
-
-def to_highdicom(volume: Volume, image: Dataset) -> hd.Volume:
-    """The inverse of `from_highdicom`, in the frame of reference of a source image."""
-    return hd.Volume(
-        volume.array.transpose(2, 1, 0),
-        (_FLIP @ volume.affine)[:, [2, 1, 0, 3]],
-        coordinate_system="PATIENT",
-        frame_of_reference_uid=image.get("FrameOfReferenceUID"),
+    for what, values in (
+        ("Rows", [h.rows for h in headers]),
+        ("Columns", [h.columns for h in headers]),
+        ("FrameOfReferenceUID", [h.frame_of_reference for h in headers]),
+    ):
+        if len(set(values)) > 1:
+            raise MixedSeriesError(
+                f"{place}: the images of the series differ in {what}", fix="leave out localizers and reformats"
+            )
+    return Planes(
+        place=place,
+        names=[header.file.name for header in headers],
+        orientations=np.array([header.orientation for header in headers]),
+        positions=np.array([header.position for header in headers]),
+        spacings=np.array([header.spacing for header in headers]),
+        thickness=headers[0].thickness,
+        between=headers[0].between,
     )
 
 
 def read_picture(path: str | os.PathLike[str], *, window: int = 0) -> np.ndarray:
-    """One DICOM image as a viewer shows it: modality LUT, then VOI LUT or window, MONOCHROME1 inverted.
+    """Read one DICOM image as a viewer shows it: modality LUT, then VOI LUT or window, MONOCHROME1 inverted.
 
     Args:
         path: of a file with one frame, such as a radiograph.
@@ -113,65 +155,50 @@ def read_picture(path: str | os.PathLike[str], *, window: int = 0) -> np.ndarray
         (H, W) float32 from 0, black, to 1, white.
 
     Raises:
-        DicomError: the file is missing, in colour, not decodable, or has several frames.
+        DicomError: the file is missing, in color, cannot be decoded, or has several frames.
     """
-    headers = read_headers(path)
-    if len(headers) != 1 or int(headers[0][1].get("NumberOfFrames", 1)) > 1:
-        raise DicomError(f"{path} has more than one frame", fix="read it as a series")
-    image = headers[0][1]
+    header = image_header(path)
+    data = single_image(Path(path), header)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            unit = _displayed(image, window)
+            unit = _displayed(data, header, window)
+        except DicomError:
+            raise
         except Exception as error:
             raise DicomError(f"{path} cannot be decoded ({type(error).__name__})", fix="replace the file") from None
-    return np.asarray(1 - unit if image.PhotometricInterpretation == "MONOCHROME1" else unit, np.float32)
+    return np.asarray(1 - unit if header.photometric == "MONOCHROME1" else unit, np.float32)
 
 
-def _displayed(image: Dataset, window: int) -> np.ndarray:
+def image_header(path: str | os.PathLike[str]) -> DicomHeader:
+    """The header of a file that must hold an image.
+
+    Raises:
+        DicomError: it does not.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DicomError(f"{path} does not exist", fix="check the data root and the file names")
+    header = read_header(path)
+    if header is None:
+        raise DicomError(f"{path} holds no image", fix="leave the file out")
+    return header
+
+
+def _displayed(data: Dataset, header: DicomHeader, window: int) -> np.ndarray:
     """From 0 to 1 as the header's LUT or window maps it, before any inversion."""
-    file = hd.Image.from_dataset(image, copy=False)
-    if "VOILUTSequence" in image:
+    if "VOILUTSequence" in data:
+        file = hd.Image.from_dataset(data, copy=False)
         lut = file.get_frame(1, apply_voi_transform=True, voi_transform_selector=window, apply_presentation_lut=False)
         return np.asarray(lut)
-    values = file.get_frame(1, apply_presentation_lut=False)
-    if "WindowCenter" in image:
-        # On the values, not through `get_frame`: that scales the window to stored values, which is off by part of a
-        # grey level where the slope is not 1.
+    values = read_intensities(data, header)[0]
+    if "WindowCenter" in data:
+        # On the values: highdicom's `get_frame` scales the window to stored values, which is off by part of a gray
+        # level where the slope is not 1.
         rule = hd.VOILUTTransformation(
-            window_center=np.atleast_1d(image.WindowCenter).astype(float).tolist(),
-            window_width=np.atleast_1d(image.WindowWidth).astype(float).tolist(),
-            voi_lut_function=image.get("VOILUTFunction"),
+            window_center=np.atleast_1d(data.WindowCenter).astype(float).tolist(),
+            window_width=np.atleast_1d(data.WindowWidth).astype(float).tolist(),
+            voi_lut_function=data.get("VOILUTFunction"),
         )
         return np.asarray(rule.apply(values, voi_transform_selector=window))
     return np.asarray((values - values.min()) / max(float(np.ptp(values)), 1e-8))
-
-
-def find_series(path: str | os.PathLike[str]) -> dict[str, int]:
-    """The series below a folder: SeriesInstanceUID → number of images.
-
-    Raises:
-        EmptySeriesError: there is none.
-    """
-    counts: dict[str, int] = {}
-    for _, header in read_headers(path, check=False):
-        uid = str(header.get("SeriesInstanceUID", ""))
-        counts[uid] = counts.get(uid, 0) + 1
-    if not counts:
-        raise EmptySeriesError(f"{path} holds no DICOM image", fix="give a folder with DICOM files")
-    return counts
-
-
-def is_dicom(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as DICOM files do, or a folder holds such a file."""
-    root = Path(path)
-    return any(_magic(p) for p in ([root] if root.is_file() else root.rglob("*")) if p.is_file())
-
-
-def _position(image: Dataset) -> np.ndarray:
-    return np.array(image.ImagePositionPatient, np.float64)
-
-
-def _magic(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"

@@ -14,10 +14,11 @@ from pydicom.sr.coding import Code
 
 from hub import LabelSpace
 from hub.files import write_atomic
-from hub_medical import NOTICE, __version__
+from hub_medical import __version__
 from hub_medical.errors import DicomError, SegmentationWriteError, UnknownLabelError
-from hub_medical.io.dicom import Series, from_highdicom, to_highdicom
-from hub_medical.privacy import source_header
+from hub_medical.io.dicom import LPS_TO_RAS, Series
+from hub_medical.io.dicom_reference import frame_of_reference, reference_images
+from hub_medical.privacy import read_identity
 from hub_medical.volumes.volume import Volume, check_same_grid
 
 MAKER = "backbone-hub-medical"
@@ -43,8 +44,8 @@ def write_dicom_seg(
         series: that was segmented, as `hub_medical.io.dicom.read_dicom` gives it.
         names: of the segments with their label values; a name with the id 0 is the background.
         kinds: name → what it is in SNOMED CT; "tissue" for others.
-        identified: keep the patient's name, id and dates of the source, as an archive wants them. By default
-            they are left empty. UIDs are kept either way.
+        identified: keep the patient's name and id, for clinical use. By default nothing of the patient is kept; UIDs
+            that link the object to its source are kept either way.
 
     Raises:
         GridMismatchError: the labels do not lie on the slices of the series.
@@ -64,12 +65,13 @@ def write_dicom_seg(
     algorithm = hd.AlgorithmIdentificationSequence(
         name=MAKER, version=__version__, family=codes.DCM.ArtificialIntelligence
     )
+    identity = read_identity(series.images[0].file) if identified else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             seg = hd.seg.Segmentation(
-                source_images=[source_header(image, identified=identified) for image in series.images],
-                pixel_array=to_highdicom(labels.with_array(numbered), series.images[0]),
+                source_images=reference_images(series, identity),
+                pixel_array=_to_highdicom(labels.with_array(numbered), frame_of_reference(series)),
                 segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
                 segment_descriptions=[
                     hd.seg.SegmentDescription(
@@ -90,13 +92,14 @@ def write_dicom_seg(
                 manufacturer_model_name=MAKER,
                 software_versions=__version__,
                 device_serial_number="0",
-                content_description=NOTICE[:64],
+                content_description="For research only; not a medical device",
+                content_label="SEGMENTATION",
                 omit_empty_frames=False,
             )
         except Exception as error:  # highdicom's own checks, with values of the header in their messages
             raise SegmentationWriteError(
                 f"{path}: no DICOM segmentation can be made for this series ({type(error).__name__})",
-                fix="check that the source images have their study's and patient's attributes; or write NIfTI",
+                fix="use the labels in the NIfTI file instead",
             ) from error
         return write_atomic(path, lambda temporary: seg.save_as(temporary, enforce_file_format=True))
 
@@ -123,6 +126,23 @@ def read_dicom_seg(path: str | os.PathLike[str]) -> tuple[Volume, LabelSpace]:
             ) from None
         numbers = tuple(seg.segment_numbers)
         names = tuple(seg.get_segment_description(number).segment_label for number in numbers)
-    labels = from_highdicom(stack, str(path))
+    labels = _from_highdicom(stack, str(path))
     small = labels.array.astype(np.uint8 if max(numbers) < 256 else np.uint16)
     return labels.with_array(small), LabelSpace(names, numbers)
+
+
+def _from_highdicom(stack: hd.Volume, name: str) -> Volume:
+    """From highdicom's axes (slice, row, column) and LPS to (column, row, slice) and RAS, slices along their normal."""
+    if np.linalg.det(stack.affine[:3, [2, 1, 0]]) < 0:
+        stack = stack.flip_spatial(0)
+    return Volume.of(stack.array.transpose(2, 1, 0), LPS_TO_RAS @ stack.affine[:, [2, 1, 0, 3]], name=name)
+
+
+def _to_highdicom(volume: Volume, frame_of_reference: str) -> hd.Volume:
+    """The inverse of `_from_highdicom`."""
+    return hd.Volume(
+        volume.array.transpose(2, 1, 0),
+        (LPS_TO_RAS @ volume.affine)[:, [2, 1, 0, 3]],
+        coordinate_system="PATIENT",
+        frame_of_reference_uid=frame_of_reference,
+    )

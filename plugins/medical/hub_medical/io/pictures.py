@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Literal
 
-import highdicom as hd
 import numpy as np
-import pydicom
 from PIL import Image
 
 from hub.errors import ImageError, OptionError
 from hub.image_size import image_size
 from hub.images import SUFFIXES, read_image
-from hub_medical.errors import DicomError, VolumeError
-from hub_medical.io.dicom import is_dicom, read_picture
-from hub_medical.io.dicom_headers import read_headers
+from hub_medical.errors import VolumeError
+from hub_medical.io.dicom import image_header, read_picture
+from hub_medical.io.dicom_pixels import read_intensities, single_image
+from hub_medical.io.dicom_scan import is_dicom
 from hub_medical.io.images import read_planes
 from hub_medical.volumes.intensity import IntensityRule, ZScoreRule, window_rule
 
@@ -48,11 +46,8 @@ def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """
     if not _is_dicom(path):
         return image_size(path)
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
-        return int(header.Rows), int(header.Columns)
-    except Exception as error:  # truncated files fail in many ways, with values in their messages
-        raise DicomError(f"{path} holds no image ({type(error).__name__})", fix="replace the file") from None
+    header = image_header(path)
+    return header.rows, header.columns
 
 
 def read_channels(path: str | os.PathLike[str], rule: IntensityRule | None, *, in_chans: int = 3) -> np.ndarray:
@@ -100,17 +95,10 @@ def _stored(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _dicom(path: str | os.PathLike[str]) -> tuple[np.ndarray, bool]:
-    headers = read_headers(path)
-    if len(headers) != 1 or int(headers[0][1].get("NumberOfFrames", 1)) > 1:
-        raise DicomError(f"{path} has more than one frame", fix="read it as a study of slices")
-    header = headers[0][1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they quote values of the header
-        try:
-            values = hd.Image.from_dataset(header, copy=False).get_frame(1, apply_presentation_lut=False)
-        except Exception as error:  # highdicom and the decoders raise many kinds
-            raise DicomError(f"{path} cannot be decoded ({type(error).__name__})", fix="replace the file") from None
-    return np.asarray(values, np.float32), header.get("PhotometricInterpretation") == "MONOCHROME1"
+    """Intensities (H, W) float32, and whether low ones are shown bright."""
+    header = image_header(path)
+    values = read_intensities(single_image(Path(path), header), header)[0]
+    return values, header.photometric == "MONOCHROME1"
 
 
 def _is_dicom(path: str | os.PathLike[str]) -> bool:

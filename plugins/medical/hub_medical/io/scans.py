@@ -1,15 +1,16 @@
-"""What is to be predicted: NIfTI files, one or several a case, or DICOM series."""
+"""What is to be predicted: NIfTI files, one or several per case, or DICOM series."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hub_medical.errors import EmptySeriesError, VolumeError
-from hub_medical.io.dicom import Series, find_series, is_dicom, read_dicom
+from hub_medical.errors import DicomError, EmptySeriesError, VolumeError
+from hub_medical.io.dicom import Series, read_series
+from hub_medical.io.dicom_scan import DicomScan, is_dicom, scan_dicom, series_name
 from hub_medical.io.nifti import SUFFIXES, nifti_stem, read_nifti
 from hub_medical.volumes.volume import Volume
 
@@ -21,22 +22,38 @@ class Scan:
     """One case without labels.
 
     Attributes:
-        case: what to call it: the files' name, or for DICOM a hash that tells nothing of the patient.
-        channels: one volume a channel.
+        channels: one volume per channel.
         series: where it comes from DICOM.
     """
 
-    case: str
     channels: Sequence[Volume]
     series: Series | None = None
 
 
-def find_scans(path: Path, channels: int) -> list[Callable[[], Scan]]:
-    """The cases at a place, each as a function that reads it.
+@dataclass(frozen=True, eq=False)
+class ScanSource:
+    """A case that can be read.
+
+    Attributes:
+        case: its name: that of the files, or for DICOM a hash that tells nothing of the patient.
+        read: reads it.
+        origin: what it was read from, to be kept local: files or UIDs by name.
+    """
+
+    case: str
+    read: Callable[[], Scan]
+    origin: Mapping[str, str | Sequence[str]]
+
+
+def find_scans(path: Path, channels: int, *, gaps: bool = False) -> list[ScanSource]:
+    """Find the cases at a place; they are read later, one after the other.
+
+    A file that cannot be read is a case of its own, whose reading fails with the reason.
 
     Args:
-        path: a NIfTI file or a folder of them, or a DICOM file or a folder of series.
+        path: a NIfTI file, a DICOM file, or a folder of NIfTI files, of DICOM series, or of both.
         channels: files of a case; where they are several, as nnU-Net names them: ``case_0000.nii.gz``, ``_0001``, ….
+        gaps: allow the even gaps of DICOM series that were acquired with them.
 
     Raises:
         VolumeError: there is nothing to read, or a case lacks a channel.
@@ -45,28 +62,58 @@ def find_scans(path: Path, channels: int) -> list[Callable[[], Scan]]:
     if not path.exists():
         raise VolumeError(f"{path} does not exist", fix="give a NIfTI file, or a folder of NIfTI files or DICOM series")
     if path.is_file() and path.name.endswith(SUFFIXES):
-        return [partial(_read, case, files) for case, files in _cases(path.parent, channels).items() if path in files]
-    if path.is_dir() and any(_is_nifti(p) for p in path.iterdir()):
-        return [partial(_read, case, files) for case, files in _cases(path, channels).items()]
-    if not is_dicom(path):
+        return [source for source in _nifti_sources(path.parent, channels) if str(path) in source.origin["files"]]
+    found = _nifti_sources(path, channels) if path.is_dir() and any(_is_nifti(p) for p in path.iterdir()) else []
+    if not (path.is_file() or is_dicom(path)):
+        if not found:
+            raise VolumeError(f"{path} holds neither NIfTI files nor DICOM images", fix="check the path")
+        return found
+    if path.is_file() and not is_dicom(path):
         raise VolumeError(f"{path} holds neither NIfTI files nor DICOM images", fix="check the path")
-    if channels > 1:
+    if channels > 1 and not found:
         raise EmptySeriesError(
             f"{path} holds DICOM series, but this model reads {channels} images of each case",
             fix="register them, and give NIfTI files named case_0000.nii.gz, case_0001.nii.gz, …",
         )
-    return [partial(_read_series, path, uid) for uid in find_series(path)]
+    return [*found, *_dicom_sources(scan_dicom(path), channels, gaps=gaps)]
+
+
+def _dicom_sources(scan: DicomScan, channels: int, *, gaps: bool) -> list[ScanSource]:
+    sources = []
+    folders = set()
+    for uid, headers in scan.series.items():
+        folders |= {header.file.parent for header in headers}
+        origin = {
+            "series_instance_uid": headers[0].series,
+            "study_instance_uid": headers[0].study,
+            "folder": str(headers[0].file.parent),
+        }
+        sources.append(ScanSource(series_name(headers), partial(_read_series, scan, uid, channels, gaps=gaps), origin))
+    for file, error in scan.errors.items():
+        if file.parent not in folders:  # those beside a series fail with it
+            sources.append(ScanSource(file.name, partial(_fail, error), {"files": [str(file)]}))
+    return sources
+
+
+def _nifti_sources(folder: Path, channels: int) -> list[ScanSource]:
+    return [
+        ScanSource(case, partial(_read, case, files), {"files": [str(file) for file in files]})
+        for case, files in _cases(folder, channels).items()
+    ]
 
 
 def _cases(folder: Path, channels: int) -> dict[str, list[Path]]:
-    """Case → its files in the order of channels."""
-    files = {nifti_stem(p): p for p in sorted(folder.iterdir()) if _is_nifti(p)}
+    """Case → its files in the order of channels; a case with two files of one name has both, and fails when read."""
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if _is_nifti(path):
+            files.setdefault(nifti_stem(path), []).append(path)
     named = {stem: _CHANNEL.fullmatch(stem) for stem in files}
     if channels == 1:
         # nnU-Net numbers the only channel, too.
         numbered = all(match and match["channel"] == "0000" for match in named.values())
-        return {match["case"] if numbered and match else stem: [files[stem]] for stem, match in named.items()}
-    found: dict[str, dict[int, Path]] = {}
+        return {match["case"] if numbered and match else stem: files[stem] for stem, match in named.items()}
+    found: dict[str, dict[int, list[Path]]] = {}
     for stem, match in named.items():
         if match:
             found.setdefault(match["case"], {})[int(match["channel"])] = files[stem]
@@ -82,7 +129,7 @@ def _cases(folder: Path, channels: int) -> dict[str, list[Path]]:
                 f"reads {channels}",
                 fix=f"give _0000 to _{channels - 1:04}",
             )
-    return {case: [numbers[n] for n in range(channels)] for case, numbers in found.items()}
+    return {case: [file for n in range(channels) for file in numbers[n]] for case, numbers in found.items()}
 
 
 def _is_nifti(path: Path) -> bool:
@@ -90,9 +137,24 @@ def _is_nifti(path: Path) -> bool:
 
 
 def _read(case: str, files: Sequence[Path]) -> Scan:
-    return Scan(case, [read_nifti(file) for file in files])
+    stems = [nifti_stem(file) for file in files]
+    if len(set(stems)) < len(stems):
+        raise VolumeError(
+            f"case {case} has the files {' and '.join(file.name for file in files)}", fix="leave one of them"
+        )
+    return Scan([read_nifti(file) for file in files])
 
 
-def _read_series(path: Path, uid: str) -> Scan:
-    series = read_dicom(path, series=uid)
-    return Scan(series.key, [series.volume], series)
+def _read_series(scan: DicomScan, uid: str, channels: int, *, gaps: bool) -> Scan:
+    headers = scan.images(uid)
+    if channels > 1:
+        raise EmptySeriesError(
+            f"{headers[0].file.parent} holds a DICOM series, but this model reads {channels} images of each case",
+            fix="register them, and give NIfTI files named case_0000.nii.gz, case_0001.nii.gz, …",
+        )
+    series = read_series(headers, gaps=gaps)
+    return Scan([series.volume], series)
+
+
+def _fail(error: DicomError) -> Scan:
+    raise error

@@ -11,7 +11,8 @@ import numpy as np
 from hub.errors import OptionError
 from hub.images import SUFFIXES, resize_image
 from hub_medical.errors import VolumeError
-from hub_medical.io.dicom import is_dicom, read_dicom
+from hub_medical.io.dicom import read_dicom
+from hub_medical.io.dicom_scan import is_dicom
 from hub_medical.io.images import read_stack
 from hub_medical.io.nifti import SUFFIXES as NIFTI
 from hub_medical.io.nifti import read_nifti

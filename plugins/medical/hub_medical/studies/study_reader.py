@@ -18,7 +18,7 @@ from hub.images import SUFFIXES, to_rgb
 from hub.visual import write_image
 from hub_medical import NOTICE, __version__
 from hub_medical.errors import VolumeError
-from hub_medical.io.dicom import is_dicom
+from hub_medical.io.dicom_scan import is_dicom
 from hub_medical.io.nifti import SUFFIXES as NIFTI
 from hub_medical.io.stacks import spread
 from hub_medical.studies.study_case import CaseRule

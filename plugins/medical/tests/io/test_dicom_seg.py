@@ -34,9 +34,9 @@ def test_round_trip_with_gaps_in_the_values_and_empty_slices(
     np.testing.assert_array_equal(np.array([0, 3, 7])[labels.array], array)
     seg = hd.seg.segread(path)
     referred = {i.ReferencedSOPInstanceUID for i in seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence}
-    assert referred == {image.SOPInstanceUID for image in series.images}
+    assert referred == {image.sop_instance for image in series.images}
     # Frame by frame: each refers to the slice that it lies on.
-    by_source = seg.get_pixels_by_source_instance([i.SOPInstanceUID for i in series.images], combine_segments=True)
+    by_source = seg.get_pixels_by_source_instance([i.sop_instance for i in series.images], combine_segments=True)
     np.testing.assert_array_equal(by_source.transpose(2, 1, 0), labels.array)
 
 

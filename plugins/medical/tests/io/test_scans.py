@@ -23,18 +23,18 @@ def save(folder: Path, *names: str) -> Path:
 def test_a_file_is_one_case_and_a_folder_many(tmp_path: Path) -> None:
     folder = save(tmp_path / "scans", "b.nii.gz", "a.nii", ".hidden.nii")
     (folder / "notes.txt").write_text("nothing")
-    assert [read().case for read in find_scans(folder, 1)] == ["a", "b"]
+    assert [source.case for source in find_scans(folder, 1)] == ["a", "b"]
     (read,) = find_scans(folder / "b.nii.gz", 1)
-    assert read().case == "b"
-    assert read().series is None
+    assert read.case == "b"
+    assert read.read().series is None
 
 
 def test_channels_are_put_together_by_nnunets_names(tmp_path: Path) -> None:
     folder = save(tmp_path / "scans", "y_0001.nii.gz", "x_0000.nii.gz", "x_0001.nii.gz", "y_0000.nii.gz")
-    scans = [read() for read in find_scans(folder, 2)]
-    assert [(s.case, [float(c.array.max()) for c in s.channels]) for s in scans] == [("x", [1, 2]), ("y", [3, 0])]
+    scans = [(s.case, s.read()) for s in find_scans(folder, 2)]
+    assert [(case, [float(c.array.max()) for c in s.channels]) for case, s in scans] == [("x", [1, 2]), ("y", [3, 0])]
     (read,) = find_scans(folder / "y_0001.nii.gz", 2)
-    assert read().case == "y"
+    assert read.case == "y"
     with pytest.raises(VolumeError, match="x has the channels _0000, _0001, but this model reads 3"):
         find_scans(folder, 3)
     with pytest.raises(VolumeError, match="none named so"):
@@ -43,20 +43,20 @@ def test_channels_are_put_together_by_nnunets_names(tmp_path: Path) -> None:
 
 def test_the_number_of_an_only_channel_is_no_part_of_the_case(tmp_path: Path) -> None:
     folder = save(tmp_path / "scans", "a_0000.nii.gz", "b_0000.nii.gz")
-    assert [read().case for read in find_scans(folder, 1)] == ["a", "b"]
+    assert [source.case for source in find_scans(folder, 1)] == ["a", "b"]
     save(folder, "b_0001.nii.gz")  # a number of something else, then
-    assert [read().case for read in find_scans(folder, 1)] == ["a_0000", "b_0000", "b_0001"]
+    assert [source.case for source in find_scans(folder, 1)] == ["a_0000", "b_0000", "b_0001"]
 
 
 def test_dicom_series_by_a_hash(make_series: Callable[..., list[Path]]) -> None:
     for number in range(2):
         files = make_series(np.full((3, 4, 5), number), folder=f"deep/{number}", series=f"1.2.{number}")
     root = files[0].parent.parent
-    scans = [read() for read in find_scans(root, 1)]
+    scans = find_scans(root, 1)
     assert len({scan.case for scan in scans}) == 2
-    assert all(scan.case.startswith("series-") and scan.series is not None for scan in scans)
+    assert all(scan.case.startswith("series-") and scan.read().series is not None for scan in scans)
     (read,) = find_scans(files[0].parent, 1)
-    assert read().channels[0].array.shape == (5, 4, 3)
+    assert read.read().channels[0].array.shape == (5, 4, 3)
     with pytest.raises(DicomError, match="reads 2 images of each case"):
         find_scans(root, 2)
 

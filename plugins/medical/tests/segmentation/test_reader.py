@@ -128,7 +128,7 @@ def test_dicom_by_position_with_a_segmentation_that_refers_to_every_slice(
     np.testing.assert_array_equal(segments.array, labels // 3)
     seg = hd.seg.segread(tmp_path / "one" / f"{series.key}.dcm")
     referred = {i.ReferencedSOPInstanceUID for i in seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence}
-    assert referred == {image.SOPInstanceUID for image in series.images}
+    assert referred == {image.sop_instance for image in series.images}
 
     other = tmp_path / "shuffled"
     other.mkdir()
