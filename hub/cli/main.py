@@ -85,7 +85,7 @@ def _run(argv: list[str]) -> int:
     command.add_arguments(parser)
     add_verbosity(parser)
     try:
-        args = _parse(parser, argv[1:])
+        args = _parse(parser, argv[1:], more=getattr(command, "ACCEPTS_MORE", False))
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
     with logs_to_stderr(args.verbosity):
@@ -120,7 +120,12 @@ def _command(name: str) -> tuple[Command, str]:
     return cast(Command, made), entry.spec().summary
 
 
-def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
+def _parse(parser: argparse.ArgumentParser, argv: list[str], *, more: bool) -> argparse.Namespace:
+    """Parse the arguments; ``more`` keeps those that the parser does not know as ``rest``."""
+    if more:
+        args, rest = parser.parse_known_args(argv)
+        args.rest = rest
+        return args
     try:
         return parser.parse_intermixed_args(argv)  # `hub train CONFIG --resume key=value`
     except TypeError:  # argparse does not support intermixed arguments with subcommands

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hub.cli.arguments import positive
 from hub.cli.windows import add_window_arguments, windows_of
+from hub.errors import OptionError
 from hub.image_decoding import MAX_PIXELS_VARIABLE
 
 SUMMARY = "draw what a model finds in images, and write it as JSON"
+
+
+ACCEPTS_MORE = True  # options of the model's reader, which is known once the model is loaded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict; an unreadable image is reported and the others are done all the same (exit status 1)."""
+    from hub.contract import parse_options
     from hub.engine.distributed import world
     from hub.engine.reader import Request, reader_of
     from hub.weights import load
 
     if args.max_pixels is not None:
         os.environ[MAX_PIXELS_VARIABLE] = str(args.max_pixels)
+    given = reader_options(args.rest)
     request = Request(
         source=Path(args.images),
         out=Path(args.out),
@@ -51,6 +59,31 @@ def run(args: argparse.Namespace) -> int:
     )
     with world(args.device) as here:
         model = load(args.model, device=here.device)
-        outcome = reader_of(model).predict(model, request)
+        reader = reader_of(model)
+        options = parse_options(reader.RequestOptions, given, owner="hub predict")
+        outcome = reader.predict(model, replace(request, options=options))
     print(f"{outcome.done} of {outcome.done + outcome.failed} {outcome.what}: written to {args.out}/")
     return 1 if outcome.failed else 0
+
+
+def reader_options(rest: Sequence[str]) -> dict[str, str]:
+    """Return options that the command line does not declare itself, by name.
+
+    Raises:
+        OptionError: an argument that is not an option.
+
+    >>> reader_options(["--formats", "nifti,png", "--identified", "--gaps=allow"])
+    {'formats': 'nifti,png', 'identified': 'true', 'gaps': 'allow'}
+    """
+    found: dict[str, str] = {}
+    name = ""
+    for word in rest:
+        if word.startswith("--"):
+            name, equals, value = word[2:].replace("-", "_").partition("=")
+            found[name] = value if equals else "true"
+            name = "" if equals else name
+        elif name:
+            found[name], name = word, ""
+        else:
+            raise OptionError(f"unexpected argument {word!r}", fix="see `hub predict --help`")
+    return found

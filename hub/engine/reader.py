@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hub.contract import Options, Windows, parse_options
+from hub.contract import Options as BaseOptions
+from hub.contract import Windows, parse_options
 from hub.engine.predict import predict_files
 from hub.errors import ContractError
 from hub.images import find_images
@@ -27,6 +28,7 @@ class Request:
         batch_size: images computed together.
         precision: see `hub.precision.autocast`.
         windows: look at images in these, at their own resolution; for readers of large images.
+        options: of the model's reader, see `Reader.RequestOptions`; None for their defaults.
     """
 
     source: Path
@@ -36,6 +38,7 @@ class Request:
     batch_size: int = 8
     precision: str = "auto"
     windows: Windows | None = None
+    options: BaseOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,14 @@ class Reader(ABC):
 
     Args:
         options: those that the checkpoint keeps: everything that must be the same as in training.
+
+    Attributes:
+        Options: of the checkpoint.
+        RequestOptions: of each prediction; ``hub predict`` takes them as ``--name value``, or ``--name`` for true.
     """
 
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[BaseOptions]] = BaseOptions
+    RequestOptions: ClassVar[type[BaseOptions]] = BaseOptions
 
     def __init__(self, options: Any) -> None:
         self.options = options
@@ -101,7 +109,7 @@ def reader_of(model: Model) -> Reader:
         UnknownNameError, BrokenPluginError, OptionError: the plugin that brings it is missing, broken or another.
     """
     if model.recipe.reader is None:
-        return ImageReader(Options())
+        return ImageReader(BaseOptions())
     options = dict(model.recipe.reader)
     name = str(options.pop("name"))
     cls = find("readers", name).target()

@@ -99,8 +99,8 @@ def _series(args: argparse.Namespace) -> int:
         except DicomError as error:
             described, wrong = str(error), wrong + 1
         print(f"{series_name(headers)}  {uid}  {len(headers)} images: {described}")
-    for error in scan.errors.values():
-        print(f"unreadable: {error}")
+    for problem in scan.errors.values():
+        print(f"unreadable: {problem}")
         wrong += 1
     return 1 if wrong else 0
 

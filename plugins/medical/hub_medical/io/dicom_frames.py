@@ -23,34 +23,17 @@ def frame_planes(data: Dataset, file: Path) -> Planes:
     """
     count = int(data.NumberOfFrames)
     items = [_groups(data, frame, count) for frame in range(count)]
-    positions, orientations, spacings, thicknesses, betweens = [], [], [], [], []
-    for frame in range(count):
-        position = _value(items[frame], "PlanePositionSequence", "ImagePositionPatient")
-        orientation = _value(items[frame], "PlaneOrientationSequence", "ImageOrientationPatient")
-        spacing = _value(items[frame], "PixelMeasuresSequence", "PixelSpacing")
-        for keyword, value in (
-            ("PlanePosition", position),
-            ("PlaneOrientation", orientation),
-            ("PixelMeasures", spacing),
-        ):
-            if value is None:
-                raise DicomError(
-                    f"{file}: frame {frame + 1} has no {keyword}, so its place is unknown",
-                    fix="give an enhanced CT, MR or PET image, or single slices",
-                )
-        positions.append([float(v) for v in position])  # type: ignore[union-attr]
-        orientations.append([float(v) for v in orientation])  # type: ignore[union-attr]
-        spacings.append([float(v) for v in spacing])  # type: ignore[union-attr]
-        thicknesses.append(_number(_value(items[frame], "PixelMeasuresSequence", "SliceThickness")))
-        betweens.append(_number(_value(items[frame], "PixelMeasuresSequence", "SpacingBetweenSlices")))
+    measures = "PixelMeasuresSequence"
+    thicknesses = [_number(_values(groups, measures, "SliceThickness")) for groups in items]
+    betweens = [_number(_values(groups, measures, "SpacingBetweenSlices")) for groups in items]
     if len({t for t in thicknesses if t is not None}) > 1:
         raise MixedSeriesError(f"{file}: the frames differ in SliceThickness", fix="give each stack a file of its own")
     return Planes(
         place=file,
         names=[f"frame {frame + 1}" for frame in range(count)],
-        orientations=np.array(orientations),
-        positions=np.array(positions),
-        spacings=np.array(spacings),
+        orientations=_each(items, file, "PlaneOrientationSequence", "ImageOrientationPatient"),
+        positions=_each(items, file, "PlanePositionSequence", "ImagePositionPatient"),
+        spacings=_each(items, file, measures, "PixelSpacing"),
         thickness=thicknesses[0],
         between=betweens[0],
     )
@@ -62,10 +45,10 @@ def frame_rescale(data: Dataset, count: int) -> np.ndarray:
     found = np.array([root] * count)
     for frame in range(count):
         groups = _groups(data, frame, count)
-        slope = _value(groups, "PixelValueTransformationSequence", "RescaleSlope")
-        if slope is not None:
-            intercept = _value(groups, "PixelValueTransformationSequence", "RescaleIntercept")
-            found[frame] = float(slope), float(intercept or 0)  # type: ignore[arg-type]
+        slope = _values(groups, "PixelValueTransformationSequence", "RescaleSlope")
+        intercept = _values(groups, "PixelValueTransformationSequence", "RescaleIntercept")
+        if slope:
+            found[frame] = slope[0], intercept[0] if intercept else 0.0
     return found
 
 
@@ -76,13 +59,26 @@ def _groups(data: Dataset, frame: int, count: int) -> list[Dataset]:
     return [*([own[frame]] if len(own) == count else []), *shared[:1]]
 
 
-def _value(groups: list[Dataset], sequence: str, keyword: str) -> object | None:
+def _each(items: list[list[Dataset]], file: Path, sequence: str, keyword: str) -> np.ndarray:
+    """(frames, …) float64."""
+    found = [_values(groups, sequence, keyword) for groups in items]
+    for frame, values in enumerate(found, 1):
+        if values is None:
+            raise DicomError(
+                f"{file}: frame {frame} has no {keyword}, so its place is unknown",
+                fix="give an enhanced CT, MR or PET image, or single slices",
+            )
+    return np.array(found, np.float64)
+
+
+def _values(groups: list[Dataset], sequence: str, keyword: str) -> tuple[float, ...] | None:
     for group in groups:
         items = group.get(sequence)
-        if items and items[0].get(keyword) not in (None, ""):
-            return items[0].get(keyword)  # type: ignore[no-any-return]
+        value = items[0].get(keyword) if items else None
+        if value is not None and value != "":
+            return tuple(float(one) for one in np.atleast_1d(value))
     return None
 
 
-def _number(value: object | None) -> float | None:
-    return abs(float(str(value))) or None if value is not None else None
+def _number(values: tuple[float, ...] | None) -> float | None:
+    return abs(values[0]) or None if values else None

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-import numpy as np
+from pydantic import field_validator
 from rich.progress import track
 
-from hub import Head, LabelSpace, Model, Options
+from hub import Head, Model, Options
 from hub.engine import Outcome, Reader, Request
 from hub.errors import DataError, SaveError
 from hub.files import write_json
-from hub.visual import write_image
 from hub_medical import NOTICE, __version__
-from hub_medical.errors import SegmentationWriteError
-from hub_medical.io.dicom_seg import write_dicom_seg
-from hub_medical.io.nifti import SUFFIXES, write_nifti
-from hub_medical.io.scans import Scan, find_scans
-from hub_medical.reports.overlay import contact_sheet
+from hub_medical.io.scans import Scan, ScanSource, find_scans
+from hub_medical.segmentation.outputs import FORMATS, CaseWriter, Format
 from hub_medical.segmentation.predictor import Direction, Settings, VolumePredictor, predictor_of
 from hub_medical.volumes.intensity import rule_from_dict
 from hub_medical.volumes.prepare import prepare_case
-from hub_medical.volumes.resample import Millimetres, canonical_grid, restore_scores, to_canonical
+from hub_medical.volumes.resample import Millimetres, canonical_grid, restore_scores
 from hub_medical.volumes.slicing import Plane
 from hub_medical.volumes.volume import Volume, check_same_grid
 
@@ -35,10 +32,11 @@ class VolumeReaderOptions(Options):
     """What a checkpoint keeps of the data that its model learned from.
 
     Attributes:
-        rules: one a file of a case, see `hub_medical.volumes.intensity.IntensityRule.to_dict`; with their statistics.
+        rules: one for each file of a case, see `hub_medical.volumes.intensity.IntensityRule.to_dict`; with their
+            statistics.
         plane: of slices, and of the slices shown.
-        spacing: millimetres along right, front and head that volumes are resampled to; None for the file's own.
-        mirror: directions along which answers for mirror images are averaged.
+        spacing: mm along R, A and S that volumes are resampled to; None for that of the file.
+        mirror: directions along which predictions for mirror images are averaged.
     """
 
     rules: tuple[dict[str, Any], ...]
@@ -47,18 +45,40 @@ class VolumeReaderOptions(Options):
     mirror: tuple[Direction, ...] = ()
 
 
+class VolumeRequestOptions(Options):
+    """Options of one call of ``hub predict``.
+
+    Attributes:
+        formats: what to write for each case, with commas; by default all that its source allows.
+        gaps: "allow" reads DICOM series with even gaps between slices.
+        identified: keep the patient's name and id in DICOM outputs, for clinical archives.
+    """
+
+    formats: tuple[Format, ...] = ()
+    gaps: Literal["refuse", "allow"] = "refuse"
+    identified: bool = False
+
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
+
+
 class VolumeReader(Reader):
-    """Predicts whole volumes and brings the answers back onto the grid of their files.
+    """Predicts whole volumes and brings the labels back onto the grid of their files.
 
     For each case there are ``<case>.nii.gz`` with the label values of the training data and the affine of the file,
     ``<case>.png`` to look at, for DICOM ``<case>.dcm``, a segmentation that refers to every slice, and an entry in
-    ``results.json`` with the volume of every structure. A case that cannot be read or written has none of them.
+    ``results.json`` with the volume of every structure. A case that cannot be read has only an entry with the reason;
+    where one format cannot be written, the others are. ``index.json`` leads from the cases to their sources: it holds
+    paths and UIDs, and is to be kept where the sources are.
 
     Raises:
-        OptionError: a rule that is not known.
+        OptionError: an unknown rule.
     """
 
     Options: ClassVar[type[VolumeReaderOptions]] = VolumeReaderOptions
+    RequestOptions: ClassVar[type[VolumeRequestOptions]] = VolumeRequestOptions
     options: VolumeReaderOptions
 
     def __init__(self, options: VolumeReaderOptions) -> None:
@@ -66,17 +86,18 @@ class VolumeReader(Reader):
         self.rules = [rule_from_dict(rule) for rule in options.rules]
 
     def predict(self, model: Model, request: Request) -> Outcome:
-        """See `hub.engine.reader.Reader.predict`; one case among several that fails is logged and counted.
+        """See `hub.engine.reader.Reader.predict`; a case among several that fails is logged and counted.
 
         Raises:
-            DataError: there is nothing to predict, or the model has no head that names the classes of voxels.
+            DataError: there is nothing to predict, or the model has no head that gives every voxel a class.
             SaveError: the folder cannot be written, or it is the one that holds the images.
         """
-        scans = find_scans(request.source, len(self.rules))
-        source = request.source if request.source.is_dir() else request.source.parent
-        if request.out.resolve() == source.resolve():
+        asked = request.options if isinstance(request.options, VolumeRequestOptions) else VolumeRequestOptions()
+        sources = find_scans(request.source, len(self.rules), gaps=asked.gaps == "allow")
+        folder = request.source if request.source.is_dir() else request.source.parent
+        if request.out.resolve() == folder.resolve():
             raise SaveError(
-                f"{request.out} holds the images, which answers of the same names would replace",
+                f"{request.out} holds the images, which predictions of the same names would replace",
                 fix="give another --out",
             )
         settings = Settings(self.options.plane, self.options.mirror, request.batch_size, request.precision)
@@ -85,27 +106,64 @@ class VolumeReader(Reader):
             raise DataError(
                 f"{model.recipe.name} has no head that gives every voxel a class", fix="train one, such as unet"
             )
+        if asked.identified:
+            log.warning("--identified: DICOM files in %s will hold the names and ids of patients", request.out)
         predictors = {name: predictor_of(model, name, settings) for name in heads}
         folders = {name: request.out / name if len(heads) > 1 else request.out for name in heads}
+        writers = {
+            name: CaseWriter(
+                folders[name],
+                head.labels,
+                formats=asked.formats or FORMATS,
+                required=asked.formats,
+                identified=asked.identified,
+                plane=self.options.plane,
+                rule=self.rules[0],
+            )
+            for name, head in heads.items()
+        }
         entries: dict[str, list[dict[str, Any]]] = {name: [] for name in heads}
         failed = 0
-        for read in track(scans, description="predict", transient=True, disable=len(scans) < 2):
-            try:
-                scan = read()
-                found = self._found(scan, heads, predictors)
-                for name, labels in found.items():
-                    entries[name].append(self._write(scan, labels, heads[name].labels, folders[name]))
-            except (DataError, SegmentationWriteError) as error:
-                failed += 1
-                log.error("%s", error)
-        for name, head in heads.items():
-            about = {"notice": NOTICE, "version": __version__, "model": model.recipe.name}
-            values = dict(zip(head.labels.names, head.labels.ids, strict=True))
-            write_json(folders[name] / "results.json", {**about, "labels": values, "cases": entries[name]})
-        return Outcome(len(scans) - failed, failed, "cases")
+        try:
+            for source in track(sources, description="predict", transient=True, disable=len(sources) < 2):
+                failed += not self._predict_case(source, heads, predictors, writers, entries)
+        finally:
+            if any(entries.values()):  # also where something unexpected stops the others
+                self._write_results(request.out, model, folders, entries, sources)
+        return Outcome(len(sources) - failed, failed, "cases")
+
+    def _predict_case(
+        self,
+        source: ScanSource,
+        heads: Mapping[str, Head],
+        predictors: Mapping[str, VolumePredictor],
+        writers: Mapping[str, CaseWriter],
+        entries: Mapping[str, list[dict[str, Any]]],
+    ) -> bool:
+        """Predict and write one case; return whether all of it succeeded."""
+        try:
+            scan = source.read()
+            found = self._found(scan, source.case, heads, predictors)
+        except DataError as error:
+            log.error("%s", error)
+            # The message stays in the log: it names files, and folders of archives are often named after patients.
+            reason = (type(error).__doc__ or "").partition("\n")[0]
+            for cases in entries.values():
+                cases.append({"case": source.case, "error": type(error).__name__, "reason": reason})
+            return False
+        complete = True
+        for name, labels in found.items():
+            entry = writers[name].write(source.case, scan, labels)
+            complete &= "not_written" not in entry
+            entries[name].append(entry)
+        return complete
 
     def _found(
-        self, scan: Scan, heads: Mapping[str, Head], predictors: Mapping[str, VolumePredictor]
+        self,
+        scan: Scan,
+        case: str,
+        heads: Mapping[str, Head],
+        predictors: Mapping[str, VolumePredictor],
     ) -> dict[str, Volume]:
         """Head → indices of its labels on the grid of the file."""
         for channel in scan.channels:
@@ -114,41 +172,29 @@ class VolumeReader(Reader):
         volume = prepare_case(scan.channels, self.rules, spacing=spacing)
         canonical = canonical_grid(source, spacing)
         return {
-            name: restore_scores(predictors[name](volume), predictors[name].axis, canonical, source, name=scan.case)
+            name: restore_scores(predictors[name](volume), predictors[name].axis, canonical, source, name=case)
             for name in heads
         }
 
-    def _write(self, scan: Scan, found: Volume, names: LabelSpace, folder: Path) -> dict[str, Any]:
-        """Write the files of a case; the one that can be refused comes first, so that nothing stays behind."""
-        values = np.array(names.ids)
-        labels = found.with_array(values.astype(np.uint8 if values.max() < 256 else np.uint16)[found.array])
-        files = []
-        if scan.series is not None:
-            files.append(write_dicom_seg(folder / f"{scan.case}.dcm", labels, scan.series, names))
-        files.append(write_nifti(folder / f"{scan.case}{SUFFIXES[0]}", labels))
-        files.append(write_image(folder / f"{scan.case}.png", self._picture(scan, labels, names)))
-        millilitres = abs(float(np.linalg.det(labels.affine[:3, :3]))) / 1000
-        counts = np.bincount(found.array.ravel(), minlength=len(names)).tolist()
-        return {
-            "case": scan.case,
-            "files": [file.name for file in files],
-            "shape": list(labels.grid.shape),
-            "spacing": list(labels.spacing),
-            "volumes_ml": {
-                name: round(count * millilitres, 4)
-                for name, value, count in zip(names.names, names.ids, counts, strict=True)
-                if value != 0
+    def _write_results(
+        self,
+        out: Path,
+        model: Model,
+        folders: Mapping[str, Path],
+        entries: Mapping[str, list[dict[str, Any]]],
+        sources: list[ScanSource],
+    ) -> None:
+        about = {"notice": NOTICE, "version": __version__, "model": model.recipe.name}
+        for name, head in model.items():
+            if name in entries:
+                values = dict(zip(head.labels.names, head.labels.ids, strict=True))
+                write_json(folders[name] / "results.json", {**about, "labels": values, "cases": entries[name]})
+        index = out / "index.json"
+        write_json(
+            index,
+            {
+                "notice": "Keep this file with the sources: its paths and UIDs lead back to patients.",
+                "cases": {source.case: dict(source.origin) for source in sources},
             },
-        }
-
-    def _picture(self, scan: Scan, labels: Volume, names: LabelSpace) -> np.ndarray:
-        """The slices of a case in the patient's proportions, at the resolution of the file."""
-        structures = [(name, value) for name, value in zip(names.names, names.ids, strict=True) if value != 0]
-        shown = to_canonical(labels, interpolation="nearest")
-        indices = np.zeros(shown.array.shape, np.uint8)
-        for index, (_, value) in enumerate(structures, 1):
-            indices[shown.array == value] = index
-        image = prepare_case(scan.channels[:1], self.rules[:1])[0]
-        return contact_sheet(
-            image, indices, ["", *(name for name, _ in structures)], plane=self.options.plane, spacing=shown.spacing
         )
+        os.chmod(index, 0o600)

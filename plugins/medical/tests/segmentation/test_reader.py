@@ -22,6 +22,7 @@ from hub_medical import NOTICE
 from hub_medical.io.dicom import read_dicom
 from hub_medical.io.dicom_seg import read_dicom_seg
 from hub_medical.segmentation.datasets import NiftiFolder
+from hub_medical.segmentation.reader import VolumeRequestOptions
 from hub_medical.volumes.intensity import WindowRule
 
 pytestmark = pytest.mark.usefixtures("volume_reader")
@@ -68,7 +69,7 @@ def test_labels_lie_on_the_grid_of_the_file(bright_model: MakeModel, tmp_path: P
     (case,) = results["cases"]
     assert case["case"] == "case"
     assert case["volumes_ml"] == {"bright": pytest.approx((expected > 0).sum() * 2.5 * 0.8 * 0.8 / 1000, abs=1e-3)}
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {*case["files"], "results.json"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {*case["files"], "results.json", "index.json"}
 
 
 def test_borders_of_another_spacing_are_smooth(bright_model: MakeModel, tmp_path: Path) -> None:
@@ -97,7 +98,12 @@ def test_a_case_that_fails_leaves_nothing_and_costs_no_other(
     said = capsys.readouterr()
     assert "b.nii.gz: 1 voxels are NaN" in said.err
     assert "2 of 3 cases" in said.out
-    assert {p.name for p in out.iterdir()} == {"a.nii.gz", "a.png", "c.nii.gz", "c.png", "results.json"}
+    assert {p.name for p in out.iterdir()} == {
+        *("a.nii.gz", "a.png", "c.nii.gz", "c.png"),
+        *("results.json", "index.json"),
+    }
+    cases = json.loads((out / "results.json").read_text())["cases"]
+    assert [case.get("error") for case in cases] == [None, "NonFiniteVoxelsError", None]
 
 
 def test_the_images_are_not_written_over(bright_model: MakeModel, tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_a_folder_of_series_of_which_one_lacks_a_slice(
     done = predict(bright_model(side=32, rules=RULES), tmp_path / "all", tmp_path / "out")
     assert done == Outcome(1, 1, "cases")
     assert "fetch the missing slices" in caplog.text
-    assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".dcm", ".gz", ".json", ".png"]
+    assert sorted(p.suffix for p in (tmp_path / "out").iterdir()) == [".dcm", ".gz", ".json", ".json", ".png"]
 
 
 def test_several_channels(bright_model: MakeModel, tmp_path: Path) -> None:
@@ -204,3 +210,69 @@ def test_the_real_ct(bright_model: MakeModel, shared_data: Callable[[str], Path]
     expected = (series.volume.array + 160) / 400 * 255 >= 254.5
     np.testing.assert_array_equal(segments.array > 0, expected)
     np.testing.assert_array_equal(np.asarray(nib.load(tmp_path / f"{series.key}.nii.gz").dataobj) > 0, expected)
+
+
+def test_formats_are_chosen_and_one_that_fails_does_not_stop_the_others(
+    bright_model: MakeModel,
+    make_series: Callable[..., list[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = make_series(np.full((4, 32, 32), 900))
+    checkpoint = str(save(bright_model(side=32, rules=RULES), tmp_path / "model.safetensors"))
+    out = tmp_path / "some"
+    command = ["predict", checkpoint, str(files[0].parent), "--out"]
+    assert main([*command, str(out), "--formats", "seg,png"]) == 0
+    assert sorted(p.suffix for p in out.iterdir()) == [".dcm", ".json", ".json", ".png"]
+
+    def refuse(*args: object, **options: object) -> None:
+        raise ValueError("DOE^JANE")
+
+    monkeypatch.setattr(hd.seg, "Segmentation", refuse)
+    assert main([*command, str(tmp_path / "all")]) == 1
+    assert sorted(p.suffix for p in (tmp_path / "all").iterdir()) == [".gz", ".json", ".json", ".png"]
+    (case,) = json.loads((tmp_path / "all" / "results.json").read_text())["cases"]
+    assert "no DICOM segmentation can be made" in case["not_written"]["seg"]
+    printed = capsys.readouterr()
+    assert "no DICOM segmentation can be made for this series (ValueError)" in printed.err
+    assert "DOE" not in printed.err
+    assert main([*command, str(out), "--formats", "nrrd"]) == 2
+    assert main([*command, str(out), "--fromats", "png"]) == 2
+    assert "Did you mean formats" in capsys.readouterr().err
+
+
+def test_a_segmentation_of_nifti_is_refused_where_it_is_asked_for(bright_model: MakeModel, tmp_path: Path) -> None:
+    source = nifti(tmp_path / "in" / "case.nii.gz", np.full((32, 32, 32), 900))
+    options = VolumeRequestOptions(formats=("seg", "nifti"))
+    done = predict(bright_model(side=32, rules=RULES), source, tmp_path / "out", options=options)
+    assert done == Outcome(0, 1, "cases")
+    assert (tmp_path / "out" / "case.nii.gz").is_file()
+
+
+def test_gaps_are_allowed_as_the_message_recommends(
+    bright_model: MakeModel,
+    make_series: Callable[..., list[Path]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = np.array([[0.0, 0.0, 10.0 * k] for k in range(4)])
+    files = make_series(np.full((4, 32, 32), 900), positions=places)
+    checkpoint = str(save(bright_model(side=32, rules=RULES), tmp_path / "model.safetensors"))
+    command = ["predict", checkpoint, str(files[0].parent), "--out", str(tmp_path / "out")]
+    assert main(command) == 1
+    assert "--gaps allow" in capsys.readouterr().err
+    assert main([*command, "--gaps", "allow"]) == 0
+
+
+def test_the_index_leads_back_to_the_series(
+    bright_model: MakeModel, make_series: Callable[..., list[Path]], tmp_path: Path
+) -> None:
+    for number in range(2):
+        make_series(np.full((4, 32, 32), 900), folder=f"all/{number}", series=f"1.2.{number}")
+    predict(bright_model(side=32, rules=RULES), tmp_path / "all", tmp_path / "out")
+    cases = json.loads((tmp_path / "out" / "index.json").read_text())["cases"]
+    results = json.loads((tmp_path / "out" / "results.json").read_text())["cases"]
+    assert {cases[result["case"]]["series_instance_uid"] for result in results} == {"1.2.0", "1.2.1"}
+    assert {Path(case["folder"]).name for case in cases.values()} == {"0", "1"}
+    assert (tmp_path / "out" / "index.json").stat().st_mode & 0o077 == 0
