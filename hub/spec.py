@@ -187,6 +187,19 @@ class TransformSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LossSpec(Spec):
+    """A loss that the options of a head name: ``target(logits, classes)`` returns a scalar tensor.
+
+    ``kinds`` are the kinds of heads that may name it. For ``"semantic"`` the logits are (B, C, H, W) and the classes
+    (B, H, W) int64, for ``"voxels"`` (B, C, D, H, W) and (B, D, H, W); places of class 255 must not count.
+    """
+
+    group: ClassVar[str] = "losses"
+
+    kinds: tuple[str, ...] = ("semantic",)
+
+
+@dataclass(frozen=True, kw_only=True)
 class OptimizerSpec(Spec):
     """An optimizer: ``target(groups, lr, **options)`` returns a `torch.optim.Optimizer`.
 
@@ -225,9 +238,19 @@ _ALL: tuple[type[Spec], ...] = (
     TransformSpec,
     ReaderSpec,
     CommandSpec,
+    LossSpec,
     OptimizerSpec,
     ScheduleSpec,
     LoggerSpec,
 )
 SPECS: dict[str, type[Spec]] = {spec.group: spec for spec in _ALL}
 """Kind of plugin → class of its specs."""
+
+
+def singular(group: str) -> str:
+    """Return what one plugin of a group is called.
+
+    >>> singular("losses"), singular("tasks")
+    ('loss', 'task')
+    """
+    return group.removesuffix("es") if group.endswith("sses") else group.removesuffix("s")

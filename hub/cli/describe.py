@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.registry import FIRST_PARTY, LOCAL, Entry
-from hub.spec import CONTRACT_VERSION, TaskSpec
+from hub.spec import CONTRACT_VERSION, TaskSpec, singular
 
 
 def distribution_of(entry: Entry) -> str:
@@ -31,7 +31,7 @@ def kind_and_summary(entry: Entry) -> tuple[str, str]:
 
     What is wrong with a plugin stands in brackets.
     """
-    word = entry.group.removesuffix("s")
+    word = singular(entry.group)
     if why := problem(entry):
         return word, f"[{why}]"
     if entry.distribution not in (FIRST_PARTY, LOCAL):

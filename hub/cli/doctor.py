@@ -15,7 +15,7 @@ from hub.cli.examine import Finding, examine
 from hub.errors import did_you_mean
 from hub.registry import FIRST_PARTY, LOCAL, Entry, entries, shadowed
 from hub.registry.installed import one_line, scan
-from hub.spec import CONTRACT_VERSION, SPECS
+from hub.spec import CONTRACT_VERSION, SPECS, singular
 
 _SWITCHES = ("HUB_DISABLE_PLUGINS", "HUB_PLUGINS")
 
@@ -59,7 +59,7 @@ def _notes(own_commands: Sequence[str]) -> list[str]:
         f"{name}={value} is set, so some plugins are ignored" for name in _SWITCHES if (value := os.environ.get(name))
     ]
     notes += [
-        f"several plugins register the {entry.group[:-1]} {entry.name!r}: use the full name {entry.id}"
+        f"several plugins register the {singular(entry.group)} {entry.name!r}: use the full name {entry.id}"
         for entry in shadowed()
     ]
     notes += [

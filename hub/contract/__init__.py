@@ -8,6 +8,7 @@ from hub.contract.dataset import Dataset
 from hub.contract.fields import FieldSpec, ObjectField
 from hub.contract.head import Features, Head
 from hub.contract.instance_masks import InstanceMasks
+from hub.contract.losses import Loss, check_losses, find_loss
 from hub.contract.metric import Evaluation, Metric
 from hub.contract.option_types import Fraction, FractionBelowOne, PositiveFraction, Probability
 from hub.contract.options import Options, parse_options
@@ -37,6 +38,7 @@ __all__ = [
     "InstanceMasks",
     "InstanceTargets",
     "Instances",
+    "Loss",
     "Metric",
     "ObjectField",
     "Options",
@@ -55,6 +57,8 @@ __all__ = [
     "WindowLayout",
     "WindowMerger",
     "Windows",
+    "check_losses",
+    "find_loss",
     "pad_images",
     "parse_options",
 ]

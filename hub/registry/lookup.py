@@ -9,7 +9,7 @@ from hub.errors import AmbiguousNameError, UnknownNameError, did_you_mean
 from hub.registry.entry import FIRST_PARTY, LOCAL, Entry, normalize
 from hub.registry.installed import scan
 from hub.registry.registered import registered
-from hub.spec import CONTRACT_VERSION, SPECS
+from hub.spec import CONTRACT_VERSION, SPECS, singular
 from hub.timm_names import timm_names
 
 
@@ -54,12 +54,14 @@ def find(group: str, name: str) -> Entry:
         return usable[0]
     if usable:
         ids = " and ".join(e.id for e in usable)
-        raise AmbiguousNameError(f"the {group[:-1]} {bare!r} is claimed by {ids}", fix="use one of these full names")
+        raise AmbiguousNameError(
+            f"the {singular(group)} {bare!r} is claimed by {ids}", fix="use one of these full names"
+        )
     if same:
         same[0].spec()  # raises, and names the version that it is written for
     names = sorted({e.name for e in entries(group)})
     raise UnknownNameError(
-        f"unknown {group[:-1]} {name!r}.{did_you_mean(name, [*names, *(e.id for e in entries(group))])}",
+        f"unknown {singular(group)} {name!r}.{did_you_mean(name, [*names, *(e.id for e in entries(group))])}",
         fix=f"`hub list` shows what is registered ({', '.join(names) or 'nothing'}). "
         "If you have just added an entry point to an editable install, run pip install again: "
         "entry points are written at install time",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.errors import AmbiguousNameError, ContractError
 from hub.registry.entry import LOCAL, Entry
 from hub.registry.installed import scan
-from hub.spec import SPECS, BackboneSpec, Spec
+from hub.spec import SPECS, BackboneSpec, Spec, singular
 from hub.timm_names import timm_names
 
 _LOCAL: list[Entry] = []
@@ -41,7 +41,7 @@ def register(spec: Spec, *, replace: bool = False) -> None:
     taken = _taken_by(spec)
     if taken and not replace:
         raise AmbiguousNameError(
-            f"the {spec.group[:-1]} name {spec.name!r} is taken by {taken}",
+            f"the {singular(spec.group)} name {spec.name!r} is taken by {taken}",
             fix="choose another name, or register with replace=True to use yours in its place",
         )
     unregister(spec.name, group=spec.group)

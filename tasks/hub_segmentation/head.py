@@ -13,9 +13,10 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from hub import Batch, ClassRows, Features, Head, Metric, Options, SemanticMap
+from hub.contract import check_losses
 from hub.data import Dataset
-from hub.errors import DataError, did_you_mean
-from hub_segmentation.losses import LOSSES, semantic_losses
+from hub.errors import DataError
+from hub_segmentation.losses import semantic_losses
 from hub_segmentation.windows import SemanticMerger
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class SemanticOptions(Options):
     """Options of every semantic head.
 
     Attributes:
-        loss: name of a loss → its weight: cross_entropy, dice, focal, jaccard, lovasz, tversky.
+        loss: name of a loss → its weight; `hub list --losses` lists them.
     """
 
     loss: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=lambda: {"cross_entropy": 1.0}, min_length=1)
@@ -36,9 +37,7 @@ class SemanticOptions(Options):
     @field_validator("loss")
     @classmethod
     def _losses_exist(cls, value: dict[str, float]) -> dict[str, float]:
-        for name in value:
-            if name not in LOSSES:
-                raise ValueError(f"unknown loss {name!r}.{did_you_mean(name, LOSSES)} Choose from {', '.join(LOSSES)}")
+        check_losses(value, kind="semantic")
         return value
 
 

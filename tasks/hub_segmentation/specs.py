@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub import TaskSpec
+from hub import LossSpec, TaskSpec
 
 
 def _spec(name: str, target: str, summary: str) -> TaskSpec:
@@ -24,3 +24,15 @@ deeplabv3plus = _spec(
 )
 upernet = _spec("upernet", "decoders:UPerNet", "UPerNet: pyramid pooling and an FPN (Xiao et al. 2018)")
 segformer = _spec("segformer", "decoders:Segformer", "SegFormer's decoder of linear layers (Xie et al. 2021)")
+
+
+def _loss(name: str, summary: str, *kinds: str) -> LossSpec:
+    return LossSpec(name=name, summary=summary, target=f"hub_segmentation.losses:{name}", kinds=kinds)
+
+
+cross_entropy = _loss("cross_entropy", "Mean cross-entropy", "semantic", "voxels")
+dice = _loss("dice", "1 − Dice, mean over classes (Milletari et al. 2016)", "semantic", "voxels")
+focal = _loss("focal", "Focal loss (Lin et al. 2017)", "semantic", "voxels")
+jaccard = _loss("jaccard", "1 − Jaccard index, mean over classes", "semantic")
+lovasz = _loss("lovasz", "Lovász-softmax (Berman et al. 2018)", "semantic")
+tversky = _loss("tversky", "1 − Tversky index, mean over classes (Salehi et al. 2017)", "semantic", "voxels")

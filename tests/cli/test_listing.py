@@ -26,7 +26,7 @@ def test_first_party_plugins_with_their_summaries(capsys: pytest.CaptureFixture[
 
 
 def test_patterns_and_kinds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(rows(capsys, "f*")) == ["faster-rcnn", "fcos", "fpn"]
+    assert list(rows(capsys, "f*")) == ["faster-rcnn", "fcos", "fpn", "focal"]
     assert list(rows(capsys, "--necks")) == ["fpn"]
     assert set(rows(capsys, "--datasets", "[cv]*")) == {"coco", "coco-panoptic", "csv", "voc", "voc-segmentation"}
 

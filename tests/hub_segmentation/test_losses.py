@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+import hub
 from hub.contract import IGNORE
-from hub_segmentation.losses import LOSSES, semantic_losses
+from hub.errors import OptionError
+from hub_segmentation.losses import semantic_losses
+
+LOSSES = hub.list(kind="losses")
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -38,3 +42,19 @@ def test_correct_logits_have_a_lower_loss(name: str) -> None:
     right = torch.nn.functional.one_hot(target, 3).permute(0, 3, 1, 2) * 9.0
     good, bad = (semantic_losses({name: 2.0}, x, target)[f"loss_{name}"] for x in (right, right.roll(1, 1)))
     assert good < 0.1 * bad
+
+
+def squared(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    return logits.square().mean()
+
+
+def test_a_loss_of_others_is_used_by_name() -> None:
+    hub.register(hub.LossSpec(name="squared", summary="a test", target=f"{__name__}:squared"))
+    try:
+        hub.create_model("unet/resnet18", labels=["a"], loss={"squared": 1.0})
+        (loss,) = semantic_losses({"squared": 0.5}, torch.ones(1, 2, 4, 4), torch.zeros(1, 4, 4)).values()
+        assert loss == 0.5
+    finally:
+        hub.registry.unregister("squared")
+    with pytest.raises(OptionError, match="unknown loss 'squared'"):
+        hub.create_model("unet/resnet18", labels=["a"], loss={"squared": 1.0})

@@ -65,12 +65,12 @@ class TrainConfig(Section):
     batch: int = Field(16, gt=0)  # images a step, over all processes
     epochs: float | None = Field(None, gt=0)
     steps: int | None = Field(None, gt=0)
-    optimizer: Declared = "sgd"  # a name, or {name: sgd, nesterov: true}; `hub list optimizers`
+    optimizer: Declared = "sgd"  # a name, or {name: sgd, nesterov: true}; `hub list --optimizers`
     lr: float = Field(0.02, gt=0)  # for 16 images a step; scaled linearly to the batch
     backbone_lr: float = Field(1.0, ge=0)  # multiplies lr for the backbone
     layer_decay: float | None = Field(None, gt=0, le=1)  # of lr, from each layer of the backbone to the one before
     weight_decay: float = Field(1e-4, ge=0)  # never on normalization layers
-    schedule: Declared = "cosine"  # a name, or {name: multistep, milestones: [8, 11]}; `hub list schedules`
+    schedule: Declared = "cosine"  # a name, or {name: multistep, milestones: [8, 11]}; `hub list --schedules`
     warmup: int = Field(500, ge=0)  # steps
     warmup_start: float = Field(0.001, ge=0, le=1)  # first factor of the warm-up
     clip: float | None = Field(None, gt=0)  # largest norm of the gradient
@@ -82,7 +82,7 @@ class TrainConfig(Section):
     checkpoint_every: int = Field(500, gt=0)  # steps
     log_every: int = Field(20, gt=0)  # steps
     early_stopping: int | None = Field(None, gt=0)  # evaluations without a better main metric before training ends
-    loggers: list[Declared] = ["json-lines", "tensorboard", "console"]  # `hub list loggers`
+    loggers: list[Declared] = ["json-lines", "tensorboard", "console"]  # `hub list --loggers`
 
     @field_validator("optimizer", "schedule")
     @classmethod

@@ -1,34 +1,14 @@
-"""Losses of voxels by name: segmentation_models.pytorch's, and cross-entropy."""
+"""Losses of voxels, at several scales."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.contract import IGNORE
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-def _smp(name: str) -> Loss:
-    from segmentation_models_pytorch import losses
-
-    loss: Callable[[Tensor, Tensor], Tensor] = getattr(losses, name)(
-        "multiclass", ignore_index=IGNORE
-    )  # none of them counts the axes
-    return loss
-
-
-VOXEL_LOSSES: dict[str, Callable[[], Loss]] = {
-    "cross_entropy": lambda: partial(F.cross_entropy, ignore_index=IGNORE),
-    "dice": partial(_smp, "DiceLoss"),
-    "focal": partial(_smp, "FocalLoss"),
-    "tversky": partial(_smp, "TverskyLoss"),
-}
+from hub.contract import IGNORE, find_loss
 
 
 def voxel_losses(weights: Mapping[str, float], scales: Mapping[float, Tensor], target: Tensor) -> dict[str, Tensor]:
@@ -37,7 +17,7 @@ def voxel_losses(weights: Mapping[str, float], scales: Mapping[float, Tensor], t
     Dice and Tversky count over the whole batch, and leave out classes that it does not show.
 
     Args:
-        weights: name of `VOXEL_LOSSES` → factor.
+        weights: name of a loss → factor.
         scales: share → logits (B, C, D', H', W'); the shares add up to 1.
         target: (B, D, H, W) integer classes, 255 where there is none; smaller answers are compared with the nearest
             voxels.
@@ -50,7 +30,7 @@ def voxel_losses(weights: Mapping[str, float], scales: Mapping[float, Tensor], t
     >>> {name: round(loss.item(), 3) for name, loss in losses.items()}
     {'loss_cross_entropy': 0.0, 'loss_dice': 0.0}
     """
-    chosen = {name: VOXEL_LOSSES[name]() for name in weights}
+    chosen = {name: find_loss(name) for name in weights}
     totals: dict[str, list[Tensor]] = {name: [] for name in weights}
     for share, logits in scales.items():
         goal = _nearest(target, logits.shape[2:])

@@ -10,10 +10,11 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from hub import Batch, ClassRows, Features, Head, LabelSpace, Metric, Model, Options, ResizeRule
+from hub.contract import check_losses
 from hub.data import Dataset
-from hub.errors import ContractError, DataError, OptionError, did_you_mean
+from hub.errors import ContractError, DataError, OptionError
 from hub_medical.backbones.cpu_precision import volume_precision
-from hub_medical.segmentation.losses import VOXEL_LOSSES, voxel_losses
+from hub_medical.segmentation.losses import voxel_losses
 from hub_medical.segmentation.patch_metric import PatchMetric
 from hub_medical.segmentation.patch_result import PatchScores
 from hub_medical.segmentation.predictor import Settings
@@ -53,10 +54,7 @@ class UNet3dOptions(Options):
     @field_validator("loss")
     @classmethod
     def _known(cls, value: dict[str, float]) -> dict[str, float]:
-        for name in value:
-            if name not in VOXEL_LOSSES:
-                nearest = did_you_mean(name, VOXEL_LOSSES)
-                raise ValueError(f"there is no loss {name!r}.{nearest} Choose of {', '.join(VOXEL_LOSSES)}")
+        check_losses(value, kind="voxels")
         return value
 
     @field_validator("from_levels")

@@ -103,7 +103,7 @@ def test_images_keep_their_size_and_checkpoints_know_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"loss": {"dcie": 1.0}}, "no loss 'dcie'. Did you mean dice"),
+        ({"loss": {"dcie": 1.0}}, "unknown loss 'dcie'. Did you mean dice"),
         ({"widths": (8, 8)}, "give 5 widths"),
         ({"from_levels": ("c1", "c2"), "widths": (8,)}, "the first must be c0"),
         ({"from_levels": ("c0", "c7"), "widths": (8,)}, "no level 'c7'"),
