@@ -18,6 +18,8 @@ from hub.data.transforms import Transform
 STEPS = [
     {"name": "horizontal_flip"},
     {"name": "color_jitter"},
+    {"name": "albumentations", "of": "CLAHE", "clip_limit": 4},
+    {"name": "albumentations", "of": "ElasticTransform", "p": 1.0},
     {"name": "mosaic", "size": [96, 96]},
     {"name": "affine", "translate": 0.1, "low": 0.5, "high": 1.5},
     {"name": "copy_paste"},
