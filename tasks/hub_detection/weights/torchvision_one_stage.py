@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, nn
 
 from hub.errors import CheckpointMismatchError
+from hub_detection.weights.keys import PARAMETER, Patterns, rename_keys
 from hub_detection.weights.torchvision_trunk import (
-    PARAMETER,
-    Patterns,
     convert_norms,
     head_of,
     load_checked,
     prefix_head,
-    rename_keys,
     trunk_keys,
     trunk_patterns,
 )
@@ -77,7 +75,7 @@ def convert_one_stage(
     """
     fcos = any("bbox_ctrness" in key for key in state_dict)
     patterns, family = (_FCOS, "FCOS") if fcos else (_RETINANET, "RetinaNet or FCOS")
-    renamed = rename_keys(state_dict, patterns, required=_REQUIRED, family=f"torchvision's {family}")
+    renamed = rename_keys(state_dict, patterns, required=_REQUIRED, family=f"torchvision's {family}").tensors
     convert_norms(renamed, bn_eps=bn_eps)
     num_anchors = len(renamed["bbox_reg.bias"]) // 4
     num_classes = len(renamed["cls_logits.bias"]) // num_anchors

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from hub_detection.weights.keys import PARAMETER, TENSOR, flatten_rows_columns_channels, rename_keys
 from hub_detection.weights.torchvision_trunk import (
-    PARAMETER,
-    TENSOR,
     convert_norms,
     head_of,
     load_checked,
     prefix_head,
-    rename_keys,
     trunk_keys,
     trunk_patterns,
 )
@@ -72,14 +70,13 @@ def convert_rcnn(
     """
     renamed = rename_keys(
         state_dict, _PATTERNS, required=_REQUIRED, family="torchvision's Faster, Mask or Keypoint R-CNN"
-    )
+    ).tensors
     convert_norms(renamed, bn_eps=bn_eps)
     # torchvision flattens pooled boxes as channels, rows, columns; the hub as rows, columns, channels.
     fc6 = renamed["box_head.fc6.weight"]
     last_conv = max((k for k in renamed if k.startswith("box_head.convs.") and k.endswith(".0.weight")), default=None)
     channels = len(renamed[last_conv or "trunk.neck.output.p2.weight"])
-    side = round((fc6.shape[1] / channels) ** 0.5)
-    renamed["box_head.fc6.weight"] = fc6.view(-1, channels, side, side).permute(0, 2, 3, 1).flatten(1).contiguous()
+    renamed["box_head.fc6.weight"] = flatten_rows_columns_channels(fc6, channels)
     rows = torch.arange(len(renamed["box_head.cls_score.bias"])) if classes is None else torch.tensor([0, *classes])
     for part in ("weight", "bias"):
         for layer, width in (("box_head.cls_score", 1), ("box_head.bbox_pred", 4)):

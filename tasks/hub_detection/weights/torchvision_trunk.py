@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from hub.errors import CheckpointMismatchError
+from hub_detection.weights.keys import PARAMETER, TENSOR, Patterns, add_batch_counters
 
-PARAMETER = r"(weight|bias)"
-TENSOR = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
-Patterns = Sequence[tuple[str, str]]
 _BN_EPS = 1e-5  # of the batch norms that receive the weights
 _FPN_LAYERS = (("inner_blocks", "lateral"), ("layer_blocks", "output"))
 
@@ -38,44 +34,14 @@ def trunk_keys(levels: Sequence[str]) -> frozenset[str]:
     return frozenset(f"trunk.neck.{ours}.{level}.weight" for _, ours in _FPN_LAYERS for level in levels)
 
 
-def rename_keys(
-    state_dict: Mapping[str, Tensor], patterns: Patterns, *, required: frozenset[str], family: str
-) -> dict[str, Tensor]:
-    """Return the weights under the hub's keys.
-
-    Args:
-        state_dict: the source's.
-        patterns: (the source's key as a pattern, the hub's key); the first that matches is used.
-        required: hub keys that must be found.
-        family: name of the models, for the message.
-
-    Raises:
-        CheckpointMismatchError: a key matches no pattern, or a required one is missing.
-    """
-    renamed: dict[str, Tensor] = {}
-    for key, value in state_dict.items():
-        for pattern, ours in patterns:
-            if match := re.fullmatch(pattern, key):
-                renamed[match.expand(ours)] = value
-                break
-        else:
-            raise CheckpointMismatchError(f"{key!r} is not a weight of {family}", fix="convert only such weights")
-    if missing := sorted(required - renamed.keys()):
-        raise CheckpointMismatchError(
-            f"the weights lack what becomes {missing[0]!r}", fix="use a whole state dict of such a model"
-        )
-    return renamed
-
-
 def convert_norms(renamed: dict[str, Tensor], *, bn_eps: float) -> None:
     """Complete the norms' tensors in place, and move the difference in epsilon into the backbone's variances.
 
     The convolutions of an FPN with norms get their own keys, too.
     """
-    for key in [k for k in renamed if k.endswith(".running_var")]:
-        if key.startswith("trunk.body."):
-            renamed[key] = renamed[key] + (bn_eps - _BN_EPS)
-        renamed.setdefault(key.replace("running_var", "num_batches_tracked"), torch.tensor(0))
+    add_batch_counters(renamed)
+    for key in [k for k in renamed if k.startswith("trunk.body.") and k.endswith(".running_var")]:
+        renamed[key] = renamed[key] + (bn_eps - _BN_EPS)
     for key in [k for k in renamed if k.startswith("trunk.neck.") and k.endswith(".1.weight")]:
         level = key.removesuffix(".1.weight")
         renamed[f"{level}.0.weight"] = renamed.pop(f"{level}.weight")
