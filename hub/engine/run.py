@@ -10,9 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 
 from hub.contract import Evaluation, Prediction, Windows
@@ -23,7 +22,8 @@ from hub.engine.reader import Outcome, Request, reader_of
 from hub.engine.state import TrainingState, load_state_file
 from hub.errors import ConfigError
 from hub.files import write_text
-from hub.model import Image, Model
+from hub.inference.inputs import is_one_image
+from hub.model import ImageInput, Model
 from hub.weights import find_checkpoint, load
 
 # Keys that may differ when a run goes on: they change where and how fast it runs, not what it computes.
@@ -141,7 +141,7 @@ class Run:
 
     def predict(
         self,
-        images: Image | Sequence[Image],
+        images: ImageInput | Sequence[ImageInput],
         *,
         device: str | None = None,
         batch_size: int = 8,
@@ -153,7 +153,7 @@ class Run:
         Returns:
             One prediction per image, head → result, in pixels of the images.
         """
-        several = [images] if isinstance(images, (str, os.PathLike, np.ndarray)) else images
+        several = [cast("ImageInput", images)] if is_one_image(images) else list(cast("Sequence[ImageInput]", images))
         with world(device) as here:
             return self.model(device=here.device).predict(
                 several, batch_size=batch_size, precision=precision, windows=windows

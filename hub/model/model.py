@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast, overload
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +19,8 @@ from hub.contract.results import Result
 from hub.contract.windows import Windows
 from hub.errors import DataError, OptionError, did_you_mean
 from hub.image_regions import ImageRegions
-from hub.images import check_image, read_image, resize_image
+from hub.images import resize_image
+from hub.inference.inputs import ImageInput, image_id, is_one_image, load_input
 from hub.inference.windowed import infer_regions, infer_windows
 from hub.labels import LabelSpace
 from hub.model.extend import extend
@@ -29,9 +29,6 @@ from hub.model.plan import Labels
 from hub.precision import autocast
 from hub.preprocessing import Preprocessing
 from hub.seeds import draw_seed, isolated_rng
-
-Image = str | os.PathLike[str] | np.ndarray
-"""A path of an image file, or an (H, W, C) array."""
 
 
 class Model(nn.Module):
@@ -246,7 +243,7 @@ class Model(nn.Module):
     @overload
     def predict(  # type: ignore[overload-overlap]  # a path is a str, and a str is a sequence of str
         self,
-        images: Image,
+        images: ImageInput,
         *,
         precision: str = ...,
         batch_size: int = ...,
@@ -256,7 +253,7 @@ class Model(nn.Module):
     @overload
     def predict(
         self,
-        images: Sequence[Image],
+        images: Sequence[ImageInput],
         *,
         precision: str = ...,
         batch_size: int = ...,
@@ -265,7 +262,7 @@ class Model(nn.Module):
 
     def predict(
         self,
-        images: Image | Sequence[Image],
+        images: ImageInput | Sequence[ImageInput],
         *,
         precision: str = "auto",
         batch_size: int = 8,
@@ -274,8 +271,8 @@ class Model(nn.Module):
         """Predict images, in pixels of the files (or arrays) given.
 
         Args:
-            images: a path, an (H, W, C) RGB array of the dtype that ``preprocessing.pixels`` says, usually uint8, or
-                a list of them.
+            images: a path, the bytes of a file, a PIL image, an (H, W, C) RGB array or a (C, H, W) tensor of the
+                dtype that ``preprocessing.pixels`` says, usually uint8; or a list of them, of any sizes.
             precision: see `hub.precision.autocast`.
             batch_size: images computed together; with windows given by their size, as many of these.
             windows: for large images: predict each in windows of this height and width in pixels, or of this kind. It
@@ -295,13 +292,16 @@ class Model(nn.Module):
         >>> prediction.result is prediction["faster-rcnn"], prediction.result.size
         (True, (48, 64))
         """
-        if isinstance(images, (str, os.PathLike, np.ndarray)):
-            return self._predict([images], precision=precision, batch_size=batch_size, windows=windows)[0]
-        return self._predict(images, precision=precision, batch_size=batch_size, windows=windows)
+        if is_one_image(images):
+            return self._predict(
+                [cast("ImageInput", images)], precision=precision, batch_size=batch_size, windows=windows
+            )[0]
+        listed = list(cast("Sequence[ImageInput]", images))
+        return self._predict(listed, precision=precision, batch_size=batch_size, windows=windows)
 
     def _predict(
         self,
-        images: Sequence[Image],
+        images: Sequence[ImageInput],
         *,
         precision: str,
         batch_size: int,
@@ -313,7 +313,7 @@ class Model(nn.Module):
         for start in range(0, len(images), at_once):
             some = images[start : start + at_once]
             first = some[0]
-            if cut is not None and cut.scale == 1 and not isinstance(first, np.ndarray):
+            if cut is not None and cut.scale == 1 and isinstance(first, str | os.PathLike):
                 results = self.infer_file(first, cut, precision=precision)
             else:
                 batch = self.prepare(some, first=start, resize=cut is None)
@@ -321,24 +321,19 @@ class Model(nn.Module):
             predictions += [Prediction({head: found[i] for head, found in results.items()}) for i in range(len(some))]
         return predictions
 
-    def prepare(self, images: Sequence[Image], *, first: int = 0, resize: bool = True) -> Batch:
+    def prepare(self, images: Sequence[ImageInput], *, first: int = 0, resize: bool = True) -> Batch:
         """Read, resize and pad images as this model's weights want them.
 
         Args:
-            images: paths or (H, W, C) arrays of the dtype that ``preprocessing.pixels`` says.
-            first: number of the first image; arrays have their number as id.
+            images: see `predict`.
+            first: number of the first image; images without a path have their number as id.
             resize: False leaves them at their own size, for windows.
 
         Raises:
-            ImageError: a file cannot be read, or an array is of another kind.
+            ImageError: a file cannot be read, or an image is of another kind.
         """
         in_chans, expected = self.preprocessing.in_chans, self.preprocessing.pixels
-        pixels = [
-            check_image(image, in_chans=in_chans, pixels=expected)
-            if isinstance(image, np.ndarray)
-            else read_image(image, in_chans=in_chans, pixels=expected)
-            for image in images
-        ]
+        pixels = [load_input(image, in_chans=in_chans, pixels=expected) for image in images]
         rule = self.preprocessing.resize
         resized = [resize_image(p, rule.size(*p.shape[:2])) if resize else p for p in pixels]
         stacked, sizes = pad_images(resized, divisor=self.divisor)
@@ -346,6 +341,6 @@ class Model(nn.Module):
             images=stacked,
             sizes=sizes,
             original_sizes=torch.tensor([p.shape[:2] for p in pixels]),
-            ids=[i if isinstance(image, np.ndarray) else str(Path(image)) for i, image in enumerate(images, first)],
+            ids=[image_id(image, number) for number, image in enumerate(images, first)],
             value_range=expected.value_range,
         )
