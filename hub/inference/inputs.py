@@ -15,6 +15,7 @@ from hub.images import check_image, read_image
 from hub.pixel_format import PixelFormat
 
 ImageInput = str | os.PathLike[str] | bytes | np.ndarray | Tensor | PILImage
+"""A path, the bytes of a file, an array (H, W, C), a tensor (C, H, W) or a PIL image."""
 
 _PIL_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
