@@ -16,7 +16,7 @@ _GRAMMAR = "[task[+task…]/]backbone[.tag][-neck], for example faster-rcnn/resn
 
 @dataclass(frozen=True)
 class ModelName:
-    """A parsed model name; `str` prints it back exactly.
+    """A parsed model name; `str` returns the text that was parsed.
 
     >>> name = ModelName.parse("mask-rcnn+semantic-fpn/resnet50.tv_in1k-fpn")
     >>> name.tasks, name.backbone, name.tag, name.neck
@@ -34,7 +34,7 @@ class ModelName:
 
     @classmethod
     def parse(cls, text: str) -> ModelName:
-        """Read a name.
+        """Parse a name.
 
         Raises:
             BadNameError: the text does not follow the grammar.
@@ -50,12 +50,12 @@ class ModelName:
             if not _TASK.fullmatch(task):
                 raise BadNameError(f"{text!r}: {task!r} is not a task name", fix=f"write {_GRAMMAR}")
         if len(set(tasks)) != len(tasks):
-            raise BadNameError(f"{text!r} names one task twice", fix="give each head once")
+            raise BadNameError(f"{text!r} has one task twice", fix="name each head once")
         return cls(match["backbone"], match["tag"], match["neck"], tasks)
 
     @property
     def trunk(self) -> str:
-        """The name without its tasks: what `hub.create` needs for the trunk alone."""
+        """The name without its tasks, which `hub.create_trunk` takes."""
         tag = f".{self.tag}" if self.tag else ""
         neck = f"-{self.neck}" if self.neck else ""
         return f"{self.backbone}{tag}{neck}"

@@ -1,4 +1,4 @@
-"""The classifier that pretrained weights bring along, with the names of its classes."""
+"""The classifier of pretrained weights, with the names of its classes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class PretrainedClassifier:
-    """A linear layer and what its classes are called.
+    """A linear layer and the names of its classes.
 
     Attributes:
-        names: for each class what it may be called, in lower case.
+        names: for each class its possible names, in lower case.
         weight: (classes, C).
         bias: (classes,).
     """
@@ -23,7 +23,7 @@ class PretrainedClassifier:
     bias: Tensor
 
     def rows(self, labels: Iterable[str]) -> list[int]:
-        """For each label the class of that name, in whatever case; −1 where there is none, or more than one.
+        """Return for each label the class of that name, ignoring case; −1 where there is none, or more than one.
 
         >>> import torch
         >>> names = (frozenset({"n02012849", "crane"}), frozenset({"n03126707", "crane"}), frozenset({"dog"}))

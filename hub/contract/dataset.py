@@ -1,4 +1,4 @@
-"""The contract of a dataset: what every data format implements, and all that the hub asks of it."""
+"""The contract of a dataset: what every data format implements, and all that the hub uses of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Dataset(ABC):
         ids: the images' ids; their order is the dataset's.
         sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
         instances: the objects of all images as annotated, packed; None where the dataset has no objects.
-        reader: how `hub predict` gets from files to images like these, ``{"name": …, option: …}`` of a registered
+        reader: how `hub predict` turns files into images like these, ``{"name": …, option: …}`` of a registered
             `hub.ReaderSpec`; None where image files are enough. Checkpoints keep it.
         pixels: dtype and value range of every image that `load` returns; uint8 of 0 to 255 unless the format says
             otherwise. A model is created for the format of its training data, and keeps it.
@@ -54,7 +54,7 @@ class Dataset(ABC):
 
     @property
     def fields(self) -> Mapping[str, FieldSpec]:
-        """The fields that the objects have beyond boxes, labels, masks and keypoints, declared in `instances`."""
+        """The fields that objects have beyond boxes, labels, masks and keypoints, declared in `instances`."""
         return {} if self.instances is None else {n: values.spec for n, values in self.instances.fields.items()}
 
     @abstractmethod
@@ -71,16 +71,16 @@ class Dataset(ABC):
         """
 
     def tags(self, index: int, needs: frozenset[str]) -> Mapping[str, np.ndarray]:
-        """The tags of the image ``index`` alone, as metrics read them.
+        """Return the tags of the image ``index`` alone, as metrics read them.
 
-        A format that has its tags in memory overrides this: then scoring decodes no image a second time.
+        A format that keeps its tags in memory overrides this, so that scoring decodes no image a second time.
         """
         return self.load(index, needs).tags
 
     def path(self, index: int) -> Path:
-        """The file of the image ``index``, which several may share where it is a volume.
+        """Return the file of the image ``index``; the slices of a volume share one.
 
-        A format that knows its files overrides this: then nothing is decoded to tell.
+        A format that keeps a list of its files overrides this, so that nothing is decoded.
         """
         return self.load(index, frozenset()).path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -11,7 +11,7 @@ from hub.errors import OptionError, did_you_mean
 
 
 class Options(BaseModel):
-    """Base of every head's ``Options``; subclass it with typed fields and defaults.
+    """Base of the options of heads, datasets and transforms; subclass it with typed fields and defaults.
 
     >>> class MyOptions(Options):
     ...     rois_per_image: int = 512
@@ -25,11 +25,11 @@ class Options(BaseModel):
 O = TypeVar("O", bound=BaseModel)  # noqa: E741
 
 
-def parse_options(cls: type[O], values: Mapping[str, Any], *, owner: str) -> O:
-    """Validate ``values`` into an options object.
+def parse_options(cls: type[O], values: Mapping[str, object], *, owner: str) -> O:
+    """Return the options that ``values`` are, validated.
 
     Raises:
-        OptionError: an unknown name (with the nearest known one) or a value of the wrong type.
+        OptionError: an unknown name (the message suggests the nearest known one) or a value of the wrong type.
 
     >>> class MyOptions(Options):
     ...     rois_per_image: int = 512
@@ -51,4 +51,6 @@ def parse_options(cls: type[O], values: Mapping[str, Any], *, owner: str) -> O:
             ) from None
         if first["type"] == "missing":
             raise OptionError(f"{owner} needs the option {where!r}", fix="add it") from None
-        raise OptionError(f"{owner}: option {where} = {first['input']!r}: {first['msg']}", fix="mend it") from None
+        raise OptionError(
+            f"{owner}: option {where} = {first['input']!r}: {first['msg']}", fix=f"change the value of {where}"
+        ) from None

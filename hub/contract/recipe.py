@@ -1,43 +1,47 @@
-"""The recipe of a model: all that is needed to build it again, apart from its weights."""
+"""The recipe of a model: everything that is needed to build it again, apart from its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from hub.labels import LabelSpace
+from hub.labels import LabelData, LabelSpace
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `hub.create` was asked for; every checkpoint carries one.
+    """What a model was created from; every checkpoint has one.
 
     Args:
         name: ``task[+task…]/backbone[.tag][-neck]``.
         labels: head → its label space.
         heads: head → its options, all of them once the model is built.
-        in_chans, norm, freeze, channels, backbone, neck: as in `hub.backbones.create_trunk`.
+        in_chans, norm, freeze, channels, backbone, neck: as in `hub.create_trunk`.
         reader: how files become the model's images; see `hub.data.Dataset.reader`.
+        local_plugins: the plugins of the model that are not installed but were registered with `hub.register`.
     """
 
     name: str
     labels: Mapping[str, LabelSpace]
-    heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    heads: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     in_chans: int = 3
     norm: str = "batch"
     freeze: int = 0
     channels: int | None = None
-    backbone: Mapping[str, Any] = field(default_factory=dict)
-    neck: Mapping[str, Any] = field(default_factory=dict)
-    reader: Mapping[str, Any] | None = None
+    backbone: Mapping[str, object] = field(default_factory=dict)
+    neck: Mapping[str, object] = field(default_factory=dict)
+    reader: Mapping[str, object] | None = None
+    local_plugins: Sequence[Mapping[str, object]] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, ready for JSON."""
+    def to_dict(self) -> dict[str, object]:
+        """Return the recipe as plain values, ready for JSON."""
         return {**asdict(self), "labels": {head: labels.to_dict() for head, labels in self.labels.items()}}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
-        """The inverse of `to_dict`."""
-        labels = {head: LabelSpace.from_dict(labels) for head, labels in data["labels"].items()}
-        return cls(**{**data, "labels": labels})
+    def from_dict(cls, data: Mapping[str, object]) -> Recipe:
+        """Return the recipe of which these are the plain values; the inverse of `to_dict`."""
+        labels = cast(Mapping[str, LabelData], data["labels"])
+        local_plugins = tuple(cast(Sequence[Mapping[str, object]], data["local_plugins"]))
+        spaces = {head: LabelSpace.from_dict(one) for head, one in labels.items()}
+        return cls(**cast(dict[str, Any], {**data, "labels": spaces, "local_plugins": local_plugins}))

@@ -1,9 +1,8 @@
-"""What a model answers for one image, in the pixels of the file that it was given."""
+"""What a head predicts for one image, in pixels of the image file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from hub.labels import LabelSpace
 
 @dataclass(kw_only=True)
 class Result:
-    """Base of all answers.
+    """Base of all results.
 
     Attributes:
         image_id: the image's id in its dataset, or its path.
@@ -23,12 +22,12 @@ class Result:
     image_id: int | str
     size: tuple[int, int]
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """The answer as plain values, one record for each thing found, ready for JSON."""
+    def to_records(self) -> list[dict[str, object]]:
+        """Return the result as plain values, one record for each thing found, ready for JSON."""
         return []
 
     def files(self) -> dict[str, bytes]:
-        """Files to write beside the drawing, where records cannot say it all: suffix → content.
+        """Return files to write beside the drawing, for results that do not fit into records: suffix → content.
 
         A suffix such as ``.npy`` is added to the image's name; ``.png`` is the drawing's.
         """
@@ -37,7 +36,7 @@ class Result:
 
 @dataclass(kw_only=True)
 class Detections(Result):
-    """Objects found in one image, best first, on the CPU.
+    """Objects detected in one image, best first, on the CPU.
 
     Attributes:
         boxes: (D, 4) float32, x1 y1 x2 y2 in pixels of the image file.
@@ -64,7 +63,7 @@ class Detections(Result):
         return [self.label_space.names[i] for i in self.labels.tolist()]
 
     def above(self, score: float) -> Detections:
-        """Only the objects with at least this score."""
+        """Return the objects with at least this score."""
         keep = self.scores >= score
         return replace(
             self,
@@ -75,18 +74,18 @@ class Detections(Result):
             keypoints=None if self.keypoints is None else self.keypoints[keep],
         )
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """Records of COCO's results format: ``bbox`` is x y width height, ``category_id`` the dataset's own id.
+    def to_records(self) -> list[dict[str, object]]:
+        """Return records in COCO's results format: ``bbox`` is x y width height, ``category_id`` the dataset's own id.
 
         >>> found = Detections(image_id=7, size=(4, 4), boxes=torch.tensor([[0.0, 1, 2, 4]]),
         ...     scores=torch.tensor([0.5]), labels=torch.tensor([1]), label_space=LabelSpace(("cat", "dog"), (17, 18)))
         >>> found.to_records()
         [{'image_id': 7, 'category_id': 18, 'bbox': [0.0, 1.0, 2.0, 3.0], 'score': 0.5}]
         """
-        corner, far = self.boxes.double().split(2, dim=1)
+        corner, far = self.boxes.double()[:, :2], self.boxes.double()[:, 2:]
         rows = torch.cat([corner, far - corner], dim=1).tolist()
         ids = [self.label_space.ids[i] for i in self.labels.tolist()]
-        records: list[dict[str, Any]] = [
+        records: list[dict[str, object]] = [
             {
                 "image_id": self.image_id,
                 "category_id": i,
@@ -120,8 +119,8 @@ class SemanticMap(Result):
     classes: Tensor
     label_space: LabelSpace
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """A record for each class that is there: its name, area in pixels, and mask as COCO's compressed RLE.
+    def to_records(self) -> list[dict[str, object]]:
+        """Return a record for each class in the image: its name, area in pixels, and mask as COCO's compressed RLE.
 
         >>> found = SemanticMap(image_id=7, size=(1, 3), classes=torch.tensor([[1, 1, 0]], dtype=torch.uint8),
         ...     label_space=LabelSpace(("sky", "road"), (10, 21)))
@@ -149,7 +148,7 @@ class SemanticMap(Result):
 
 @dataclass(kw_only=True)
 class Classification(Result):
-    """What one image shows as a whole, on the CPU.
+    """The scores of the classes for one whole image, on the CPU.
 
     Attributes:
         scores: (C,) float32 from 0 to 1, one for each class.
@@ -159,8 +158,8 @@ class Classification(Result):
     scores: Tensor
     label_space: LabelSpace
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """A record for each class, the best first.
+    def to_records(self) -> list[dict[str, object]]:
+        """Return a record for each class, the best first.
 
         >>> found = Classification(image_id=7, size=(4, 4), scores=torch.tensor([0.25, 0.75]),
         ...     label_space=LabelSpace(("cat", "dog"), (17, 18)))

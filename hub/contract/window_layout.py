@@ -1,4 +1,4 @@
-"""Where windows lie on an image that is too large to be seen at once; it may have any number of spatial axes."""
+"""The positions of windows on an image that is too large for one forward pass, with any number of spatial axes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ Place = tuple[int, ...]
 
 
 def window_starts(size: int, window: int, overlap: float = 0.5) -> list[int]:
-    """Where windows start along one axis: as few as cover it with this overlap, evenly spread (Isensee et al. 2021).
+    """Return where windows start along one axis: as few as cover it with this overlap, evenly spread.
 
-    The last window ends with the axis. So whatever is no longer than ``overlap * window`` lies whole in some window.
+    The last window ends with the axis, so that an object no longer than ``overlap * window`` is complete in some window
+    (Isensee et al. 2021, https://doi.org/10.1038/s41592-020-01008-z).
 
     Args:
         size: of the image along the axis.
-        window: of the window; one that is larger than the image starts at 0 and reaches beyond it.
-        overlap: share of a window that its neighbour covers at least, from 0 to below 1.
+        window: of the window; a window that is larger than the image starts at 0 and ends beyond it.
+        overlap: least fraction of a window that its neighbor covers, from 0 to below 1.
 
     >>> window_starts(10, 4, 0.5), window_starts(9, 4, 0), window_starts(3, 4)
     ([0, 2, 4, 6], [0, 2, 5], [0])
@@ -39,15 +40,15 @@ def window_starts(size: int, window: int, overlap: float = 0.5) -> list[int]:
 
 @dataclass(frozen=True)
 class WindowLayout:
-    """Where the windows of one image lie: everywhere of one size, along each axis as `window_starts` says.
+    """The positions of the windows of one image, all of one size; along each axis they are those of `window_starts`.
 
     Attributes:
         size: of the image along its spatial axes.
-        window: of every window; where it is larger than the image, it reaches beyond the image's end.
-        overlap: of neighbours, from 0 to below 1.
+        window: of every window; it may end beyond the image.
+        overlap: of neighbors, from 0 to below 1.
 
     Raises:
-        OptionError: an overlap or a window that there cannot be, or one with another number of axes than the image.
+        OptionError: an overlap or a window out of range, or a window with another number of axes than the image.
 
     >>> list(WindowLayout((4, 6), (4, 4)))
     [(0, 0), (0, 2)]
@@ -60,7 +61,7 @@ class WindowLayout:
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < 1:
             raise OptionError(
-                f"windows cannot overlap by {self.overlap}", fix="give a share from 0 to below 1, such as 0.5"
+                f"windows cannot overlap by {self.overlap}", fix="give a fraction from 0 to below 1, such as 0.5"
             )
         if not self.window or min(self.window) < 1:
             raise OptionError(f"a window cannot have the sides {self.window}", fix="give sides of at least 1")
@@ -73,27 +74,27 @@ class WindowLayout:
 
     @classmethod
     def of(cls, size: Sequence[int], window: int | Sequence[int], overlap: float = 0.5) -> WindowLayout:
-        """The layout for an image of this size; one number is the side of a square or a cube."""
+        """Return the layout for an image of this size; one number is the side of a square or a cube."""
         sides = (window,) * len(size) if isinstance(window, int) else tuple(window)
         return cls(tuple(size), sides, overlap)
 
     @cached_property
     def starts(self) -> tuple[list[int], ...]:
-        """Along each axis."""
+        """Where windows start, along each axis."""
         return tuple(window_starts(*axis, self.overlap) for axis in zip(self.size, self.window, strict=True))
 
     def __len__(self) -> int:
         return math.prod(map(len, self.starts))
 
     def __iter__(self) -> Iterator[Place]:
-        """The place of each window, the last axis fastest."""
+        """Yield the place of each window, the last axis fastest."""
         return product(*self.starts)
 
     def batches(self, count: int) -> Iterator[list[Place]]:
-        """The same places, so many at a time.
+        """Yield the same places, ``count`` at a time.
 
         Raises:
-            OptionError: none at a time.
+            OptionError: ``count`` is less than 1.
         """
         if count < 1:
             raise OptionError(f"cannot predict {count} windows at a time", fix="give a batch size of at least 1")
@@ -102,12 +103,12 @@ class WindowLayout:
             yield batch
 
     def slices(self, place: Place) -> tuple[slice, ...]:
-        """The part of the image that a window shows."""
+        """Return the part of the image that a window covers."""
         axes = zip(place, self.window, self.size, strict=True)
         return tuple(slice(start, min(start + window, size)) for start, window, size in axes)
 
     def pad(self, part: Tensor) -> Tensor:
-        """A part (…, *sides) of the image with zeros at the ends of its axes, as large as a window."""
+        """Return a part (…, *sides) of the image, padded with zeros at the ends of its axes to the size of a window."""
         if tuple(part.shape[-len(self.window) :]) == self.window:
             return part
         full = part.new_zeros(*part.shape[: -len(self.window)], *self.window)

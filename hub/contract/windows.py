@@ -1,10 +1,10 @@
-"""How large images are cut into windows, and how a head merges its answers for them."""
+"""How large images are cut into windows, and how a head merges its predictions for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 from torch import Tensor
 
@@ -18,20 +18,20 @@ Weights = Literal["gaussian", "constant"]
 
 @dataclass(frozen=True)
 class Windows:
-    """How an image is cut into windows. It keeps its own size: the model's rule of resizing is left out.
+    """How an image is cut into windows. The image keeps its own size instead of being resized for the model.
 
     Args:
         size: height and width of every window in pixels, or the side of a square; multiples of the model's divisor.
             An image that is smaller is padded.
-        overlap: share of a window that its neighbour covers at least, from 0 to below 1. Objects no larger than
-            ``overlap * size`` are seen whole by some window.
-        weights: how much a place of a window counts where dense answers overlap; see
+        overlap: least fraction of a window that its neighbor covers, from 0 to below 1. Objects no larger than
+            ``overlap * size`` are complete in some window.
+        weights: how much the positions of a window count where dense predictions overlap; see
             `hub.inference.windows.importance`.
         scale: factor by which the image is resized first.
         batch_size: windows computed together.
 
     Raises:
-        OptionError: a value that there cannot be.
+        OptionError: a value out of range.
 
     >>> Windows(512).sides, Windows((512, 768), scale=0.5).scaled(3000, 4000)
     ((512, 512), (1500, 2000))
@@ -54,11 +54,9 @@ class Windows:
         next(layout.batches(self.batch_size))
 
     @classmethod
-    def of(cls, given: Windows | int | Sequence[int], **options: Any) -> Windows:
-        """Windows of this size, with these options; what are windows already is left as it is."""
-        if isinstance(given, Windows):
-            return given
-        return cls(given if isinstance(given, int) else tuple(given), **options)  # type: ignore[arg-type]
+    def of(cls, given: Windows | int | tuple[int, int], *, batch_size: int = 8) -> Windows:
+        """Return windows of this size; given windows are returned as they are."""
+        return given if isinstance(given, Windows) else cls(given, batch_size=batch_size)
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -66,14 +64,14 @@ class Windows:
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
     def scaled(self, height: int, width: int) -> tuple[int, int]:
-        """The (height, width) in pixels of the image that windows are cut from."""
+        """Return the height and width in pixels of the image that windows are cut from."""
         return max(1, round(height * self.scale)), max(1, round(width * self.scale))
 
     def check(self, divisor: int, *, name: str) -> None:
-        """Refuse sides that a backbone's strides do not divide.
+        """Refuse sides that the strides of a backbone do not divide.
 
         Raises:
-            OptionError: with the next sides that would do.
+            OptionError: the message has the next larger sides that fit.
         """
         good = tuple(-(-side // divisor) * divisor for side in self.sides)
         if good != self.sides:
@@ -85,10 +83,10 @@ class Windows:
 
 
 class WindowMerger(Protocol):
-    """Makes one head's answer for an image of its answers for windows; see `hub.Head.window_merger`."""
+    """Merges the predictions of one head for windows into its result for the image; see `hub.Head.window_merger`."""
 
     def add(self, predictions: Mapping[str, Tensor], places: Sequence[Place]) -> None:
-        """Take in what `hub.Head.predict` gave for windows.
+        """Add what `hub.Head.predict` returned for windows.
 
         Args:
             predictions: with first dimension n, in pixels of the windows, on any device.
@@ -96,4 +94,4 @@ class WindowMerger(Protocol):
         """
 
     def result(self) -> Result:
-        """The answer, once all windows have been added: on the CPU, in pixels of the original file."""
+        """Return the result, once all windows have been added: on the CPU, in pixels of the original file."""

@@ -1,13 +1,14 @@
-"""Predicting an image that is too large to be seen at once: in windows, with any number of spatial axes."""
+"""Prediction of an image in windows, with any number of spatial axes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import chain, combinations
-from typing import Any, Protocol, get_args
+from typing import Protocol, get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,22 +22,25 @@ Predict = Callable[[Tensor], Tensor]
 """From windows (n, C, *window) to predictions (n, K, *window)."""
 
 
+Part = Tensor | npt.ArrayLike
+
+
 class Sliceable(Protocol):
-    """What can be read in parts: a tensor, an array, a `numpy.memmap`, a dataset of an HDF5 or Zarr file."""
+    """An image that can be read in parts: a tensor, an array, a `numpy.memmap`, a dataset of an HDF5 or Zarr file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, *size)."""
 
-    def __getitem__(self, where: Any, /) -> Any:
-        """The part at these slices, a tensor or what numpy takes for an array."""
+    def __getitem__(self, where: tuple[slice, ...], /) -> Part:
+        """Return the part at these slices."""
 
 
 def importance(window: Sequence[int], weights: Weights = "gaussian") -> Tensor:
-    """How much each place of a window counts where windows overlap: ``window`` float32, from above 0 to 1.
+    """Return how much each position of a window counts where windows overlap: ``window`` float32, from above 0 to 1.
 
-    ``"gaussian"`` falls off from the middle with a standard deviation of an eighth of the window (Isensee et al. 2021,
-    https://doi.org/10.1038/s41592-020-01008-z): near its edges a network sees less of what surrounds a pixel.
+    ``"gaussian"`` falls off from the center with a standard deviation of an eighth of the window (Isensee et al. 2021,
+    https://doi.org/10.1038/s41592-020-01008-z): near the edges of a window a network has less context.
 
     >>> [round(weight, 3) for weight in importance((5,)).tolist()]
     [0.006, 0.278, 1.0, 0.278, 0.006]
@@ -45,15 +49,15 @@ def importance(window: Sequence[int], weights: Weights = "gaussian") -> Tensor:
 
 
 class WindowAverage:
-    """Dense answers for windows, weighted and averaged to those for the image.
+    """Averages dense predictions for windows, with weights, to those for the image.
 
     They are summed in float32. Only as much of the image is held as one window is long on the first axis: memory is
-    K · window[0] · size[1] · … · 4 bytes, and half as much again for the slab that is given away.
+    K · window[0] · size[1] · … · 4 bytes, and half as much again for the slab that is returned.
 
     Args:
         layout: of the windows.
         weights: see `importance`.
-        device: that sums are held on; by default where the answers are.
+        device: of the sums; by default that of the predictions.
     """
 
     def __init__(
@@ -70,23 +74,23 @@ class WindowAverage:
         self._left = len(layout)
 
     def add(self, answers: Tensor, places: Sequence[Place]) -> list[Slab]:
-        """Take in answers, and give the slabs that no later window reaches.
+        """Add predictions, and return the slabs that no later window overlaps.
 
         Args:
-            answers: (n, K, *window) of any float type.
+            answers: predictions (n, K, *window) of any float type.
             places: of their windows, in the order of the layout.
 
         Returns:
-            Of each slab its start along the first axis, and its values (K, rows, …) float32; from call to call they
+            For each slab its start along the first axis, and its values (K, rows, …) float32. The slabs of all calls
             follow each other without gaps.
 
         Raises:
-            ContractError: the answers are not of the windows' size.
+            ContractError: the predictions are not of the windows' size.
         """
         if answers.shape[0] != len(places) or tuple(answers.shape[2:]) != self.layout.window:
             raise ContractError(
-                f"answers of shape {tuple(answers.shape)} for {len(places)} windows of {self.layout.window}",
-                fix="answer with (n, K, *window), at the resolution of the windows",
+                f"predictions of shape {tuple(answers.shape)} for {len(places)} windows of {self.layout.window}",
+                fix="return (n, K, *window), at the resolution of the windows",
             )
         slabs = []
         for answer, place in zip(answers, places, strict=True):
@@ -108,7 +112,7 @@ class WindowAverage:
         self._left -= 1
 
     def _finish(self, end: int) -> Slab:
-        """The rows up to ``end``; those behind them move up, in steps that do not overlap themselves."""
+        """Return the rows up to ``end``, and move those after them to the front, in steps that do not overlap."""
         assert self._held is not None
         start, rows, length = self._first, end - self._first, self.layout.window[0]
         sums = _outer([self._sums[0][start:end], *self._sums[1:]]).float().to(self._held.device)
@@ -123,7 +127,7 @@ class WindowAverage:
 
 def sliding_slabs(
     predict: Predict,
-    image: Sliceable | Callable[[tuple[slice, ...]], Any],
+    image: Sliceable | Callable[[tuple[slice, ...]], Part],
     *,
     window: int | Sequence[int],
     overlap: float = 0.5,
@@ -132,38 +136,34 @@ def sliding_slabs(
     size: Sequence[int] | None = None,
     device: torch.device | str | None = None,
 ) -> Iterator[Slab]:
-    """Predict in windows and give slabs along the first spatial axis as soon as no later window reaches them.
+    """Predict in windows and yield slabs along the first spatial axis once no later window overlaps them.
 
-    The image is read a window at a time and the answer is never held whole: for volumes that do not fit into memory.
-    Give the axis that is longest first.
+    The image is read one window at a time and the whole prediction is never in memory: for volumes that do not fit.
+    Make the longest axis the first one.
 
     Args:
-        predict: maps windows (n, C, *window) to answers (n, K, *window); runs without gradient.
+        predict: maps windows (n, C, *window) to predictions (n, K, *window); called without gradient.
         image: (C, *size) to be read in parts; or a function from a slice for each spatial axis to (C, *part), and
             then ``size`` must be given.
-        window: a side for each spatial axis, or one for all. A smaller image is filled up with zeros at its end.
-        overlap: of neighbours, from 0 to below 1.
+        window: a side for each spatial axis, or one for all. A smaller image is padded with zeros at its end.
+        overlap: of neighbors, from 0 to below 1.
         weights: see `importance`.
         batch_size: windows predicted together.
-        size: of an image that is a function.
-        device: where answers are summed; by default where ``predict`` leaves them.
+        size: of an image that is given as a function.
+        device: of the sums; by default that of the predictions.
 
     Yields:
         Slabs from the first to the last; see `WindowAverage.add`.
 
     Raises:
         OptionError: see `WindowLayout`.
-        ContractError: ``predict`` answers in another size than the windows'.
+        ContractError: ``predict`` returns another size than the windows'.
 
     >>> image = torch.arange(12.0).view(1, 6, 2)
     >>> [(start, slab.shape[1]) for start, slab in sliding_slabs(lambda x: x, image, window=(4, 2))]
     [(0, 2), (2, 4)]
     """
-    if size is None:
-        if not hasattr(image, "shape"):
-            raise OptionError("an image that is a function does not say its size", fix="give size=")
-        size = image.shape[1:]
-    layout = WindowLayout.of(size, window, overlap)
+    layout = WindowLayout.of(_size(image, size), window, overlap)
     average = WindowAverage(layout, weights=weights, device=device)
 
     def read(place: Place) -> Tensor:
@@ -181,7 +181,7 @@ def sliding_slabs(
 
 def sliding_window(
     predict: Predict,
-    image: Sliceable | Callable[[tuple[slice, ...]], Any],
+    image: Sliceable | Callable[[tuple[slice, ...]], Part],
     *,
     window: int | Sequence[int],
     overlap: float = 0.5,
@@ -190,7 +190,7 @@ def sliding_window(
     size: Sequence[int] | None = None,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Predict in windows: the weighted average of their answers, (K, *size) float32.
+    """Predict in windows and return the weighted average of the predictions, (K, *size) float32.
 
     Args:
         predict, image, window, overlap, weights, batch_size, size, device: as for `sliding_slabs`.
@@ -209,22 +209,22 @@ def sliding_window(
     whole: Tensor | None = None
     for start, slab in slabs:
         if whole is None:
-            whole = slab.new_empty(len(slab), *(size or image.shape[1:]))  # type: ignore[union-attr]
+            whole = slab.new_empty(len(slab), *_size(image, size))
         whole[:, start : start + slab.shape[1]] = slab
     assert whole is not None  # there is at least one window
     return whole
 
 
 def mirrored(predict: Predict, axes: Iterable[int]) -> Predict:
-    """The same prediction, averaged over the mirror images along every choice of some axes.
+    """Return a function that averages a prediction over the mirror images along every combination of some axes.
 
     Args:
         predict: maps (n, C, *size) to (n, K, *size).
-        axes: spatial ones, counted from 0; n of them take 2ⁿ times as long.
+        axes: spatial axes, counted from 0; n of them take 2ⁿ times as long.
 
     Returns:
-        A function like ``predict`` whose answers are float32. Averaging logits and probabilities differ: it averages
-        what ``predict`` gives.
+        A function like ``predict`` that returns float32. It averages what ``predict`` returns: averages of logits and
+        of probabilities differ.
 
     >>> leftmost = lambda x: x.cumsum(-1)
     >>> mirrored(leftmost, [0])(torch.tensor([[[1.0, 2.0]]])).tolist()
@@ -242,16 +242,26 @@ def mirrored(predict: Predict, axes: Iterable[int]) -> Predict:
     return average
 
 
+def _size(image: Sliceable | Callable[[tuple[slice, ...]], Part], size: Sequence[int] | None) -> Sequence[int]:
+    """Return the size of an image along its spatial axes."""
+    if size is not None:
+        return size
+    shape: tuple[int, ...] | None = getattr(image, "shape", None)
+    if shape is None:
+        raise OptionError("an image that is given as a function has no size", fix="give size=")
+    return shape[1:]
+
+
 def _profile(side: int, weights: Weights) -> Tensor:
-    """(side,) float64: `importance` along one axis."""
+    """Return `importance` along one axis, (side,) float64."""
     if weights not in get_args(Weights):
-        raise OptionError(f"there are no weights {weights!r} for windows", fix=f"one of {', '.join(get_args(Weights))}")
+        raise OptionError(f"unknown window weights {weights!r}", fix=f"one of {', '.join(get_args(Weights))}")
     at = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2) / (side / 8)
     return torch.exp(-(at**2) / 2) if weights == "gaussian" else torch.ones_like(at)
 
 
 def _summed(profile: Tensor, starts: Sequence[int], size: int) -> Tensor:
-    """(size,) float64: the profiles of all windows along one axis, added up."""
+    """Return the sum of the profiles of all windows along one axis, (size,) float64."""
     total = torch.zeros(max(size, len(profile)), dtype=torch.float64)
     for start in starts:
         total[start : start + len(profile)] += profile
@@ -259,12 +269,12 @@ def _summed(profile: Tensor, starts: Sequence[int], size: int) -> Tensor:
 
 
 def _outer(vectors: Sequence[Tensor]) -> Tensor:
-    """Their product, an axis each."""
+    """Return the outer product, one axis per vector."""
     return reduce(lambda product, vector: product[..., None] * vector, vectors)
 
 
-def _tensor(part: Any) -> Tensor:
-    """A part of an image as a tensor; files may hold numbers in the other byte order, and arrays be read-only."""
+def _tensor(part: Part) -> Tensor:
+    """Return a part of an image as a tensor; files may have the other byte order, and arrays may be read-only."""
     if isinstance(part, Tensor):
         return part
     array = np.asarray(part)

@@ -12,7 +12,8 @@ from hub.contract.recipe import Recipe
 from hub.errors import BadNameError, ContractError, LabelMismatchError, OptionError, did_you_mean
 from hub.labels import LabelSpace
 from hub.names import ModelName
-from hub.registry import find
+from hub.registry import LOCAL, entries, find
+from hub.registry.local_code import record, restore
 
 Labels = LabelSpace | Iterable[str]
 """Class names, or a `hub.LabelSpace`."""
@@ -49,11 +50,13 @@ class ModelPlan:
             BadNameError, UnknownNameError, AmbiguousNameError: the name.
             OptionError: options for a head that the name does not have, or that a head does not take.
             BrokenPluginError, MissingRequirementError, ContractError: the plugin of a head.
+            CheckpointError: the recipe has local code, and that is not allowed; see `hub.registry.local_code`.
 
         >>> plan = ModelPlan.of(Recipe("faster-rcnn/resnet18-fpn", labels={}))
         >>> plan.name.tasks, plan.levels["faster-rcnn"]
         (('faster-rcnn',), ('p2', 'p3', 'p4', 'p5', 'p6'))
         """
+        restore(recipe.local_plugins)
         name = name or ModelName.parse(recipe.name)
         for head in recipe.heads:
             _check_head(name, head, "options")
@@ -67,7 +70,7 @@ class ModelPlan:
                 fix=f"write {'+'.join(name.tasks)}/{name.trunk}-fpn",
             )
         resolved = {task: chosen.model_dump(mode="json") for task, chosen in options.items()}
-        return cls(replace(recipe, heads=resolved), name, heads, options, levels)
+        return cls(replace(recipe, heads=resolved, local_plugins=tuple(_local(name))), name, heads, options, levels)
 
     @property
     def labels(self) -> Mapping[str, LabelSpace]:
@@ -159,6 +162,15 @@ def head_labels(
         if head in with_classes and not len(space):
             raise LabelMismatchError(f"the label list of {head} is empty", fix="give at least one class")
     return spaces
+
+
+def _local(name: ModelName) -> list[dict[str, object]]:
+    """Return the plugins of a model that are registered in this process only."""
+    backbones = [e for e in entries("backbones") if name.backbone in (e.name, e.id) and e.distribution == LOCAL]
+    found = [find("tasks", task) for task in name.tasks]
+    if name.neck is not None:
+        found.append(find("necks", name.neck))
+    return record([*found, *backbones])
 
 
 def _check_head(name: ModelName, head: str, what: str) -> None:

@@ -135,7 +135,7 @@ class TestAddHead:
 
     def test_a_head_of_that_name_is_refused_and_nothing_changed(self) -> None:
         model = make("faster-rcnn")
-        with pytest.raises(BadNameError, match="names one task twice"):
+        with pytest.raises(BadNameError, match="has one task twice"):
             model.add_head("faster-rcnn", labels=THINGS)
         with pytest.raises(LabelMismatchError, match="needs labels"):
             model.add_head("semantic-fpn")
@@ -157,7 +157,7 @@ class TestWhatABatchFeeds:
 
 class TestBadInput:
     def test_one_name_twice(self) -> None:
-        with pytest.raises(BadNameError, match="names one task twice"):
+        with pytest.raises(BadNameError, match="has one task twice"):
             hub.create("faster-rcnn+faster-rcnn/resnet18-fpn", labels={"faster-rcnn": THINGS})
 
     def test_labels_for_a_head_that_is_not_there(self) -> None:
