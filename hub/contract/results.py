@@ -75,24 +75,29 @@ class Detections(Result):
         )
 
     def to_records(self) -> list[dict[str, object]]:
-        """Return records in COCO's results format: ``bbox`` is x y width height, ``category_id`` the dataset's own id.
+        """Return one record of COCO's results format per object, with the name of its class as ``label``.
+
+        ``category_id`` is the dataset's own id. ``bbox`` is x y width height. An object with a mask or keypoints has
+        ``segmentation`` or ``keypoints``, and its box is called ``box``: where a record has a ``bbox``, COCO's tools
+        take its area for that of the mask and compute other metrics by size.
 
         >>> found = Detections(image_id=7, size=(4, 4), boxes=torch.tensor([[0.0, 1, 2, 4]]),
         ...     scores=torch.tensor([0.5]), labels=torch.tensor([1]), label_space=LabelSpace(("cat", "dog"), (17, 18)))
         >>> found.to_records()
-        [{'image_id': 7, 'category_id': 18, 'bbox': [0.0, 1.0, 2.0, 3.0], 'score': 0.5}]
+        [{'image_id': 7, 'category_id': 18, 'label': 'dog', 'score': 0.5, 'bbox': [0.0, 1.0, 2.0, 3.0]}]
         """
         corner, far = self.boxes.double()[:, :2], self.boxes.double()[:, 2:]
         rows = torch.cat([corner, far - corner], dim=1).tolist()
-        ids = [self.label_space.ids[i] for i in self.labels.tolist()]
+        box = "bbox" if self.masks is None and self.keypoints is None else "box"
         records: list[dict[str, object]] = [
             {
                 "image_id": self.image_id,
-                "category_id": i,
-                "bbox": [round(v, 3) for v in row],
+                "category_id": self.label_space.ids[label],
+                "label": self.label_space.names[label],
                 "score": round(score, 6),
+                box: [round(v, 3) for v in row],
             }
-            for i, row, score in zip(ids, rows, self.scores.tolist(), strict=True)
+            for label, row, score in zip(self.labels.tolist(), rows, self.scores.tolist(), strict=True)
         ]
         if self.keypoints is not None:
             for record, points in zip(records, self.keypoints, strict=True):
