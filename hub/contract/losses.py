@@ -12,6 +12,7 @@ from hub.registry import entries, find
 from hub.spec import LossSpec
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+"""From predictions and targets to a loss; see `hub.LossSpec` for their shapes."""
 
 
 def find_loss(name: str) -> Loss:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from hub import LabelSpace, Preprocessing
-from hub.contract.recipe import Recipe
+from hub.contract import Recipe
 from hub.errors import CheckpointMismatchError
 from hub_detection.weights.keys import count_keys
 
