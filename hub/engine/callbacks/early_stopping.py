@@ -33,6 +33,8 @@ class EarlyStopping(Callback):
         if not trainer.world.is_main:
             return
         score = main_score(evaluations)
+        if math.isnan(score):  # nothing to compare: the validation data have no truth for it
+            return
         if score > self.best + self.min_delta:
             self.best, self.waited = score, 0
             return

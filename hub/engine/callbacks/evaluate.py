@@ -46,10 +46,10 @@ class Evaluate(Callback):
 
 
 def main_score(evaluations: Mapping[str, Evaluation]) -> float:
-    """Return the mean of the heads' main metrics, leaving out undefined ones; 0 where none is defined.
+    """Return the mean of the heads' main metrics, leaving out undefined ones; NaN where none is defined.
 
     >>> main_score({"a": Evaluation({"AP": 0.5}, main="AP"), "b": Evaluation({"mIoU": float("nan")}, main="mIoU")})
     0.5
     """
     defined = [value for e in evaluations.values() if math.isfinite(value := e.metrics[e.main])]
-    return sum(defined) / len(defined) if defined else 0.0
+    return sum(defined) / len(defined) if defined else math.nan

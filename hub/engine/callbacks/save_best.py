@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import cast
@@ -13,11 +14,15 @@ from hub.engine.state import State
 from hub.engine.training import Training
 from hub.weights import save
 
+log = logging.getLogger("hub")
+
 
 class SaveBest(Callback):
-    """Write ``best.safetensors`` after each evaluation whose main metric is better than all before.
+    """Write ``best.safetensors`` after each evaluation whose main metric is at least that of all before.
 
-    With several heads the mean of their main metrics counts; see `main_score`.
+    With several heads the mean of their main metrics counts; see `main_score`. Of equally good weights the later ones
+    are kept. As long as no main metric is defined, as without a single object in the validation data, the latest
+    weights are kept, with a warning.
     """
 
     def __init__(self) -> None:
@@ -28,10 +33,16 @@ class SaveBest(Callback):
         if not trainer.world.is_main:
             return
         score = main_score(evaluations)
-        if score > self.best:
+        undefined = math.isnan(score)
+        if undefined and self.best == -math.inf:
+            log.warning("no main metric is defined, so best.safetensors holds the latest weights, not the best")
+        elif undefined or score < self.best:
+            return
+        else:
             self.best = score
-            metrics = {head: e.metrics for head, e in evaluations.items()}
-            save(trainer.eval_model, trainer.require_run().best, step=trainer.step, main=score, metrics=metrics)
+        metrics = {head: e.metrics for head, e in evaluations.items()}
+        main = None if undefined else score
+        save(trainer.eval_model, trainer.require_run().best, step=trainer.step, main=main, metrics=metrics)
 
     def state_dict(self) -> State:
         """Return the best score."""

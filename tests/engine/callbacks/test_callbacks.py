@@ -101,12 +101,29 @@ def test_training_ends_early_and_keeps_the_best(config: Make, tmp_path: Path, mo
     trainer = trainer_of(chosen, tmp_path)
     trainer.fit()
     assert trainer.step == 4
-    assert read_header(tmp_path / "best.safetensors")["notes"]["step"] == 2
+    assert read_header(tmp_path / "best.safetensors")["notes"]["step"] == 4  # of equal ones the later
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 4
     # A run that is resumed after it ended early stays ended.
     again = trainer_of(chosen, tmp_path, resume=True)
     again.fit()
     assert again.step == 4
+
+
+def test_without_a_defined_metric_the_latest_weights_are_kept(
+    config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    nan = float("nan")
+    fake_scores(monkeypatch, {1: nan, 2: nan, 3: 0.2, 4: nan, 5: 0.1, 6: 0.2})
+    kept = {}
+
+    class Watch(Callback):
+        def on_step_end(self, trainer: Training) -> None:
+            if (tmp_path / "best.safetensors").exists():
+                kept[trainer.step] = read_header(tmp_path / "best.safetensors")["notes"]["step"]
+
+    trainer_of(config("train.evaluate_every=1", "train.early_stopping=2"), tmp_path, Watch()).fit()
+    assert kept == {1: 1, 2: 2, 3: 3, 4: 3, 5: 3, 6: 6}
+    assert "best.safetensors holds the latest weights, not the best" in caplog.text
 
 
 def test_early_stopping_counts_over_a_stop(config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
