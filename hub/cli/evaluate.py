@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hub.cli.arguments import positive
+from hub.cli.arguments import add_local_code, positive
 from hub.cli.windows import add_window_arguments, windows_of
 
 SUMMARY = "score a trained model on annotated images"
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="JSON file for the metrics; reports go beside it",
     )
     add_window_arguments(parser)
+    add_local_code(parser)
     parser.add_argument("--device", help="for example cpu or cuda:0")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
 

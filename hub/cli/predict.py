@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hub.cli.arguments import positive
+from hub.cli.arguments import add_local_code, positive
 from hub.cli.windows import add_window_arguments, windows_of
 from hub.errors import OptionError
 from hub.image_decoding import MAX_PIXELS_VARIABLE
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="largest height × width that is decoded (default: HUB_MAX_PIXELS, or 500 million)",
     )
+    add_local_code(parser)
     parser.add_argument("--device", help="for example cpu or cuda:0")
     parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32 (default: auto)")
 

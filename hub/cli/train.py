@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from hub.cli.arguments import add_local_code
+
 SUMMARY = "train the model of a config file"
 
 
@@ -15,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/ and the config's name)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    add_local_code(parser)
     parser.add_argument("--device", help="for example cpu or cuda:0 (default: the GPU where there is one)")
 
 

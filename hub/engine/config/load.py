@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from hub.engine.config.length import change_length
 from hub.engine.config.sections import Config
 from hub.errors import ConfigError, did_you_mean
+from hub.registry.local_code import ALLOW_VARIABLE, import_local, local_code_allowed
 
 Overrides = Sequence[str] | Mapping[str, object]  # "train.batch=2", or {"train.batch": 2}, or {"train": {"batch": 2}}
 
@@ -48,11 +49,13 @@ def load_config(path: str | os.PathLike[str], overrides: Overrides = ()) -> Conf
 
 
 def parse_config(data: Mapping[str, Any], *, source: str) -> Config:
-    """Validate plain values into a `Config`.
+    """Validate plain values into a `Config`, after importing the local modules that ``plugins`` names.
 
     Raises:
+        BrokenPluginError: such a module cannot be imported.
         ConfigError: names ``source``, the dotted key, and the nearest known key where one is misspelt.
     """
+    _import_plugins(data.get("plugins"), source=source)
     try:
         return Config.model_validate(dict(data))
     except ValidationError as error:
@@ -60,6 +63,18 @@ def parse_config(data: Mapping[str, Any], *, source: str) -> Config:
     raise ConfigError(
         f"{source}: " + "; ".join(dict.fromkeys(lines)), fix="correct the keys named; configs/ has examples"
     )
+
+
+def _import_plugins(modules: object, *, source: str) -> None:
+    if not isinstance(modules, list) or not all(isinstance(module, str) for module in modules):
+        return  # the validation that follows names what is wrong
+    if modules and not local_code_allowed():
+        raise ConfigError(
+            f"{source}: plugins names local code to import: {', '.join(modules)}",
+            fix=f"if you trust it, add --allow-local-code, or set {ALLOW_VARIABLE}=1 in Python",
+        )
+    for module in modules:
+        import_local(module)
 
 
 def apply_overrides(data: dict[str, Any], overrides: Overrides) -> dict[str, Any]:

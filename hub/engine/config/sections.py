@@ -110,6 +110,7 @@ class Config(Section):
     model: ModelConfig
     data: DataConfig = DataConfig()
     train: TrainConfig
+    plugins: list[str] = []  # local modules to import first, which call `hub.register`; see --allow-local-code
 
     def to_yaml(self) -> str:
         """As YAML that `load_config` reads back to an equal config."""
