@@ -82,15 +82,25 @@ class Spec:
 class TaskSpec(Spec):
     """A head: what users call a task plugin. ``target`` is a subclass of `hub.Head`.
 
-    ``kind`` says what the head answers ("detection", "segmentation", …); it decides nothing.
+    ``kind`` is the task of the head ("detection", "segmentation", …), for people only. ``options`` is the ``Options``
+    class of the head as ``"module:attribute"``, if that module does not import torch: `hub info` reads it alone.
 
     >>> TaskSpec(name="my-head", kind="detection", summary="mine", target="my_package.head:MyHead").kind
     'detection'
+
+    Raises:
+        ContractError: as `Spec`, or ``options`` is not of that form.
     """
 
     group: ClassVar[str] = "tasks"
 
     kind: str
+    options: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.options is not None:
+            self._check_path("options", self.options)
 
 
 @dataclass(frozen=True, kw_only=True)

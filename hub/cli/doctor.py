@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hub.cli.describe import distribution_of, problem
+from hub.cli.display.describe import distribution_of, problem
 from hub.cli.examine import Finding, examine
 from hub.errors import did_you_mean
 from hub.registry import FIRST_PARTY, LOCAL, Entry, entries, shadowed

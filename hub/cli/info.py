@@ -1,27 +1,31 @@
-"""``hub info``: describe a plugin or a model."""
+"""``hub info``: describe a plugin, a model, a run or a config."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import Any
 
-from hub.cli.describe import distribution_of
-from hub.cli.table import format_table
+from hub.cli.display.describe import distribution_of
+from hub.cli.display.table import format_table, pairs, paragraph
 from hub.errors import UnknownNameError, did_you_mean
 from hub.names import ModelName
 from hub.registry import Entry, find, info, list_names
 from hub.spec import TaskSpec
 
 SUMMARY = """\
-describe a plugin or a model
+describe a plugin, a model, a run or a config
 
   hub info faster-rcnn                 a plugin: where it comes from, and its options
   hub info resnet101-fpn               a trunk: its levels, size and pretrained weights
-  hub info faster-rcnn/resnet101-fpn   both"""
+  hub info faster-rcnn/resnet101-fpn   both
+  hub info runs/quickstart             a training run: its model, data, progress and best metrics
+  hub info quickstart                  a config: its recipe and results"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", help="a name that `hub list` shows, or a model name")
+    parser.add_argument("name", metavar="NAME", help="a name of `hub list`, a model name, a run folder, or a config")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,9 +35,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sections(text: str) -> list[str]:
+    if (Path(text) / "config.yaml").is_file():
+        from hub.cli.display.run_info import describe_run
+
+        return [describe_run(Path(text))]
     try:
         return [_plugin(info(text))]
     except UnknownNameError:
+        if (config := _config(text)) is not None:
+            from hub.cli.display.run_info import describe_config
+
+            return [describe_config(config)]
         name = ModelName.parse(text)
     plugins = [find("tasks", task) for task in name.tasks]
     backbones = list_names(kind="backbones")
@@ -45,14 +57,29 @@ def _sections(text: str) -> list[str]:
     return [_trunk(name), *map(_plugin, plugins)]
 
 
+def _config(text: str) -> Path | None:
+    """Return the config file that a name means, if there is one."""
+    from hub.engine.config.path import resolve_config
+
+    path = resolve_config(text)
+    return path if path.is_file() else None
+
+
+def _options(entry: Entry) -> Any:
+    """Return the options of a task without importing torch, if its spec names them; else the target."""
+    spec = entry.spec()
+    return entry.load(spec.options) if isinstance(spec, TaskSpec) and spec.options is not None else entry.target()
+
+
 def _plugin(entry: Entry) -> str:
-    from hub.cli.options import format_options
+    from hub.cli.display.options import format_options
 
     spec = entry.spec()
     kind = [("kind", spec.kind)] if isinstance(spec, TaskSpec) else []
     needs = [("requires", f"{package} ({pip})") for package, pip in spec.requires.items()]
     about = [("id", entry.id), ("from", distribution_of(entry)), *kind, ("target", spec.target), *needs]
-    return f"{entry.name}: {spec.summary}\n{_pairs(about)}\n\noptions:\n{format_options(entry.target())}"
+    title = paragraph(f"{entry.name}: {spec.summary}", indent="  ")
+    return f"{title}\n{pairs(about)}\n\noptions:\n{format_options(_options(entry))}"
 
 
 def _trunk(name: ModelName) -> str:
@@ -69,8 +96,4 @@ def _trunk(name: ModelName) -> str:
         ("mean, std", f"{trunk.preprocessing.mean}, {trunk.preprocessing.std}"),
         ("weights", ", ".join(tags) or "none"),
     ]
-    return f"{name.trunk}: a trunk\n{_pairs(about)}\n\n{format_table(('LEVEL', 'CHANNELS', 'STRIDE'), rows)}"
-
-
-def _pairs(pairs: list[tuple[str, str]]) -> str:
-    return "\n".join(f"  {key + ':':<12} {value}" for key, value in pairs)
+    return f"{name.trunk}: a trunk\n{pairs(about)}\n\n{format_table(('LEVEL', 'CHANNELS', 'STRIDE'), rows)}"

@@ -10,8 +10,8 @@ import traceback
 from typing import NoReturn, Protocol, cast
 
 import hub
-from hub.cli.describe import distribution_of
-from hub.cli.logs import add_verbosity, logs_to_stderr
+from hub.cli.display.describe import distribution_of
+from hub.cli.display.logs import add_verbosity, logs_to_stderr
 from hub.errors import ContractError, HubError, did_you_mean
 from hub.registry import entries, find
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from itertools import groupby
 
-from hub.cli.describe import distribution_of, problem
-from hub.cli.table import format_table
+from hub.cli.display.describe import distribution_of, problem
+from hub.cli.display.table import format_table
 from hub.registry import FIRST_PARTY, entries
 
 SUMMARY = """\

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-BBOX_XFORM_CLIP = math.log(1000 / 16)  # a box is at most 62.5 times its reference: exp() must not overflow
+from hub_detection.options import BBOX_XFORM_CLIP
+
 _MIN_SIZE = 1e-6  # pixels; keeps the logarithm finite for empty boxes, whose loss has weight 0
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import nn
 
 from hub.backbones import make_norm
-
-Norm = Literal["none", "batch", "frozen", "group", "sync"]
+from hub_detection.options import Norm
 
 
 def conv_tower(

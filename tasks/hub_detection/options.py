@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -11,6 +12,8 @@ from hub.contract import Fraction
 
 AnchorStrides = Literal["image", "level"]
 BoxLoss = Literal["smooth_l1", "giou"]
+Norm = Literal["none", "batch", "frozen", "group", "sync"]
+BBOX_XFORM_CLIP = math.log(1000 / 16)  # a box is at most 62.5 times its reference: exp() must not overflow
 
 
 class DetectionOptions(Options):

@@ -6,7 +6,7 @@ import argparse
 
 from hub.cli.arguments import positive
 from hub.cli.data.source import EXAMPLES, add_source, open_source
-from hub.cli.progress import progress_bar
+from hub.cli.display.progress import progress_bar
 
 SUMMARY = f"""\
 decode every image and annotation, and list all problems

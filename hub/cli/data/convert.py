@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from hub.cli.data.source import EXAMPLES, add_source, open_source
-from hub.cli.progress import progress_bar
+from hub.cli.display.progress import progress_bar
 
 SUMMARY = f"""\
 convert data to another format

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hub.cli.progress import progress_bar
+from hub.cli.display.progress import progress_bar
 
 SUMMARY = "generate a dataset of drawn shapes in COCO's format"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hub.cli.data.source import EXAMPLES, add_source, open_source
-from hub.cli.progress import progress_bar
+from hub.cli.display.progress import progress_bar
 
 SUMMARY = f"""\
 count images, objects, classes and bad boxes

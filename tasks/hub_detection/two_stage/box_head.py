@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from hub import ClassRows, InstanceTargets
 from hub_detection.box_coder import BoxCoder
 from hub_detection.boxes import clip_boxes, pick, sides_at_least
-from hub_detection.layers import Norm, conv_tower
+from hub_detection.layers import conv_tower
 from hub_detection.losses import box_loss, class_loss, giou_box_loss
 from hub_detection.nms import nms
-from hub_detection.options import BoxLoss
+from hub_detection.options import BoxLoss, Norm
 from hub_detection.two_stage.roi_sampler import RoIs
 from hub_detection.two_stage.rpn import Proposals
 

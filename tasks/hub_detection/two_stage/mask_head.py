@@ -11,7 +11,8 @@ from torchvision.ops import roi_align
 
 from hub import BoxMasks, ClassRows, InstanceTargets
 from hub.losses import masked_mean
-from hub_detection.layers import Norm, conv_tower
+from hub_detection.layers import conv_tower
+from hub_detection.options import Norm
 from hub_detection.two_stage.roi_align import RoIAlign
 from hub_detection.two_stage.roi_branch import RoIBranch, eager_on_cpu, scatter_slots, valid_slots
 from hub_detection.two_stage.roi_sampler import RoIs

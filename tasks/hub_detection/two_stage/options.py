@@ -15,9 +15,7 @@ from pydantic import (
 )
 
 from hub.contract import Fraction
-from hub_detection.box_coder import BBOX_XFORM_CLIP
-from hub_detection.layers import Norm
-from hub_detection.options import BoxLoss, DetectionOptions
+from hub_detection.options import BBOX_XFORM_CLIP, BoxLoss, DetectionOptions, Norm
 
 
 class TwoStageOptions(DetectionOptions):

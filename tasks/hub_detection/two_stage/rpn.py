@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from hub import InstanceTargets
 from hub_detection.anchors import AnchorGenerator
-from hub_detection.box_coder import BBOX_XFORM_CLIP, BoxCoder
+from hub_detection.box_coder import BoxCoder
 from hub_detection.boxes import clip_boxes, pick, sides_at_least
 from hub_detection.losses import box_loss, objectness_loss
 from hub_detection.matcher import Matcher, matched_object
 from hub_detection.nms import nms
+from hub_detection.options import BBOX_XFORM_CLIP
 from hub_detection.parallel_nms import parallel_nms
 from hub_detection.pyramid import neighborhoods
 from hub_detection.sampling import sample

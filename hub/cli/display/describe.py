@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.registry import FIRST_PARTY, LOCAL, Entry
-from hub.spec import CONTRACT_VERSION, TaskSpec, singular
+from hub.spec import CONTRACT_VERSION, TaskSpec
 
 
 def distribution_of(entry: Entry) -> str:
@@ -27,14 +27,14 @@ def problem(entry: Entry) -> str | None:
 
 
 def kind_and_summary(entry: Entry) -> tuple[str, str]:
-    """Return ``("neck", summary)``: the first party's from its spec, which is light, any other's from its metadata.
+    """Return the kind of a task, such as ``"detection"`` and empty for other plugins, and the summary of the plugin.
 
-    What is wrong with a plugin stands in brackets.
+    The summary is that of the spec for first-party plugins, which is light, and that of the distribution for others.
+    Problems of a plugin are in brackets.
     """
-    word = singular(entry.group)
     if why := problem(entry):
-        return word, f"[{why}]"
+        return "", f"[{why}]"
     if entry.distribution not in (FIRST_PARTY, LOCAL):
-        return word, entry.summary
+        return "", entry.summary
     spec = entry.spec()
-    return (f"{spec.kind} {word}" if isinstance(spec, TaskSpec) else word), spec.summary
+    return (spec.kind if isinstance(spec, TaskSpec) else ""), spec.summary

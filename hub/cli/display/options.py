@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
 import typing
 from typing import Any
 
 from pydantic import BaseModel
+
+from hub.cli.display.table import paragraph
 
 _SECTION = re.compile(r"^(?:Args|Attributes):\n((?:[ \t]+.*\n?|\n)+)", re.MULTILINE)
 _ITEM = re.compile(r"^    (\w[\w, ]*?)(?: \(.*?\))?: (.*(?:\n {6,}.*)*)", re.MULTILINE)
 
 
 def format_options(target: Any) -> str:
-    """Describe the options of a head or a data format (its ``Options``), or of a neck (its keyword arguments).
+    """Describe a class of options, the ``Options`` of a head or a data format, or the keyword arguments of a neck.
 
     >>> class Neck:
     ...     def __init__(self, channels, *, out_channels: int = 256):
@@ -28,7 +29,7 @@ def format_options(target: Any) -> str:
       out_channels: int = 256
           channels of every level.
     """
-    options = getattr(target, "Options", None)
+    options = target if isinstance(target, type) and issubclass(target, BaseModel) else getattr(target, "Options", None)
     return "\n".join(_fields(options) if options is not None else _keywords(target)) or "  no options"
 
 
@@ -74,9 +75,8 @@ def _keywords(target: Any) -> list[str]:
 
 
 def _line(name: str, kind: str, default: str | None, meaning: str) -> str:
-    first = f"  {name}: {kind}" + ("" if default is None else f" = {default}")
-    rest = textwrap.fill(meaning, width=100, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    return f"{first}\n{rest}" if meaning else first
+    first = paragraph(f"{name}: {kind}" + ("" if default is None else f" = {default}"), first="  ", indent=" " * 8)
+    return f"{first}\n{paragraph(meaning, first=' ' * 6, indent=' ' * 6)}" if meaning else first
 
 
 def _type(annotation: Any) -> str:

@@ -1,0 +1,1 @@
+"""What commands print: tables, descriptions, progress and logs."""
