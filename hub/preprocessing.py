@@ -60,8 +60,10 @@ class Preprocessing:
         import torch
 
         low = self.pixels.value_range[0]
-        mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
+        # Copied without waiting for the device, as `torch.tensor(…, device=…)` would.
+        mean, std = (
+            torch.tensor(v).to(images.device, non_blocking=True).view(1, -1, 1, 1) for v in (self.mean, self.std)
+        )
         x = images.to(torch.float32, memory_format=torch.channels_last)
         x = (x - (mean * self.pixels.span + low)) * (1 / (std * self.pixels.span))
         rows = torch.arange(images.shape[2], device=images.device) < sizes[:, :1]
