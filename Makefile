@@ -38,6 +38,7 @@ check: $(READY)
 fix: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python tools/public_api.py
 
 # Ratios against torchvision in one run; nothing else should run meanwhile.
 bench: $(READY)
