@@ -34,6 +34,7 @@ from hub import (
 from hub.errors import UnknownNameError
 from hub.registry import unregister
 from hub_medical import specs
+from hub_medical.volumes.intensity import PIXELS
 
 SECRETS = {
     "PatientName": "DOE^JANE",
@@ -146,7 +147,7 @@ class Bright(Head):
     """A head whose answers are known: class 1 where the slice in the middle is at least ``level``."""
 
     class Options(Options):
-        level: int = 128
+        level: int = 4096
 
     needs = frozenset({"semantic"})
     labels_from = "semantic"
@@ -165,7 +166,7 @@ class Bright(Head):
 
     def predict(self, features: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         middle = batch.images[:, batch.images.shape[1] // 2].float() - (self.options.level - 0.5)
-        return {"logits": torch.stack([-middle, middle], dim=1) / 16}
+        return {"logits": torch.stack([-middle, middle], dim=1) / 512}
 
     def scores(self, predictions: Mapping[str, Tensor], batch: Batch) -> Iterator[Tensor]:
         for logits, size, original in zip(
@@ -198,7 +199,7 @@ def bright_model() -> Iterator[Callable[..., Model]]:
     register(TaskSpec(name="bright", kind="test", summary="", target=f"{__name__}:Bright"))
 
     def make(
-        *, side: int, values: tuple[int, ...] = (0, 1), level: int = 128, in_chans: int = 3, **reader: Any
+        *, side: int, values: tuple[int, ...] = (0, 1), level: int = 4096, in_chans: int = 3, **reader: Any
     ) -> Model:
         names = ("background", "bright", "never")[: len(values)]
         model = create(
@@ -208,6 +209,7 @@ def bright_model() -> Iterator[Callable[..., Model]]:
             resize=ResizeRule(side, 512),
             level=level,
         )
+        model.preprocessing = dataclasses.replace(model.preprocessing, pixels=PIXELS)
         model.recipe = dataclasses.replace(model.recipe, reader={"name": "volume", **reader})
         return model.eval()
 

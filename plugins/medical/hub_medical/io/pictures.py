@@ -1,4 +1,4 @@
-"""Single images of studies, such as radiographs, as the uint8 channels that the hub's images have."""
+"""Single images of studies, such as radiographs, as the channels of the hub's images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub_medical.io.dicom import image_header, read_picture
 from hub_medical.io.dicom_pixels import read_intensities, single_image
 from hub_medical.io.dicom_scan import is_dicom
 from hub_medical.io.images import read_planes
-from hub_medical.volumes.intensity import IntensityRule, ZScoreRule, window_rule
+from hub_medical.volumes.intensity import PIXELS, IntensityRule, ZScoreRule, window_rule
 
 Intensity = Literal["as-shown", "z-score"] | tuple[str, ...]
 _DEEP = ("I", "F")  # beginnings of Pillow's modes with more than 8 bits a channel
@@ -61,7 +61,7 @@ def read_channels(path: str | os.PathLike[str], rule: IntensityRule | None, *, i
         in_chans: one channel is repeated as often as it takes; others must be as many as the rule has.
 
     Returns:
-        (H, W, in_chans) uint8.
+        (H, W, in_chans) uint8 without a rule, otherwise int16 in the format `hub_medical.volumes.intensity.PIXELS`.
 
     Raises:
         OptionError: another number of channels, or more than 8 bits without a rule.
@@ -78,7 +78,8 @@ def read_channels(path: str | os.PathLike[str], rule: IntensityRule | None, *, i
         planes = np.rint(read_picture(path).clip(0, 1) * 255).astype(np.uint8)[None]
     else:
         values, inverted = _dicom(path) if _is_dicom(path) else (_stored(path), False)
-        planes = 255 - rule.uint8(values) if inverted else rule.uint8(values)
+        planes = rule.pixels(values)
+        planes = int(PIXELS.span) - planes if inverted else planes
     if len(planes) not in (1, in_chans):
         raise OptionError(
             f"in_chans is {in_chans}, but there are {len(planes)} windows", fix=f"set in_chans to {len(planes)}"

@@ -34,7 +34,8 @@ def read_study(path: Path, rule: IntensityRule | None, *, plane: Plane | None = 
             largest spacing between slices. Pictures are slices already.
 
     Returns:
-        (C, N, H, W) uint8, and how much higher than wide a pixel is.
+        (C, N, H, W), uint8 without a rule, otherwise int16 in the format `hub_medical.volumes.intensity.PIXELS`; and
+        how much higher than wide a pixel is.
 
     Raises:
         OptionError: no rule for volumes, or for pictures of more than 8 bits.
@@ -46,7 +47,7 @@ def read_study(path: Path, rule: IntensityRule | None, *, plane: Plane | None = 
         planes = stack.array.transpose(2, 1, 0)
         if rule is None and planes.dtype != np.uint8:
             raise _no_rule(path, "2048/4096")
-        return (planes[None] if rule is None else rule.uint8(planes)), 1.0
+        return (planes[None] if rule is None else rule.pixels(planes)), 1.0
     if rule is None:
         raise _no_rule(path, "lung")
     volume = _volume(path)
@@ -79,7 +80,7 @@ def fit_square(plane: np.ndarray, side: int, ratio: float = 1.0) -> np.ndarray:
     """A slice within a square, its proportions kept, black around it.
 
     Args:
-        plane: (H, W) uint8.
+        plane: (H, W).
         side: of the square, in pixels.
         ratio: how much higher than wide a pixel is.
 
@@ -89,7 +90,7 @@ def fit_square(plane: np.ndarray, side: int, ratio: float = 1.0) -> np.ndarray:
     height, width = plane.shape[0] * ratio, plane.shape[1]
     scale = side / max(height, width)
     rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    square = np.zeros((side, side), np.uint8)
+    square = np.zeros((side, side), plane.dtype)
     top, left = (side - rows) // 2, (side - columns) // 2
     resized = resize_image(np.ascontiguousarray(plane)[:, :, None], (rows, columns))
     square[top : top + rows, left : left + columns] = resized[:, :, 0]
@@ -100,14 +101,14 @@ def study_image(planes: np.ndarray, ratio: float, *, side: int, in_chans: int, n
     """An image of the hub whose channels are slices: evenly chosen, or repeated where there are too few.
 
     Args:
-        planes: (C, N, H, W) uint8.
+        planes: (C, N, H, W).
         ratio: how much higher than wide a pixel is.
         side: height and width of the image.
         in_chans: slices · C.
         name: for messages.
 
     Returns:
-        (side, side, in_chans) uint8, slice after slice, the channels of each together.
+        (side, side, in_chans), slice after slice, the channels of each together.
 
     Raises:
         OptionError: ``in_chans`` is no multiple of C.

@@ -71,7 +71,7 @@ def draw_labels(
 
 
 def stretched(image: np.ndarray) -> np.ndarray:
-    """The uint8 image of a whole case with its contrast stretched, but for the darkest and brightest hundredth.
+    """The image of a whole case as uint8, its contrast stretched but for the darkest and brightest hundredth.
 
     >>> stretched(np.arange(100, 151, dtype=np.uint8))[[0, 25, 50]].tolist()
     [0, 127, 255]
@@ -87,7 +87,7 @@ def contact_sheet(
     """Some slices of a case with what was found, evenly spread over those where something was.
 
     Args:
-        image: (I, J, K) uint8 in RAS+.
+        image: (I, J, K) in RAS+, of any dtype.
         labels: indices into ``names`` on the same grid, 0 for the background.
         names: of the classes.
         plane: of the slices shown.

@@ -23,7 +23,15 @@ from hub_medical.segmentation.predictor import check_mirror
 from hub_medical.segmentation.truth import MAP, VolumeTruth
 from hub_medical.segmentation.volume_metric import VolumeMetric, check_tolerance
 from hub_medical.splits import split_cases
-from hub_medical.volumes.intensity import CtRule, IntensityRule, ZScoreRule, fit_ct_rule, window_rule
+from hub_medical.volumes.intensity import (
+    PIXELS,
+    CtRule,
+    IntensityRule,
+    ZScoreRule,
+    fit_ct_rule,
+    looks_like_ct,
+    window_rule,
+)
 from hub_medical.volumes.prepare import prepare_case, slab
 from hub_medical.volumes.slicing import take_planes
 from hub_medical.volumes.volume import Grid, check_grids
@@ -40,7 +48,7 @@ class VolumeDataset(Dataset):
 
     Attributes:
         cases: of this side of the split.
-        rules: how intensities become uint8, one a file of a case.
+        rules: how intensities become pixels, one for each file of a case.
         slices: (len, 2) int64, the case and the slice of every image.
 
     Raises:
@@ -70,6 +78,7 @@ class VolumeDataset(Dataset):
         check_mirror(options.plane, options.mirror)
         check_tolerance(options.tolerance, folder.names, name=folder.name)
         self.rules = self._rules(sides["train"])
+        self.pixels = PIXELS
         self.reader = _plain(
             name="volume",
             rules=[rule.to_dict() for rule in self.rules],
@@ -141,26 +150,41 @@ class VolumeDataset(Dataset):
 
     def _rules(self, training: Sequence[Case]) -> list[IntensityRule]:
         """One rule for every file of a case."""
-        wanted, count = self.options.intensity, len(self.folder.channels)
+        return [self._rule(channel, name, training) for channel, name in enumerate(self.folder.channels)]
+
+    def _rule(self, channel: int, name: str, training: Sequence[Case]) -> IntensityRule:
+        wanted = self.options.intensity
+        if wanted is None:
+            wanted = "ct" if name.casefold() == "ct" else "z-score"  # as nnU-Net does
+            if wanted == "z-score":
+                self._warn_of_ct(channel, name, training)
         if wanted == "z-score":
-            return [ZScoreRule() for _ in range(count)]
+            return ZScoreRule()
         if wanted != "ct":
-            return [window_rule(wanted) for _ in range(count)]
+            return window_rule(wanted)
         if self.options.ct:
-            return [CtRule(*self.options.ct)] * count
+            return CtRule(*self.options.ct)
         if any(case.labels is None for case in training):
             raise DataError(
                 f"{self.folder.name} has no labels to take the foreground's intensities from",
                 fix="give ct: [low, high, mean, std] of the training data, or use a window",
             )
         logger.info("reading the intensities of %d training cases", len(training))
-        return [
-            fit_ct_rule((read_nifti(c.images[n]).array, read_labels(c.labels or "").array) for c in training)
-            for n in range(count)
-        ]
+        return fit_ct_rule(
+            (read_nifti(case.images[channel]).array, read_labels(case.labels or "").array) for case in training
+        )
+
+    def _warn_of_ct(self, channel: int, name: str, training: Sequence[Case]) -> None:
+        if training and looks_like_ct(read_nifti(training[0].images[channel]).array):
+            logger.warning(
+                "%s: the channel %r looks like CT in Hounsfield units, but each case is z-scored by its own mean; "
+                "set intensity: ct, or windows such as intensity: [soft-tissue] (intensity: z-score keeps this)",
+                self.folder.name,
+                name,
+            )
 
     def _planes(self, number: int, *, with_labels: bool) -> tuple[np.ndarray, np.ndarray | None]:
-        """Images (C, N, H, W) and labels (N, H, W), uint8, of a case; those of the last cases are remembered."""
+        """Images (C, N, H, W) int16 and labels (N, H, W) uint8 of a case; those of the last cases are cached."""
         planes, labels = self._cache.pop(number, (None, None))
         if planes is None:
             images = [read_nifti(path) for path in self.cases[number].images]

@@ -26,8 +26,9 @@ class VolumeOptions(Options):
         splits: a file below root in the form of nnU-Net's splits_final.json, instead of folds and seed.
         plane: of the slices.
         spacing: millimetres along right, front and head that volumes are resampled to; the file's own by default.
-        intensity: "z-score" (each case by its own), "ct" (nnU-Net's rule), or a list of CT windows, one a channel,
-            by name or as center/width.
+        intensity: "z-score" (each case by its own mean and standard deviation), "ct" (nnU-Net's rule), or a list of
+            CT windows, one per channel, by name or as center/width. By default "ct" for channels that the
+            dataset.json calls CT, and "z-score" for others, as in nnU-Net.
         ct: 0.5 and 99.5 percentile, mean and deviation for "ct"; by default they are taken from the foreground
             of the training side, which reads it once.
         foreground: share of the training slices that shall show foreground; those are repeated as often as it takes.
@@ -47,7 +48,7 @@ class VolumeOptions(Options):
     splits: str | None = None
     plane: Plane = "axial"
     spacing: tuple[Millimetres, Millimetres, Millimetres] | None = None
-    intensity: Literal["z-score", "ct"] | tuple[str, ...] = "z-score"
+    intensity: Literal["z-score", "ct"] | tuple[str, ...] | None = None
     ct: tuple[float, float, float, float] | None = None
     foreground: Annotated[float, Field(ge=0, lt=1)] = 0.0
     tolerance: Millimetres | dict[str, Millimetres] | None = None

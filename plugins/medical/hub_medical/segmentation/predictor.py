@@ -48,7 +48,7 @@ class VolumePredictor(Protocol):
     axis: int
 
     def __call__(self, volume: np.ndarray) -> Iterator[Slab]:
-        """Slabs for (C, I, J, K) uint8 in RAS+, as `hub_medical.volumes.prepare.prepare_case` gives it.
+        """Slabs for (C, I, J, K) int16 in RAS+, as `hub_medical.volumes.prepare.prepare_case` gives it.
 
         Yields:
             The start along ``axis``, and probabilities (classes, planes, …) float32 on the CPU, of which the spatial
@@ -109,7 +109,7 @@ class SlicePredictor:
 
     @torch.no_grad()
     def _probabilities(self, images: Tensor) -> Tensor:
-        """(n, C, H, W) uint8 → (n, classes, H, W) float32 on the CPU."""
+        """(n, C, H, W) → (n, classes, H, W) float32 on the CPU."""
         batch = self.model.prepare([np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in images])
         with autocast(self.model.device, self.settings.precision):
             raw = self.model(batch.to(self.model.device))[self.name]

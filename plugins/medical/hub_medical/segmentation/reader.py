@@ -19,7 +19,7 @@ from hub_medical import NOTICE, __version__
 from hub_medical.io.scans import Scan, ScanSource, find_scans
 from hub_medical.segmentation.outputs import FORMATS, CaseWriter, Format
 from hub_medical.segmentation.predictor import Direction, Settings, VolumePredictor, predictor_of
-from hub_medical.volumes.intensity import rule_from_dict
+from hub_medical.volumes.intensity import ZScoreRule, rule_from_dict
 from hub_medical.volumes.prepare import prepare_case
 from hub_medical.volumes.resample import Millimetres, canonical_grid, restore_scores
 from hub_medical.volumes.slicing import Plane
@@ -84,6 +84,7 @@ class VolumeReader(Reader):
     def __init__(self, options: VolumeReaderOptions) -> None:
         super().__init__(options)
         self.rules = [rule_from_dict(rule) for rule in options.rules]
+        self._warned = False
 
     def predict(self, model: Model, request: Request) -> Outcome:
         """See `hub.engine.reader.Reader.predict`; a case among several that fails is logged and counted.
@@ -143,6 +144,7 @@ class VolumeReader(Reader):
         """Predict and write one case; return whether all of it succeeded."""
         try:
             scan = source.read()
+            self._warn_of_ct(scan)
             found = self._found(scan, source.case, heads, predictors)
         except DataError as error:
             log.error("%s", error)
@@ -175,6 +177,16 @@ class VolumeReader(Reader):
             name: restore_scores(predictors[name](volume), predictors[name].axis, canonical, source, name=case)
             for name in heads
         }
+
+    def _warn_of_ct(self, scan: Scan) -> None:
+        if scan.series is None or scan.series.images[0].modality != "CT" or not isinstance(self.rules[0], ZScoreRule):
+            return
+        if not self._warned:
+            log.warning(
+                "a CT is read by a model that z-scores each case by its own mean; train with intensity: ct, or with "
+                "windows such as intensity: [soft-tissue]"
+            )
+        self._warned = True
 
     def _write_results(
         self,

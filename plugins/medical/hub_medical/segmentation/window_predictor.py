@@ -85,10 +85,11 @@ class WindowPredictor:
 
     @torch.no_grad()
     def _probabilities(self, windows: Tensor, valid: Tensor) -> Tensor:
-        """(n, C, D, H, W) uint8 → (n, classes, D, H, W) float32."""
+        """(n, C, D, H, W) → (n, classes, D, H, W) float32."""
         sizes = valid.repeat(len(windows), 1)
         images = windows.transpose(1, 2).flatten(1, 2)
-        batch = Batch(images, sizes, sizes, list(range(len(windows)))).to(self.model.device)
+        value_range = self.model.preprocessing.pixels.value_range
+        batch = Batch(images, sizes, sizes, list(range(len(windows))), value_range=value_range).to(self.model.device)
         was_training = self.model.training
         self.model.eval()
         try:

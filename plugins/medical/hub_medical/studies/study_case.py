@@ -11,9 +11,10 @@ from pydantic import Field
 
 from hub import Options
 from hub.errors import ImageError
+from hub.pixel_format import PixelFormat
 from hub_medical.io.pictures import Intensity, intensity_rule, picture_size, read_channels
 from hub_medical.io.stacks import read_study, spread, study_image
-from hub_medical.volumes.intensity import IntensityRule
+from hub_medical.volumes.intensity import PIXELS, IntensityRule, to_gray
 from hub_medical.volumes.slicing import Plane
 
 Side = Annotated[int, Field(gt=0)]
@@ -38,6 +39,11 @@ class CaseRule(Options):
         """The rule of intensities, or None to show images as they are."""
         return intensity_rule(self.intensity)
 
+    @property
+    def pixels(self) -> PixelFormat:
+        """Dtype and value range of the images."""
+        return PixelFormat() if self.rule is None else PIXELS
+
     def size(self, path: Path) -> tuple[int, int]:
         """Height and width of the image, without decoding it.
 
@@ -54,7 +60,8 @@ class CaseRule(Options):
         """Read a study.
 
         Returns:
-            (H, W, in_chans) uint8, and the slice of the study that each slice of the image is; [0] for an image.
+            (H, W, in_chans) in the format `pixels`, and the slice of the study that each slice of the image is; [0] for
+            an image.
 
         Raises:
             OptionError: ``in_chans`` does not fit the channels that there are.
@@ -83,6 +90,6 @@ class CaseRule(Options):
         channels = 1 if self.rule is None else self.rule.channels
         if self.kind == "slices":
             image, chosen = self.read(path, in_chans=slices * channels)
-            return image[:, :, position * channels], chosen
+            return to_gray(image[:, :, position * channels]), chosen
         image, chosen = self.read(path, in_chans=3 if self.rule is None else channels)
-        return (image if self.rule is None else image[:, :, 0]), chosen
+        return (image if self.rule is None else to_gray(image[:, :, 0])), chosen

@@ -109,7 +109,8 @@ class StudyImages(Dataset):
     def __init__(self, options: StudyOptions) -> None:
         self.options = options
         self.case = self._case()
-        intensity_rule(options.intensity)  # refuses what there is not
+        intensity_rule(options.intensity)  # refuse unknown windows before any file is read
+        self.pixels = self.case.pixels
         root = Path(options.root).expanduser()
         file = root / options.file
         table = _table(options, file, root / options.images)

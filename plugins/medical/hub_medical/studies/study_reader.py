@@ -23,6 +23,7 @@ from hub_medical.io.nifti import SUFFIXES as NIFTI
 from hub_medical.io.stacks import spread
 from hub_medical.studies.study_case import CaseRule
 from hub_medical.studies.study_result import StudyScores
+from hub_medical.volumes.intensity import to_gray
 
 log = logging.getLogger("hub")
 
@@ -84,10 +85,10 @@ class StudyReader(Reader):
 
     def _drawn(self, head: Head, image: np.ndarray, result: Result, score: float) -> np.ndarray:
         if not isinstance(result, StudyScores):
-            return head.draw(to_rgb(image), result, score=score)
+            return head.draw(to_rgb(to_gray(image)), result, score=score)
         channels = image.shape[2] // len(result.attention) or 1
         best = int(result.attention.argmax()) * channels
-        return head.draw(image[:, :, best, None].repeat(3, axis=2), result, score=score)
+        return head.draw(to_gray(image)[:, :, best, None].repeat(3, axis=2), result, score=score)
 
 
 def find_cases(source: Path, kind: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""From a scanner's numbers to the uint8 channels that the hub's images have, by a rule that is stored.
+"""From a scanner's numbers to the int16 channels of the hub's images, by a rule that is stored.
 
 nnU-Net's rules (Isensee et al., nnU-Net, Nature Methods 2021, https://doi.org/10.1038/s41592-020-01008-z): CT is
 clipped to the 0.5 and 99.5 percentiles of the training foreground and z-scored with its mean and deviation; anything
@@ -15,6 +15,11 @@ from typing import Any
 import numpy as np
 
 from hub.errors import DataError, OptionError, did_you_mean
+from hub.pixel_format import PixelFormat
+
+# What rules give: 0 and 1 of a rule's range as int16. A step is 0.12 HU of a range of 1000 HU, or 0.001 standard
+# deviations, and values outside the range are kept.
+PIXELS = PixelFormat("int16", (0.0, 8192.0))
 
 # Center and width in Hounsfield units; the values are those that radiology teaching commonly gives.
 CT_WINDOWS: dict[str, tuple[float, float]] = {
@@ -30,7 +35,7 @@ CT_WINDOWS: dict[str, tuple[float, float]] = {
 
 
 class IntensityRule(ABC):
-    """How the intensities of one image channel become one or more channels from 0 to 1, and uint8 from those."""
+    """How the intensities of one image channel become one or more channels in units of a range, and int16 of those."""
 
     @property
     def channels(self) -> int:
@@ -39,16 +44,15 @@ class IntensityRule(ABC):
 
     @abstractmethod
     def unit(self, array: np.ndarray) -> np.ndarray:
-        """Intensities (…) of a whole case as float32 from 0 to 1, (channels, …)."""
+        """Intensities (…) of a whole case in units of the rule's range as float32, (channels, …)."""
 
     @abstractmethod
     def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and deviation by which (unit − mean) / std is the rule's z-score; for `hub.Preprocessing`."""
 
-    def uint8(self, array: np.ndarray) -> np.ndarray:
-        """`unit` in 255 steps, rounded."""
-        levels: np.ndarray = np.rint(self.unit(array) * 255).astype(np.uint8)
-        return levels
+    def pixels(self, array: np.ndarray) -> np.ndarray:
+        """`unit` as int16 in the format `PIXELS`."""
+        return to_pixels(self.unit(array))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, to store beside weights."""
@@ -123,15 +127,16 @@ class ZScoreRule(IntensityRule):
     """nnU-Net's rule for anything but CT: each case by its own mean and deviation.
 
     Args:
-        limit: z-scores beyond ±limit are clipped, so that 8 bits hold them in steps of 2 · limit / 255.
+        limit: the range is from −limit to limit. Z-scores beyond it are kept; photometric transforms clip to it.
     """
 
     limit: float = 4.0
 
     def unit(self, array: np.ndarray) -> np.ndarray:
-        """From −limit to limit; a constant case is 0.5 everywhere."""
+        """0 and 1 are −limit and limit; a constant case is 0.5 everywhere."""
         mean, std = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
-        return _ramp((array - np.float32(mean)) / np.float32(max(std, 1e-8)), -self.limit, self.limit)[None]
+        score = (array.astype(np.float32) - np.float32(mean)) / np.float32(max(std, 1e-8))
+        return np.asarray(score * np.float32(0.5 / self.limit) + np.float32(0.5))[None]
 
     def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Back to the z-score."""
@@ -191,6 +196,38 @@ def fit_ct_rule(cases: Iterable[tuple[np.ndarray, np.ndarray]], *, per_case: int
     values = np.concatenate(drawn).astype(np.float64)
     low, high = np.percentile(values, (0.5, 99.5)).tolist()
     return CtRule(low=low, high=high, mean=float(values.mean()), std=float(values.std()))
+
+
+def to_pixels(unit: np.ndarray) -> np.ndarray:
+    """Units of a rule's range as int16 in the format `PIXELS`, rounded.
+
+    >>> to_pixels(np.array([0.0, 0.5, 1.0, 5.0], np.float32)).tolist()
+    [0, 4096, 8192, 32767]
+    """
+    scaled = np.rint(unit * np.float32(PIXELS.span))
+    pixels: np.ndarray = scaled.clip(-32768, 32767).astype(np.int16)
+    return pixels
+
+
+def to_gray(pixels: np.ndarray) -> np.ndarray:
+    """Images in the format `PIXELS` as uint8 to look at; other uint8 images as they are.
+
+    >>> to_gray(np.array([-5, 4096, 9000], np.int16)).tolist()
+    [0, 128, 255]
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    gray: np.ndarray = np.rint(pixels.astype(np.float32) * np.float32(255 / PIXELS.span)).clip(0, 255).astype(np.uint8)
+    return gray
+
+
+def looks_like_ct(array: np.ndarray) -> bool:
+    """Whether intensities look like Hounsfield units: air at about −1000 and nothing far below the scanner's −1024.
+
+    >>> looks_like_ct(np.array([-1024.0, 40, 1200])), looks_like_ct(np.array([0.0, 900, 4000]))
+    (True, False)
+    """
+    return bool(-4000 < array.min() <= -900)
 
 
 def _window(text: str) -> tuple[float, float]:

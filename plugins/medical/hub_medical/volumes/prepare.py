@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hub.errors import OptionError
-from hub_medical.volumes.intensity import IntensityRule
+from hub_medical.volumes.intensity import IntensityRule, to_pixels
 from hub_medical.volumes.resample import to_canonical
 from hub_medical.volumes.slicing import neighbours
 from hub_medical.volumes.volume import Volume, check_same_grid
@@ -24,7 +24,8 @@ def prepare_case(
         spacing: millimetres along right, front and head; None keeps the file's.
 
     Returns:
-        (C, I, J, K) uint8 in RAS+, C the sum of the rules' channels.
+        (C, I, J, K) int16 in RAS+, in the format `hub_medical.volumes.intensity.PIXELS`; C is the sum of the rules'
+        channels.
 
     Raises:
         GridMismatchError: the channels lie on different grids.
@@ -34,7 +35,7 @@ def prepare_case(
         check_same_grid(image, images[0])
         for unit in rule.unit(image.array):
             canonical = to_canonical(image.with_array(unit), spacing).array
-            planes.append(np.rint(canonical.clip(0, 1) * 255).astype(np.uint8))
+            planes.append(to_pixels(canonical))
     return np.stack(planes)
 
 

@@ -21,9 +21,9 @@ def test_sixteen_bits_need_a_rule_and_keep_their_top_bits(tmp_path: Path, name: 
     with pytest.raises(OptionError, match="more than 8 bits a channel"):
         read_channels(tmp_path / name, intensity_rule("as-shown"))
     whole = read_channels(tmp_path / name, intensity_rule(("32768/65536",)))
-    np.testing.assert_array_equal(whole, np.rint(RAMP / 65536 * 255).astype(np.uint8)[..., None].repeat(3, 2))
+    np.testing.assert_array_equal(whole, np.rint(RAMP / 65536 * 8192).astype(np.int16)[..., None].repeat(3, 2))
     two = read_channels(tmp_path / name, intensity_rule(("1024/2048", "2048/4096")), in_chans=2)
-    assert two[0, :4].tolist() == [[0, 0], [128, 64], [255, 128], [255, 191]]
+    assert two[0, :4].tolist() == [[0, 0], [4096, 2048], [8192, 4096], [8192, 6144]]
     with pytest.raises(OptionError, match="in_chans is 3, but there are 2 windows"):
         read_channels(tmp_path / name, intensity_rule(("lung", "bone")))
 
@@ -41,10 +41,10 @@ def test_dicom_by_window_and_by_its_own(make_series: Callable[..., list[Path]]) 
     file = make_series(stored, folder="plain", WindowCenter=20.5, WindowWidth=41)[0]
     assert picture_size(file) == (1, 4)
     by_rule = read_channels(file, intensity_rule(("20/120",)), in_chans=1)[0, :, 0]
-    assert by_rule.tolist() == [0, 85, 170, 255]
+    assert by_rule.tolist() == [0, 2731, 5461, 8192]
     assert read_channels(file, None, in_chans=1)[0, :, 0].tolist() == [0, 0, 255, 255]
     inverted = make_series(stored, folder="inverted", PhotometricInterpretation="MONOCHROME1")[0]
-    assert read_channels(inverted, intensity_rule(("20/120",)), in_chans=1)[0, :, 0].tolist() == [255, 170, 85, 0]
+    assert read_channels(inverted, intensity_rule(("20/120",)), in_chans=1)[0, :, 0].tolist() == [8192, 5461, 2731, 0]
 
 
 def test_what_is_refused(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_volumes_are_seen_in_the_plane_that_they_were_taken_in(tmp_path: Path) -
     array = np.random.default_rng(0).integers(0, 256, (5, 8, 10)).astype(np.float32)
     write_nifti(tmp_path / "a.nii.gz", Volume.of(array, np.diag([4.0, 1, 1, 1])))  # thick sagittal slices
     planes, ratio = read_study(tmp_path / "a.nii.gz", WINDOW)
-    np.testing.assert_array_equal(planes[0, 2], np.rint(array[2].T[::-1, ::-1] / 256 * 255))
+    np.testing.assert_array_equal(planes[0, 2], np.rint(array[2].T[::-1, ::-1] / 256 * 8192))
     assert ratio == 1
     axial, ratio = read_study(tmp_path / "a.nii.gz", WINDOW, plane="axial")
     assert axial.shape == (1, 10, 8, 5)
@@ -60,7 +60,7 @@ def test_a_dicom_series_in_the_order_of_positions(make_series: Callable[..., lis
     folder = make_series(stored, positions=np.array([[0.0, 0, 5], [0, 0, 0], [0, 0, 2.5]]))[0].parent
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(folder / "preview.png")  # pictures beside a series do not count
     planes, _ = read_study(folder, window_rule(["50/100"]))
-    assert planes[0, :, 0, 0].tolist() == [102, 204, 0]  # 40, 80 and 0 HU
+    assert planes[0, :, 0, 0].tolist() == [3277, 6554, 0]  # 40, 80 and 0 HU of 100, in 8192 steps
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 3.0])

@@ -27,7 +27,7 @@ from hub_medical.volumes.intensity import WindowRule
 
 pytestmark = pytest.mark.usefixtures("volume_reader")
 MakeModel = Callable[..., Model]
-RULES = [WindowRule(((500.0, 1000.0),)).to_dict()]  # 0 … 1000 → 0 … 255: bright is 500 and more
+RULES = [WindowRule(((500.0, 1000.0),)).to_dict()]  # from 0 to 1000: bright is 500 and more
 # i runs to the head, j to the left, k to the back, and the volume is oblique.
 TILT = np.array([[np.cos(0.1), -np.sin(0.1), 0], [np.sin(0.1), np.cos(0.1), 0], [0, 0, 1]])
 AFFINE = np.eye(4)
@@ -61,7 +61,7 @@ def test_labels_lie_on_the_grid_of_the_file(bright_model: MakeModel, tmp_path: P
     assert predict(model, source, tmp_path / "out", batch_size=5) == Outcome(1, 0, "cases")
     found = nib.load(tmp_path / "out" / "case.nii.gz")
     np.testing.assert_allclose(found.affine, AFFINE, atol=1e-4)
-    expected = 5 * (np.rint(array * 0.255) >= 128)
+    expected = 5 * (array >= 500)
     np.testing.assert_array_equal(np.asarray(found.dataobj), expected)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["notice"] == NOTICE
@@ -126,7 +126,7 @@ def test_dicom_by_position_with_a_segmentation_that_refers_to_every_slice(
     found = nib.load(tmp_path / "one" / f"{series.key}.nii.gz")
     np.testing.assert_allclose(found.affine, series.volume.affine, atol=1e-4)
     labels = np.asarray(found.dataobj)
-    np.testing.assert_array_equal(labels, 3 * (np.rint(series.volume.array * 0.255) >= 128))
+    np.testing.assert_array_equal(labels, 3 * (series.volume.array >= 500))
 
     segments, names = read_dicom_seg(tmp_path / "one" / f"{series.key}.dcm")
     assert names == LabelSpace(("bright",), (1,))
@@ -167,7 +167,7 @@ def test_several_channels(bright_model: MakeModel, tmp_path: Path) -> None:
         nifti(tmp_path / "in" / f"case_{number:04}.nii.gz", array, np.eye(4))
     predict(bright_model(side=32, rules=RULES * 2, in_chans=6), tmp_path / "in", tmp_path / "out")
     found = np.asarray(nib.load(tmp_path / "out" / "case.nii.gz").dataobj)
-    np.testing.assert_array_equal(found, np.rint(arrays[1] * 0.255) >= 128)
+    np.testing.assert_array_equal(found, arrays[1] >= 500)
     nifti(tmp_path / "in" / "case_0001.nii.gz", arrays[1], np.diag([1, 1, 2.0, 1]))
     assert predict(bright_model(side=32, rules=RULES * 2, in_chans=6), tmp_path / "in", tmp_path / "out").failed == 1
 
@@ -203,11 +203,11 @@ def test_what_cannot_be_predicted(bright_model: MakeModel, tmp_path: Path) -> No
 
 def test_the_real_ct(bright_model: MakeModel, shared_data: Callable[[str], Path], tmp_path: Path) -> None:
     folder = shared_data("dicom") / "ct-3slice"
-    model = bright_model(side=512, rules=[WindowRule(((40.0, 400.0),)).to_dict()], level=255)
+    model = bright_model(side=512, rules=[WindowRule(((40.0, 400.0),)).to_dict()], level=8192)
     assert predict(model, folder, tmp_path).done == 1
     series = read_dicom(folder)
     segments, _ = read_dicom_seg(tmp_path / f"{series.key}.dcm")
-    expected = (series.volume.array + 160) / 400 * 255 >= 254.5
+    expected = (series.volume.array + 160) / 400 * 8192 >= 8191.5
     np.testing.assert_array_equal(segments.array > 0, expected)
     np.testing.assert_array_equal(np.asarray(nib.load(tmp_path / f"{series.key}.nii.gz").dataobj) > 0, expected)
 

@@ -15,6 +15,7 @@ from hub import Batch, LabelSpace, Model, create
 from hub.engine import Request, reader_of
 from hub.errors import OptionError
 from hub_medical.segmentation.predictor import Settings, VolumePredictor, predictor_of
+from hub_medical.volumes.intensity import PIXELS
 from hub_medical.volumes.slicing import put_planes, take_planes
 
 NAMES = ["background", "a", "b"]
@@ -120,6 +121,7 @@ def test_files_get_labels_on_their_own_grid(tmp_path: Path) -> None:
     model = make_model(window=(32, 32))
     reader = {"name": "volume", "rules": [{"rule": "z-score", "limit": 4.0}], "spacing": (1.0, 1.0, 1.5)}
     model.recipe = replace(model.recipe, reader=reader)
+    model.preprocessing = replace(model.preprocessing, pixels=PIXELS)
     outcome = reader_of(model).predict(model, Request(source=tmp_path / "in", out=tmp_path / "out"))
     assert (outcome.done, outcome.failed) == (1, 0)
     written = nib.load(tmp_path / "out" / "case.nii.gz")

@@ -152,6 +152,7 @@ def test_a_radiograph_model_reads_dicom(make_series: Callable[..., list[Path]], 
     )
     model = create("multilabel/resnet10t", labels=["nodule"], in_chans=1, from_level="c5")
     model.recipe = replace(model.recipe, reader=source.dataset.reader)
+    model.preprocessing = replace(model.preprocessing, pixels=source.dataset.pixels)
     reader_of(model).predict(model, Request(files[0], tmp_path / "out"))
     (case,) = json.loads((tmp_path / "out" / "results.json").read_text())["cases"]
     image = source.dataset.load(0, frozenset(), in_chans=1).image
