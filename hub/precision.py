@@ -36,7 +36,7 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
 
     Args:
         device: where the model is.
-        precision: ``"auto"`` is bfloat16 where the hardware has it, else float32; ``"bf16"`` and ``"fp32"`` are that.
+        precision: ``"auto"`` is bfloat16 if the hardware supports it, else float32; or ``"bf16"`` or ``"fp32"``.
 
     Raises:
         OptionError: an unknown precision.

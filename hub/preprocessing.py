@@ -1,4 +1,4 @@
-"""Preprocessing belongs to the weights: one object that train, evaluate, predict and export share."""
+"""The preprocessing of a model, stored with its weights and shared by training, evaluation, prediction and export."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pixels become the trunk's input. Stored in every checkpoint.
+    """The conversion of pixels to the input of the trunk. Stored in every checkpoint.
 
     For each channel: ``normalized = ((pixel − low) / (high − low) − mean) / std``, where (low, high) is
     ``pixels.value_range``. uint8 images stay uint8 until they are on the device, so do int16 and float32 ones.
@@ -26,11 +26,11 @@ class Preprocessing:
     Args:
         mean: per channel, in units of the value range, in the order of the image's channels (RGB). Weights whose mean
             is given for pixels of 0 to 255, such as detectron2's, have it divided by 255 here.
-        std: likewise.
+        std: per channel, in the same units and order.
         in_chans: channels of the image.
         pixels: dtype and value range of the images.
         bgr: the weights expect the channels in reverse; mean and std stay in RGB order.
-        resize: size that images are brought to before the trunk.
+        resize: the resize rule for images.
 
     >>> from hub.pixel_format import PixelFormat
     >>> import torch
@@ -48,7 +48,7 @@ class Preprocessing:
     resize: ResizeRule = field(default_factory=ResizeRule)
 
     def normalize(self, images: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
-        """Normalize on the device; padding becomes 0, as if it were added afterwards.
+        """Normalize on the device; padding becomes 0, as if images were padded after normalization.
 
         Args:
             images: (B, C, H, W) of dtype ``pixels.dtype``, padded at the right and the bottom.
@@ -86,7 +86,7 @@ class Preprocessing:
             raise PixelFormatError(
                 f"the batch has {dtype} images ({value_range[0]:g} to {value_range[1]:g}), "
                 f"but the model takes {self.pixels}",
-                fix="give Batch.images and Batch.value_range as the model's preprocessing.pixels says",
+                fix="give Batch.images and Batch.value_range as the model's preprocessing.pixels defines",
             )
         if images.shape[1] != self.in_chans:
             raise PixelFormatError(

@@ -1,4 +1,4 @@
-"""One way to derive seeds: everything random is a function of the run's seed and of what it is for."""
+"""Derive all seeds from the seed of the run and the purpose of the random numbers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 def derive_seed(seed: int, stream: str, *numbers: int) -> int:
-    """An independent seed for one use of randomness.
+    """Return an independent seed for one use of random numbers.
 
     Args:
-        seed: of the run.
-        stream: what the randomness is for, such as ``"augment"``; streams never share seeds.
-        numbers: which one of them, such as epoch and index.
+        seed: seed of the run.
+        stream: purpose of the random numbers, such as ``"augment"``; streams never share seeds.
+        numbers: further numbers that select a seed, such as epoch and index.
 
     Returns:
         An integer from 0 to 2**63 − 1, the same on every machine and in every process.
@@ -29,12 +29,12 @@ def derive_seed(seed: int, stream: str, *numbers: int) -> int:
 
 @contextmanager
 def isolated_rng(seed: int, stream: str, *numbers: int) -> Iterator[None]:
-    """Let torch draw from a generator of this block's own; what stands outside draws on as if the block were not.
+    """Seed torch's default generator within a block, and restore its state afterwards.
 
-    So a part of a model starts, and learns, the same whatever other parts stand beside it.
+    So the initialization and training of a part of a model do not depend on the other parts.
 
     Args:
-        seed, stream, numbers: as for `derive_seed`.
+        seed, stream, numbers: see `derive_seed`.
 
     >>> import torch
     >>> with isolated_rng(0, "head"):
@@ -52,7 +52,7 @@ def isolated_rng(seed: int, stream: str, *numbers: int) -> Iterator[None]:
 
 
 def draw_seed() -> int:
-    """A seed from torch's default generator: it follows from ``torch.manual_seed``, and another call gives another."""
+    """Draw a seed from torch's default generator, so that ``torch.manual_seed`` determines it."""
     import torch
 
     return int(torch.randint(2**62, ()))

@@ -1,4 +1,4 @@
-"""What a model is fed: a batch of padded images and, when training, padded targets."""
+"""The input of a model: a batch of padded images and, for training, padded targets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class InstanceTargets:
 
     @property
     def provides(self) -> frozenset[str]:
-        """The names of the annotations that there are."""
+        """The names of the annotations that are present."""
         optional = {"masks": self.masks, "keypoints": self.keypoints}
         there = {name for name, value in optional.items() if value is not None}
         return frozenset({"boxes", *there, *self.fields, *self.texts})
@@ -65,8 +65,8 @@ class InstanceTargets:
 class Batch:
     """Images of one size with their targets.
 
-    There are three kinds of targets: of objects, of pixels and of whole images. A new task finds its own under one
-    of the three, so that loading, augmenting and padding need not know it.
+    There are three kinds of targets: of objects, of pixels and of images. The targets of a new task are of one of these
+    kinds, so that loading, augmenting and padding do not depend on the task.
 
     Attributes:
         images: (B, C, H, W) uint8, int16 or float32, padded at the right and the bottom with 0.
@@ -97,7 +97,7 @@ class Batch:
         return self.ids[index] if index < len(self.ids) else index
 
     def original_size(self, index: int) -> tuple[int, int]:
-        """Return the height and width in pixels of the file of an image."""
+        """Return the height and width of an image file in pixels."""
         height, width = self.original_sizes[index].tolist()
         return height, width
 
@@ -124,16 +124,16 @@ class Batch:
 
     @property
     def provides(self) -> frozenset[str]:
-        """What heads can learn from it, in the words of `hub.Head.needs`."""
+        """The names of the targets, as `hub.Head.needs` uses them."""
         objects = frozenset[str]() if self.instances is None else self.instances.provides
         return objects | {*self.maps, *self.tags}
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
-        """The same batch with every tensor on ``device``."""
+        """Return the batch with every tensor on ``device``."""
         return self.apply(lambda t: t.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
-        """The same batch in pinned memory; `torch.utils.data.DataLoader` calls this."""
+        """Return the batch in pinned memory; `torch.utils.data.DataLoader` calls this."""
         return self.apply(lambda t: t.pin_memory())
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> Batch:

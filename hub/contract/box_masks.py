@@ -85,7 +85,7 @@ class BoxMasks:
         Cell (0, 0) has its center at (0, 0), as pixels have in `torchvision.ops.roi_align` with ``aligned=False``.
 
         Args:
-            index: (M,) int64, the object whose grid each box is wanted on, counted through all images.
+            index: (M,) int64, for each box the object whose grid to use, as an index into all B · N objects.
             boxes: (M, 4) float32 x1 y1 x2 y2 in pixels of the resized image.
 
         Returns:

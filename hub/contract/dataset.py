@@ -25,17 +25,17 @@ class Dataset(ABC):
     and keeps its annotations in packed arrays, so that worker processes share them instead of copying.
 
     Attributes:
-        Options: the options of the format, a subclass of `hub.Options`; ``root`` is always among them.
+        Options: the options of the format, a subclass of `hub.Options`; ``root`` is always one of them.
         name: for messages, usually the annotation file's path.
         label_spaces: ``"instances"``, or the name of a map or a tag → its labels.
-        provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of fields, maps and tags: what `load` can give.
-        ids: the images' ids; their order is the dataset's.
+        provides: ``"boxes"``, ``"masks"``, ``"keypoints"`` and names of fields, maps and tags: what `load` can return.
+        ids: the images' ids, in the order of the dataset.
         sizes: (len, 2) int64, height and width in pixels of every image, without decoding it.
         instances: the objects of all images as annotated, packed; None where the dataset has no objects.
         reader: how `hub predict` turns files into images like these, ``{"name": …, option: …}`` of a registered
             `hub.ReaderSpec`; None where image files are enough. Checkpoints keep it.
-        pixels: dtype and value range of every image that `load` returns; uint8 of 0 to 255 unless the format says
-            otherwise. A model is created for the format of its training data, and keeps it.
+        pixels: dtype and value range of every image that `load` returns; uint8 of 0 to 255 unless the format sets
+            it. A model is created for the pixels of its training data, and keeps them.
     """
 
     Options: ClassVar[type[Options]]
@@ -59,7 +59,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """Decode the image ``index`` with the annotations that are needed, and no others.
+        """Decode the image ``index`` with only the annotations that are needed.
 
         Args:
             index: position in `ids`.
@@ -85,12 +85,12 @@ class Dataset(ABC):
         return self.load(index, frozenset()).path
 
     def metric(self, labels_from: str | None, labels: LabelSpace) -> Metric | None:
-        """Return a metric that takes the place of a head's own on this dataset; None leaves scoring to the head.
+        """Return a metric that replaces the head's metric on this dataset; None keeps the metric of the head.
 
         A format whose images belong together, such as the slices of a volume, overrides this to score them together.
 
         Args:
-            labels_from: of the head: which of the label spaces it predicts; see `hub.Head`.
-            labels: of the head.
+            labels_from: the label space that the head predicts; see `hub.Head`.
+            labels: labels of the head.
         """
         return None

@@ -1,7 +1,7 @@
 """Named values of each object beyond box, label, mask and keypoints: angle, track id, attribute, text, 3D size.
 
-A dataset declares each with a `FieldSpec`, which says what geometric transforms do to the values; nothing else in the
-hub needs to know what they mean.
+A dataset declares each with a `FieldSpec`, which defines how geometric transforms change the values; nothing else in
+the hub depends on their meaning.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INTEGERS = ("id", "category")
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """What one field of the objects holds, and the rule by which geometric transforms change it.
+    """The type of a field of objects, and the rule by which geometric transforms change it.
 
     ==========  =====================================================================================
     kind        rule
@@ -32,27 +32,27 @@ class FieldSpec:
     id          an integer that stays as it is: a track id; −1 is unknown
     category    an index into ``names`` that stays as it is: an attribute; −1 is unknown
     text        a string that stays as it is
-    angle       a direction, clockwise from the x axis as the image is seen; turned and mirrored
+    angle       a direction, clockwise from the x axis as the image is seen; rotated and flipped
     point       (…, 2) x and y in pixels of the image, moved like a keypoint
-    vector      (…, 2) a displacement in pixels, turned and scaled but not shifted
+    vector      (…, 2) a displacement in pixels, rotated and scaled but not shifted
     size        (…, 2) width and height of the object in pixels, scaled along the object's own axes
     length      a number of pixels, scaled by the square root of the area's factor
     custom      ``move(values, matrix)``, where every point (x, y) moves to ``matrix`` @ (x, y, 1)
     ==========  =====================================================================================
 
     Attributes:
-        kind: of the table above.
-        shape: of one object's value; those of a point, a vector and a size end with 2.
-        unit: of an angle.
-        period: of an angle, in degrees: 180 for an axis without a front. A turned angle lies from 0 to the period.
-        names: of a category's values.
-        fill: what stands for no object in a batch and for an object without a value, by default NaN for numbers and
-            −1 for integers; text is padded with the empty string.
+        kind: one of the table above.
+        shape: shape of one object's value; those of a point, a vector and a size end with 2.
+        unit: unit of an angle.
+        period: period of an angle in degrees: 180 for an axis without a front. A rotated angle is from 0 to the period.
+        names: names of the values of a category.
+        fill: the value of padding in a batch and of an object without a value, by default NaN for numbers and −1 for
+            integers; text is padded with the empty string.
         move: of kind ``custom``: takes values (N, *shape) and a (2, 3) float64 matrix, returns values of the same
             shape. A function at the top level of a module, so that it can be sent to worker processes.
 
     Raises:
-        ContractError: parts that do not fit together.
+        ContractError: the attributes contradict each other.
 
     >>> quarter = np.array([[0.0, -1, 8], [1, 0, 0]])  # a quarter turn clockwise
     >>> FieldSpec("angle").moved(np.array([10.0, 350.0]), quarter).round(4).tolist()
@@ -83,12 +83,12 @@ class FieldSpec:
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Of the values: float32, int64 for ids and categories, str for text."""
+        """The dtype of the values: float32, int64 for ids and categories, str for text."""
         return np.dtype(np.str_ if self.kind == "text" else np.int64 if self.kind in _INTEGERS else np.float32)
 
     @property
     def padding(self) -> float | str:
-        """What stands where there is no object or no value."""
+        """The value of padding, and of an object without a value."""
         if self.kind == "text":
             return ""
         if self.fill is not None:
@@ -120,7 +120,7 @@ class FieldSpec:
 
     def _turned(self, values: np.ndarray, linear: np.ndarray) -> np.ndarray:
         if linear[0, 1] == linear[1, 0] == 0 and linear[0, 0] == linear[1, 1] > 0:
-            return values  # exactly: a crop or a resize with one factor turns nothing
+            return values  # exactly: a crop or a resize by one factor rotates nothing
         full = 360.0 if self.unit == "degrees" else 2 * np.pi
         radians = values.astype(np.float64) * (2 * np.pi / full)
         x, y = linear @ np.stack([np.cos(radians).ravel(), np.sin(radians).ravel()])
@@ -129,10 +129,10 @@ class FieldSpec:
         return within
 
     def check(self, name: str, values: np.ndarray, count: int) -> None:
-        """Check that values are as declared.
+        """Check that values match the declaration.
 
         Raises:
-            ContractError: another shape or type than declared, or an index beyond ``names``.
+            ContractError: the shape or type is not the declared one, or an index is outside ``names``.
         """
         if values.shape != (count, *self.shape):
             raise ContractError(
@@ -159,7 +159,7 @@ class ObjectField:
 
     Attributes:
         values: (N, *spec.shape), one value per object.
-        spec: what they are.
+        spec: their declaration.
     """
 
     values: np.ndarray
@@ -170,9 +170,9 @@ class ObjectField:
         """Convert values to the declared type and check them.
 
         Args:
-            name: of the field, for messages.
+            name: name of the field, for messages.
             values: an array or nested lists of ``count`` values.
-            spec: what they are.
+            spec: their declaration.
             count: number of objects.
 
         Raises:

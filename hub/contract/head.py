@@ -1,4 +1,4 @@
-"""The contract of a head: what every task plugin implements, and all that the hub asks of it."""
+"""The contract of a head: the interface that every task plugin implements."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Features = Mapping[str, Tensor]
 """Level → feature map (B, C, H, W), or for the level ``pooled`` the vector (B, C)."""
 
-# ``Head`` without parameters is any head: its options and its results are of any kind.
+# ``Head`` without parameters means any head, with options and results of any type.
 O = TypeVar("O", bound=BaseOptions, default=Any)  # noqa: E741
 R = TypeVar("R", bound=Result, default=Any)
 
@@ -37,13 +37,13 @@ class Head(nn.Module, ABC, Generic[O, R]):
     """Base of every head, generic over its options and its results.
 
     A subclass names both, sets the class attributes, builds its layers in ``__init__`` and implements the abstract
-    methods. All shapes follow from the batch and the options, and an image without targets gives the same losses as
-    any other, so that the graph never changes from step to step::
+    methods. All shapes follow from the batch and the options, and an image without targets gives losses under the
+    same names as any other, so that the graph is the same in every step::
 
         class MyHead(hub.Head[MyOptions, hub.Detections]):
             needs = frozenset({"boxes"})
 
-    A subclass that adds options to another head's makes that head generic in turn:
+    To extend the options of a base head in a subclass, make the base head generic too:
     ``class Base(hub.Head[O, hub.Detections])``, ``class Derived(Base[DerivedOptions])``.
 
     Attributes:
@@ -51,14 +51,14 @@ class Head(nn.Module, ABC, Generic[O, R]):
         needs: what the head learns from: ``"boxes"``, ``"masks"``, ``"keypoints"``, and names of maps and tags.
         labels_from: which of a dataset's label spaces are the head's labels: ``"instances"`` or the name of a map or a
             tag. None for a head without classes, whose labels are an empty `LabelSpace`.
-        open_set: whether the data that it is scored on may have other labels than it has learned, such as persons that
-            are identified again by their embedding. Such a head's metric compares the images of a dataset with each
-            other and never refers to the head's labels. False refuses unknown labels before anything is computed,
-            since they would count as objects that are never found.
-        channels: level → channels of the features that it reads.
+        open_set: whether validation data may have labels that the training data lack, such as persons in
+            re-identification. Such a head's metric compares the images of a dataset with each other and never refers
+            to the head's labels. If False, unknown labels are refused before anything is computed, because they
+            would count as objects that are never found.
+        channels: level → channels of the features that the head reads.
         strides: level → stride in pixels.
-        labels: its classes.
-        options: its options, validated.
+        labels: the classes.
+        options: the validated options.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions
@@ -87,7 +87,7 @@ class Head(nn.Module, ABC, Generic[O, R]):
     @classmethod
     @abstractmethod
     def levels(cls, options: O) -> tuple[str, ...]:
-        """Return the levels that the head reads: raw ones (``c1``…``c5``) and the neck's (``p2``…).
+        """Return the levels that the head reads: those of the backbone (``c1``…``c5``) and of the neck (``p2``…).
 
         One level is not a map: ``pooled``, the vector (B, C) that the backbone's own classifier reads.
         """
@@ -105,7 +105,7 @@ class Head(nn.Module, ABC, Generic[O, R]):
 
     @abstractmethod
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[R]:
-        """Turn what `predict` returned into one `Result` per image, on the CPU, in pixels of the original files."""
+        """Convert the output of `predict` to one `Result` per image, on the CPU, in pixels of the original files."""
 
     @abstractmethod
     def metric(self, dataset: Dataset) -> Metric[R]:
@@ -122,11 +122,11 @@ class Head(nn.Module, ABC, Generic[O, R]):
         """
 
     def window_merger(self, whole: Batch, layout: WindowLayout, *, weights: Weights) -> WindowMerger:
-        """Return what merges the predictions for the windows of one large image; by default such images are refused.
+        """Return the merger of the predictions for the windows of one large image; by default such images are refused.
 
         Args:
             whole: a batch of the one image at the size that windows are cut from, without padding or targets.
-            layout: of the windows.
+            layout: layout of the windows.
             weights: how much each position in a window counts, for dense predictions; see
                 `hub.inference.windows.importance`.
 
@@ -149,7 +149,7 @@ class Head(nn.Module, ABC, Generic[O, R]):
         return results
 
     def check_heads(self, others: Mapping[str, Head]) -> None:
-        """Refuse the heads before this one in the model's name if it cannot work with them; called when built.
+        """Refuse the heads before this one in the model's name if it cannot work with them; called once at creation.
 
         Raises:
             OptionError: names what is missing.
@@ -173,12 +173,12 @@ class Head(nn.Module, ABC, Generic[O, R]):
         return
 
     def load_pretrained_classifier(self, classifier: PretrainedClassifier) -> None:
-        """Start from the classifier of the backbone's pretrained weights, if this head can; called when built.
+        """Initialize from the classifier of the backbone's pretrained weights, if possible; called once at creation.
 
-        A classifier is loaded only where some head reads the level ``pooled``.
+        A classifier is only loaded if some head reads the level ``pooled``.
         """
         return
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """Return the parameters that have rows per class, so that weights move to other labels by name."""
+        """Return the parameters with rows per class, so that weights can be transferred to other labels by name."""
         return {}

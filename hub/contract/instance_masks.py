@@ -46,7 +46,7 @@ class InstanceMasks:
 
         Args:
             segments: (H, W) integers, the segment of each pixel.
-            ids: (N,) the segments that are wanted.
+            ids: (N,) the segments to return.
         """
         height, width = segments.shape
         windows, crops = [], []
@@ -191,7 +191,7 @@ class InstanceMasks:
 
 
 def _window(plane: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns of (H, W) that hold all that is not 0; both end at 0 where there is nothing."""
+    """Return the rows and columns of (H, W) that hold all nonzero values; both end at 0 if there are none."""
     rows, columns = np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0))
     if not len(rows):
         return slice(0, 0), slice(0, 0)
@@ -199,7 +199,7 @@ def _window(plane: np.ndarray) -> tuple[slice, slice]:
 
 
 def _positions(index: np.ndarray, low: np.ndarray, length: np.ndarray) -> list[tuple[int, int]]:
-    """For each object the part of a monotonic ``index`` whose values lie within ``low`` to ``low + length``."""
+    """Return for each object the slice of a monotonic ``index`` with values from ``low`` to below ``low + length``."""
     falling = len(index) > 0 and index[0] > index[-1]
     rising = index[::-1] if falling else index
     start, stop = np.searchsorted(rising, low), np.searchsorted(rising, low + length)

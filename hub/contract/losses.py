@@ -19,17 +19,17 @@ def find_loss(name: str) -> Loss:
     """Return the loss of this name; see `hub.LossSpec`.
 
     Raises:
-        UnknownNameError, BrokenPluginError: no plugin brings it, or that plugin is broken.
+        UnknownNameError, BrokenPluginError: no plugin registers it, or that plugin is broken.
     """
     return cast(Loss, find("losses", name).target())
 
 
 def check_losses(names: Iterable[str], *, kind: str) -> None:
-    """Raise a `ValueError`, as validators of options do, where a head of this kind cannot use a loss.
+    """Raise a `ValueError`, as validators of options do, if a head of this kind cannot use a loss.
 
     Args:
-        names: of losses.
-        kind: of the head, one of those in `hub.LossSpec`.
+        names: names of losses.
+        kind: kind of the head, one of those in `hub.LossSpec`.
 
     >>> check_losses(["cross_entropy", "dise"], kind="semantic")
     Traceback (most recent call last):

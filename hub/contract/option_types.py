@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-"""From 0 to 1, both allowed."""
+"""From 0 to 1, both included."""
 
 PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 """Above 0, at most 1."""
@@ -16,4 +16,4 @@ FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
 """From 0, below 1, such as a dropout rate."""
 
 Probability = Fraction
-"""How likely something is, from 0 to 1."""
+"""A probability, from 0 to 1."""

@@ -41,7 +41,7 @@ def parse_options(cls: type[O], values: Mapping[str, object], *, owner: str) -> 
     try:
         return cls.model_validate(dict(values))
     except ValidationError as error:
-        # A misspelt option comes before the one that is missing because of it.
+        # Report a misspelled option before the option that is missing because of it.
         first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Annotations in a few flat arrays: worker processes share them, whatever the number of objects."""
+"""Annotations in a few flat arrays, which worker processes share, however many objects there are."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class PackedBytes:
         return len(self.offsets) - 1
 
     def take(self, rows: np.ndarray) -> PackedBytes:
-        """Some of the strings, in the order of ``rows``; a subclass that makes them when asked keeps them unmade."""
+        """Return some of the strings, in the order of ``rows``; a subclass may still create them on access."""
         return PackedBytes.pack(self[i] for i in rows.tolist())
 
 
 @dataclass(frozen=True)
 class PackedInstances:
-    """All objects of a dataset as its file has them, grouped by image; evaluation reads these.
+    """All objects of a dataset as annotated in its file, grouped by image; evaluation reads these.
 
     Attributes:
         offsets: (images + 1,) int64; the objects of image i are rows offsets[i] to offsets[i + 1].
@@ -51,8 +51,8 @@ class PackedInstances:
         boxes: (A, 4) float64, x1 y1 x2 y2 in pixels, as annotated.
         labels: (A,) int64 indices into the dataset's ``"instances"`` label space.
         crowd: (A,) bool.
-        area: (A,) float64 in pixels, as annotated: COCO's small, medium and large go by this.
-        usable: (A,) bool, False for boxes that training must not see (no area, outside the image).
+        area: (A,) float64 in pixels, as annotated; defines COCO's small, medium and large.
+        usable: (A,) bool, False for boxes that training skips (no area, outside the image).
         segments: each object's polygons or RLE as JSON, empty where it has none; or None.
         keypoints: (A, K, 3) float32, x y in pixels and visibility, or None.
         keypoint_names: the K names.
@@ -75,5 +75,5 @@ class PackedInstances:
         return len(self.ids)
 
     def of_image(self, index: int) -> slice:
-        """The rows of an image's objects."""
+        """Return the rows of the objects of an image."""
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))

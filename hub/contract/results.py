@@ -29,7 +29,7 @@ class Result:
     def files(self) -> dict[str, bytes]:
         """Return files to write beside the drawing, for results that do not fit into records: suffix → content.
 
-        A suffix such as ``.npy`` is added to the image's name; ``.png`` is the drawing's.
+        A suffix such as ``.npy`` is added to the image's name; ``.png`` is reserved for the drawing.
         """
         return {}
 

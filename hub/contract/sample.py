@@ -1,4 +1,4 @@
-"""One annotated image, between the file and the batch."""
+"""One annotated image, as datasets return it and transforms change it."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Instances:
         )
 
     def back_to_front(self) -> np.ndarray:
-        """Return the order to paint overlapping masks in: crowds first, then from the largest to the smallest.
+        """Return the order in which to paint overlapping masks: crowds first, then from the largest to the smallest.
 
-        Of objects of one size the later one in the file is in front.
+        Of objects of equal size the later one in the file is in front.
         """
         assert self.masks is not None
         return np.lexsort((-self.masks.areas, ~self.crowd))
@@ -78,10 +78,10 @@ class Sample:
 
     Attributes:
         image: (H, W, C) uint8, int16 or float32.
-        id: of the image in its dataset.
-        path: of the file.
+        id: id of the image in its dataset.
+        path: path of the file.
         original_size: (height, width) in pixels of the file, before any transform.
-        instances: objects, or None where the dataset has none to give.
+        instances: objects, or None if the dataset does not provide objects.
         maps: per pixel, by name, each (…, H, W), with further axes such as depth where the image is a volume whose
             slices are channels: integer classes with 255 for "ignore", or floats with NaN for "unknown".
         tags: per image, by name, each an array of any fixed shape. Where a tag has labels, integers are classes, and
@@ -104,6 +104,6 @@ class Sample:
         """Dtype and value range of the image.
 
         Raises:
-            OptionError: the image is of another dtype than uint8, int16 and float32.
+            OptionError: the dtype of the image is not uint8, int16 or float32.
         """
         return PixelFormat(cast(PixelDtype, self.image.dtype.name), self.value_range)

@@ -6,16 +6,16 @@ from hub.contract.dataset import Dataset
 
 OBJECTS = frozenset({"boxes", "masks", "keypoints"})
 IGNORE = 255
-"""The value in maps and class tags where no class is known; losses and metrics leave it out."""
+"""The value of an unknown class in maps and class tags; losses and metrics ignore it."""
 
 
 def object_targets(dataset: Dataset) -> frozenset[str]:
-    """Return the names of the targets that objects have: boxes, masks, keypoints and the declared fields."""
+    """Return the names of the targets of objects: boxes, masks, keypoints and the declared fields."""
     return OBJECTS | dataset.fields.keys()
 
 
 def tag_names(dataset: Dataset) -> list[str]:
-    """Return the tags that a dataset provides, sorted: of its targets, those that the first image gives as tags."""
+    """Return the tags that a dataset provides, sorted: those of its targets that the first image has as tags."""
     others = dataset.provides - object_targets(dataset)
     return sorted(dataset.tags(0, others)) if others else []
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from hub.errors import OptionError
 
 Place = tuple[int, ...]
-"""Where a window starts, along each spatial axis."""
+"""The start of a window along each spatial axis."""
 
 
 def window_starts(size: int, window: int, overlap: float = 0.5) -> list[int]:
@@ -48,7 +48,7 @@ class WindowLayout:
         overlap: of neighbors, from 0 to below 1.
 
     Raises:
-        OptionError: an overlap or a window out of range, or a window with another number of axes than the image.
+        OptionError: the overlap or the window is invalid, or the window and the image differ in their number of axes.
 
     >>> list(WindowLayout((4, 6), (4, 4)))
     [(0, 0), (0, 2)]

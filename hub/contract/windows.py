@@ -13,7 +13,8 @@ from hub.contract.window_layout import Place, WindowLayout
 from hub.errors import OptionError
 
 Weights = Literal["gaussian", "constant"]
-"""How much the positions of a window count where dense predictions overlap; see `hub.inference.importance`."""
+"""How much the positions of a window count where dense predictions overlap; see
+`hub.inference.windows.importance`."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class WindowMerger(Protocol):
 
         Args:
             predictions: with first dimension n, in pixels of the windows, on any device.
-            places: of the n windows, in the order of the layout.
+            places: places of the n windows, in the order of the layout.
         """
 
     def result(self) -> Result:

@@ -1,4 +1,4 @@
-"""Images in all the forms that people have them in: paths, encoded bytes, PIL images, arrays, tensors."""
+"""Images in all supported forms: paths, encoded bytes, PIL images, arrays, tensors."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PIL_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def is_one_image(given: object) -> bool:
-    """Whether this is one image rather than a list of them."""
+    """Return whether this is one image rather than a list of images."""
     return isinstance(given, str | os.PathLike | bytes | np.ndarray | Tensor | PILImage)
 
 
 def image_id(image: ImageInput, number: int) -> int | str:
-    """Return the id of an image's result: its path, or its number where it has none."""
+    """Return the id of an image's result: its path, or its number if it has no path."""
     return str(Path(image)) if isinstance(image, str | os.PathLike) else number
 
 
@@ -41,7 +41,7 @@ def load_input(image: ImageInput, *, in_chans: int, pixels: PixelFormat) -> np.n
 
     Raises:
         ImageError: a file cannot be read, or the image has no pixels.
-        PixelFormatError: channels or dtype are others; the message says how to convert them.
+        PixelFormatError: the channels or the dtype differ; the message explains how to convert them.
 
     >>> load_input(np.zeros((4, 6), np.uint8), in_chans=3, pixels=PixelFormat()).shape
     (4, 6, 3)
@@ -54,7 +54,7 @@ def load_input(image: ImageInput, *, in_chans: int, pixels: PixelFormat) -> np.n
     if isinstance(image, Tensor):
         if image.ndim not in (2, 3):
             raise PixelFormatError(
-                f"a tensor of shape {tuple(image.shape)} is no image", fix="give (C, H, W), one tensor per image"
+                f"a tensor of shape {tuple(image.shape)} is not an image", fix="give (C, H, W), one tensor per image"
             )
         array = image.detach().cpu().numpy()
         array = array if image.ndim == 2 else array.transpose(1, 2, 0)
@@ -64,7 +64,7 @@ def load_input(image: ImageInput, *, in_chans: int, pixels: PixelFormat) -> np.n
         array = _from_pil(image, in_chans)
     else:
         raise PixelFormatError(
-            f"a {type(image).__name__} is no image",
+            f"a {type(image).__name__} is not an image",
             fix="give a path, the bytes of a file, a PIL image, an (H, W, C) array or a (C, H, W) tensor",
         )
     return _checked(array, in_chans, pixels)
@@ -107,7 +107,7 @@ def _from_pil(image: PILImage, in_chans: int) -> np.ndarray:
 
 
 def _from_bytes(content: bytes, in_chans: int, pixels: PixelFormat) -> np.ndarray:
-    """Decode through a file, so that every format is read as a file's is."""
+    """Decode encoded bytes through a temporary file, so that every format is read in the same way as a file."""
     with tempfile.NamedTemporaryFile(suffix=".image") as file:
         file.write(content)
         file.flush()

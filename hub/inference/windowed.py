@@ -24,11 +24,11 @@ from hub.precision import autocast
 
 
 class WindowedModel(Protocol):
-    """What predicting in windows needs of a model, such as a `hub.Model`."""
+    """The part of a model that prediction in windows uses; a `hub.Model` has it."""
 
     @property
     def recipe(self) -> Recipe:
-        """Whose name messages give."""
+        """The recipe; messages use its name."""
 
     @property
     def divisor(self) -> int:
@@ -36,24 +36,24 @@ class WindowedModel(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device of the weights."""
 
     def items(self) -> Sequence[tuple[str, Head]]:
-        """Each head with its name."""
+        """Return each head with its name."""
 
     def __call__(self, batch: Batch) -> Mapping[str, Mapping[str, Tensor]]:
-        """Head → its raw predictions."""
+        """Return the raw predictions: head → name → tensor."""
 
 
 class Regions(Protocol):
-    """An image of which windows are read, such as a `hub.image_regions.ImageRegions`."""
+    """An image that can be read in parts, such as a `hub.image_regions.ImageRegions`."""
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
-        """Return a part of the image, (h, w, C)."""
+        """Read a part of the image, (h, w, C)."""
 
 
 def infer_regions(
@@ -65,24 +65,24 @@ def infer_regions(
     image_id: int | str,
     precision: str = "auto",
 ) -> dict[str, list[Result]]:
-    """Return the result of one large image, of which a window is read when it is predicted: head → one result.
+    """Return the result for one large image, read window by window: head → one result.
 
     Args:
         model: in eval mode.
-        image: not larger or smaller than windows see it: ``windows.scale`` is 1.
+        image: at the resolution of the windows: ``windows.scale`` must be 1.
         windows: how to cut it.
-        value_range: of its pixels; see `hub.Batch`.
-        image_id: of the image, for the result.
+        value_range: value range of its pixels; see `hub.Batch`.
+        image_id: id of the image, for the result.
         precision: see `hub.precision.autocast`.
 
     Raises:
-        OptionError: see `infer_windows`, or windows of another scale.
+        OptionError: see `infer_windows`; or the scale of the windows is not 1.
         ImageError: a part of the image cannot be read.
     """
     if windows.scale != 1:
         raise OptionError("an image that is read in windows cannot be resized", fix="set scale to 1")
     corner = image.read(slice(0, 1), slice(0, 1))
-    # Heads need the size of the image, not its pixels: a view of one pixel takes no memory.
+    # Heads need only the size of the image: a view of one pixel takes no memory.
     pixels = torch.from_numpy(corner).permute(2, 0, 1)[None].expand(1, corner.shape[2], *image.size)
     size = torch.tensor([image.size])
     whole = Batch(images=pixels, sizes=size, original_sizes=size, ids=[image_id], value_range=value_range)
@@ -106,7 +106,7 @@ def infer_windows(
         precision: see `hub.precision.autocast`.
 
     Raises:
-        OptionError: windows that do not fit the model, or a head that cannot predict in windows.
+        OptionError: the windows do not fit the model, or a head cannot predict in windows.
     """
     windows.check(model.divisor, name=model.recipe.name)
     found: dict[str, list[Result]] = {name: [] for name, _ in model.items()}
@@ -157,7 +157,7 @@ def _whole(batch: Batch, i: int, windows: Windows) -> Batch:
 
 
 def _cut(whole: Batch, part: Callable[[slice, slice], Tensor], layout: WindowLayout, places: Sequence[Place]) -> Batch:
-    """Return windows as images of a batch."""
+    """Return windows as the images of a batch."""
     parts = [part(rows, columns) for rows, columns in map(layout.slices, places)]
     stacked = torch.stack([layout.pad(each) for each in parts]).contiguous(memory_format=torch.channels_last)
     sizes = torch.tensor([each.shape[1:] for each in parts])

@@ -17,9 +17,9 @@ from hub.contract.windows import Weights
 from hub.errors import ContractError, OptionError
 
 Slab = tuple[int, Tensor]
-"""Where a slab starts along the first spatial axis, and its values (K, rows, …)."""
+"""The start of a slab along the first spatial axis, and its values (K, rows, …)."""
 Predict = Callable[[Tensor], Tensor]
-"""From windows (n, C, *window) to predictions (n, K, *window)."""
+"""A function from windows (n, C, *window) to predictions (n, K, *window)."""
 
 
 Part = Tensor | npt.ArrayLike
@@ -30,7 +30,7 @@ class Sliceable(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, *size)."""
+        """The shape (C, *size)."""
 
     def __getitem__(self, where: tuple[slice, ...], /) -> Part:
         """Return the part at these slices."""
@@ -55,7 +55,7 @@ class WindowAverage:
     K · window[0] · size[1] · … · 4 bytes, and half as much again for the slab that is returned.
 
     Args:
-        layout: of the windows.
+        layout: layout of the windows.
         weights: see `importance`.
         device: of the sums; by default that of the predictions.
     """
@@ -66,18 +66,18 @@ class WindowAverage:
         self.layout = layout
         self.device = device
         profiles = [_profile(side, weights) for side in layout.window]
-        # Windows lie on a grid, so the sum of their weights is a product over the axes: it need not be kept.
+        # Windows lie on a grid, so the sum of their weights is a product over the axes and need not be stored.
         self._sums = [_summed(*axis) for axis in zip(profiles, layout.starts, layout.size, strict=True)]
         self._weights = _outer(profiles).float()
         self._held: Tensor | None = None  # (K, window[0], …), from row `_first` of the image on
         self._first = 0
         self._left = len(layout)
 
-    def add(self, answers: Tensor, places: Sequence[Place]) -> list[Slab]:
+    def add(self, predictions: Tensor, places: Sequence[Place]) -> list[Slab]:
         """Add predictions, and return the slabs that no later window overlaps.
 
         Args:
-            answers: predictions (n, K, *window) of any float type.
+            predictions: (n, K, *window) of any float type.
             places: of their windows, in the order of the layout.
 
         Returns:
@@ -87,28 +87,28 @@ class WindowAverage:
         Raises:
             ContractError: the predictions are not of the windows' size.
         """
-        if answers.shape[0] != len(places) or tuple(answers.shape[2:]) != self.layout.window:
+        if predictions.shape[0] != len(places) or tuple(predictions.shape[2:]) != self.layout.window:
             raise ContractError(
-                f"predictions of shape {tuple(answers.shape)} for {len(places)} windows of {self.layout.window}",
+                f"predictions of shape {tuple(predictions.shape)} for {len(places)} windows of {self.layout.window}",
                 fix="return (n, K, *window), at the resolution of the windows",
             )
         slabs = []
-        for answer, place in zip(answers, places, strict=True):
+        for prediction, place in zip(predictions, places, strict=True):
             if place[0] > self._first:
                 slabs.append(self._finish(place[0]))
-            self._take(answer, place)
+            self._take(prediction, place)
         if not self._left:
             slabs.append(self._finish(self.layout.size[0]))
         return slabs
 
-    def _take(self, answer: Tensor, place: Place) -> None:
+    def _take(self, prediction: Tensor, place: Place) -> None:
         if self._held is None:
             rest = map(max, self.layout.size[1:], self.layout.window[1:])
-            shape = (len(answer), self.layout.window[0], *rest)
-            self._held = torch.zeros(shape, device=self.device or answer.device)
+            shape = (len(prediction), self.layout.window[0], *rest)
+            self._held = torch.zeros(shape, device=self.device or prediction.device)
             self._weights = self._weights.to(self._held.device)
         where = tuple(slice(at, at + side) for at, side in zip(place[1:], self.layout.window[1:], strict=True))
-        self._held[(slice(None), slice(None), *where)].addcmul_(answer.to(self._held), self._weights)
+        self._held[(slice(None), slice(None), *where)].addcmul_(prediction.to(self._held), self._weights)
         self._left -= 1
 
     def _finish(self, end: int) -> Slab:
@@ -173,8 +173,8 @@ def sliding_slabs(
     def slabs() -> Iterator[Slab]:
         for places in layout.batches(batch_size):
             with torch.no_grad():
-                answers = predict(torch.stack([read(place) for place in places]))
-            yield from average.add(answers.detach(), places)
+                predictions = predict(torch.stack([read(place) for place in places]))
+            yield from average.add(predictions.detach(), places)
 
     return slabs()
 
@@ -193,10 +193,10 @@ def sliding_window(
     """Predict in windows and return the weighted average of the predictions, (K, *size) float32.
 
     Args:
-        predict, image, window, overlap, weights, batch_size, size, device: as for `sliding_slabs`.
+        predict, image, window, overlap, weights, batch_size, size, device: see `sliding_slabs`.
 
     Raises:
-        OptionError, ContractError: as `sliding_slabs`.
+        OptionError, ContractError: see `sliding_slabs`.
 
     >>> image = torch.rand(3, 5, 7)
     >>> torch.allclose(sliding_window(lambda x: 2 * x, image, window=4), 2 * image)

@@ -1,4 +1,4 @@
-"""Adding a head to a model that is built and trained already."""
+"""Add a head to an existing, perhaps trained model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ log = logging.getLogger("hub")
 def extend(parts: ModelParts, task: str, *, labels: Labels | None, options: Mapping[str, object]) -> ModelParts:
     """Return the parts of a model with one more head; see `hub.Model.add_head`.
 
-    The trunk is the given one, unless the new head reads levels that it lacks: then it is a new one on the CPU with
-    the same weights. The heads are the given ones and the new one, which is on the CPU.
+    If the new head reads levels that the trunk lacks, the trunk is replaced by a new one on the CPU with the same
+    weights. The existing heads are kept; the new head is on the CPU.
     """
     plan = ModelPlan.of(parts.recipe)
     new = build_parts(plan.with_head(task, labels=labels, options=options))
@@ -40,4 +40,4 @@ def _keep_weights(trunk: Trunk, old: Trunk) -> None:
         parameter.requires_grad_(plain_key(parameter_name) not in frozen)
     trunk.provenance, trunk.preprocessing = old.provenance, old.preprocessing
     if new:
-        log.info("the trunk starts anew with %s", ", ".join(new[:6]) + (" and more" if len(new) > 6 else ""))
+        log.info("newly initialized in the trunk: %s", ", ".join(new[:6]) + (" and more" if len(new) > 6 else ""))

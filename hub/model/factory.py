@@ -1,4 +1,4 @@
-"""From a name to a model: `hub.create_model`, and `hub.create` for trunks and models alike."""
+"""Create models by name: `hub.create_model`, and `hub.create` for trunks and models."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def create_model(
 
     Args:
         name: ``task[+task…]/backbone[.tag][-neck]``.
-        labels: class names or a `hub.LabelSpace`; with several heads that have classes, head → that.
-        pretrained: True downloads the backbone's weights, a path reads them, False starts at random.
+        labels: class names or a `hub.LabelSpace`; for several heads with classes, head → labels.
+        pretrained: True downloads the backbone's weights, a path loads them, False initializes randomly.
         in_chans: channels of the image.
-        norm: of the backbone: batch, frozen, group or sync.
-        freeze: stages of the backbone that do not train: 2 is the stem and the first stage.
-        channels: width of the pyramid.
+        norm: normalization of the backbone: batch, frozen, group or sync.
+        freeze: number of backbone stages to freeze: 2 is the stem and the first stage.
+        channels: channels of the pyramid.
         backbone: further options of the backbone, for timm's those of ``timm.create_model``.
         neck: further options of the neck.
         resize: size rule of the model's preprocessing.
         heads: head → its options.
-        options: options of the head, where there is only one.
+        options: options of the head, if there is only one.
 
     Raises:
-        BadNameError, UnknownNameError, AmbiguousNameError: the name.
-        OptionError, LabelMismatchError: what was given with it.
-        BrokenPluginError, MissingRequirementError, ContractError: the plugin behind it.
-        DownloadError: the weights.
+        BadNameError, UnknownNameError, AmbiguousNameError: the name is invalid.
+        OptionError, LabelMismatchError: the options or labels are invalid.
+        BrokenPluginError, MissingRequirementError, ContractError: a plugin cannot be used.
+        DownloadError: the weights cannot be downloaded.
 
     >>> model = create_model("faster-rcnn/resnet18-fpn", labels=["cat", "dog"], channels=64)
     >>> list(model.heads), model.labels["faster-rcnn"].names
@@ -133,17 +133,17 @@ def create(
 ) -> Trunk | Model:
     """Create a trunk (a name without a task) or a model (a name with tasks).
 
-    Type checkers see a `hub.Model` where labels are given; `create_trunk` and `create_model` are typed in any case.
+    For type checkers the result is a `hub.Model` if labels are given; see also `create_trunk` and `create_model`.
 
     Args:
         name: ``[task[+task…]/]backbone[.tag][-neck]``.
-        labels, resize, heads, options: of a model; see `create_model`.
-        levels: of a trunk; see `create_trunk`. A model's heads state the levels that they read.
+        labels, resize, heads, options: only for a model; see `create_model`.
+        levels: only for a trunk; see `create_trunk`. The heads of a model define the levels that they read.
         pretrained, in_chans, norm, freeze, channels, backbone, neck: see `create_trunk`.
 
     Raises:
-        OptionError: an option of models for a trunk, or of trunks for a model.
-        HubError: as `create_trunk` and `create_model`.
+        OptionError: an option of models is given for a trunk, or an option of trunks for a model.
+        HubError: see `create_trunk` and `create_model`.
 
     >>> import torch
     >>> trunk = create("resnet18-fpn")
@@ -153,7 +153,7 @@ def create(
     parsed = ModelName.parse(name)
     if parsed.tasks:
         if levels is not None:
-            raise OptionError("a model takes no 'levels'", fix="its heads state which levels they read")
+            raise OptionError("a model takes no 'levels'", fix="leave it out: its heads define which levels they read")
         return create_model(
             parsed, labels=labels, pretrained=pretrained, in_chans=in_chans, norm=norm, freeze=freeze,
             channels=channels, backbone=backbone, neck=neck, resize=resize, heads=heads, **options,
@@ -173,9 +173,9 @@ def create(
 def build(
     plan: ModelPlan, *, pretrained: bool | str | os.PathLike[str] = False, resize: ResizeRule | None = None
 ) -> Model:
-    """Build a model from its plan; see `create_model` for the arguments and for what it raises.
+    """Build a model from its plan; see `create_model` for the arguments and the errors.
 
-    A model is built again from its recipe with ``build(ModelPlan.of(model.recipe))``.
+    ``build(ModelPlan.of(model.recipe))`` rebuilds a model from its recipe.
     """
     model = Model.of(build_parts(plan, pretrained=pretrained))
     if resize is not None:

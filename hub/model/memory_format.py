@@ -1,4 +1,4 @@
-"""How weights lie in memory."""
+"""The memory format of weights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import nn
 
 
 def channels_last(module: nn.Module) -> None:
-    """Bring the weights of convolutions of images, (O, I, H, W), into channels_last layout, in place.
+    """Convert the weights of 2D convolutions, (O, I, H, W), to the channels_last memory format, in place.
 
-    Those of volumes, (O, I, D, H, W), stay as they are.
+    The weights of 3D convolutions, (O, I, D, H, W), are not changed.
 
     >>> conv = nn.Conv2d(8, 8, 3)
     >>> channels_last(nn.Sequential(conv, nn.Conv3d(8, 8, 3)))

@@ -1,4 +1,4 @@
-"""A model: one trunk, any number of heads on it."""
+"""A model: one trunk with any number of heads."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from hub.seeds import draw_seed, isolated_rng
 
 
 class Model(nn.Module):
-    """A trunk computed once, and its heads by name.
+    """A trunk that is computed once per batch, and heads by name.
 
     Attributes:
         trunk: the `hub.Trunk`.
         heads: name → `hub.Head`.
-        recipe: what builds this model again.
+        recipe: what rebuilds this model.
         preprocessing: how images become the trunk's input.
     """
 
@@ -60,12 +60,12 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     @property
     def divisor(self) -> int:
-        """Sides of a padded batch are multiples of this, so that every stride of the backbone is exact."""
+        """Height and width of a padded batch are multiples of this, so that every stride of the backbone is exact."""
         return self.trunk.divisor
 
     def items(self) -> list[tuple[str, Head]]:
@@ -85,7 +85,7 @@ class Model(nn.Module):
         trunk, which cannot learn.
 
         Raises:
-            DataError: training, and the batch has targets for no head.
+            DataError: in training mode, the batch has targets for no head.
         """
         features = self.features(batch)
         if not self.training:
@@ -100,7 +100,7 @@ class Model(nn.Module):
         seed = draw_seed()
         losses = {}
         for name, head in learning:
-            with isolated_rng(seed, name):  # no head's draws depend on which others there are
+            with isolated_rng(seed, name):  # the random numbers of a head do not depend on the other heads
                 losses[name] = head.losses(features, batch)
         return losses
 
@@ -142,11 +142,11 @@ class Model(nn.Module):
         Args:
             task: its registered name.
             labels: its classes.
-            freeze: train the new head alone from now on, see `train_only`; False leaves what trains as it is.
-            options: of the head.
+            freeze: train only the new head from now on, see `train_only`; False does not change what is trained.
+            options: options of the head.
 
         Raises:
-            BadNameError: there is a head of that name.
+            BadNameError: the model already has a head of that name.
             HubError: see `hub.create_model`.
 
         >>> import hub
@@ -164,7 +164,7 @@ class Model(nn.Module):
         if freeze:
             self.train_only([task])
 
-    @torch.no_grad()  # not inference_mode: its tensors could not be changed by whoever gets the results
+    @torch.no_grad()  # not inference_mode: callers could not modify the tensors of results in place
     def infer(
         self, batch: Batch, *, precision: str = "auto", windows: Windows | None = None
     ) -> dict[str, list[Result]]:
@@ -173,10 +173,10 @@ class Model(nn.Module):
         Args:
             batch: images; with windows they may have any size, best their own; see `prepare`.
             precision: see `hub.precision.autocast`.
-            windows: predict each image in windows of this kind, rather than at once.
+            windows: predict each image in these windows instead of at once.
 
         Raises:
-            OptionError: windows that do not fit the model, or a head that cannot predict in windows.
+            OptionError: the windows do not fit the model, or a head cannot predict in windows.
         """
         was_training = self.training
         self.eval()
@@ -198,13 +198,12 @@ class Model(nn.Module):
         image_id: int | str | None = None,
         precision: str = "auto",
     ) -> dict[str, list[Result]]:
-        """Return the results of a large image file, of which windows are read when they are predicted.
+        """Return the results for a large image file, read window by window.
 
         Args:
-            path: an image file; of tiled and striped TIFFs only the parts of a window are decoded at a time, other
-                formats are decoded as a whole.
-            windows: how to cut it; of scale 1.
-            image_id: for the result, by default the path.
+            path: an image file; tiled and striped TIFFs are decoded window by window, other formats at once.
+            windows: how to cut it; its scale must be 1.
+            image_id: id of the result, by default the path.
             precision: see `hub.precision.autocast`.
 
         Returns:
@@ -229,7 +228,7 @@ class Model(nn.Module):
             self.train(was_training)
 
     def results(self, raw: Mapping[str, Mapping[str, Tensor]], batch: Batch) -> dict[str, list[Result]]:
-        """Turn the raw predictions of `forward` into results: head → one result per image."""
+        """Convert the raw predictions of `forward` to results: head → one result per image."""
         return self._joined({name: head.results(raw[name], batch) for name, head in self.items()})
 
     def _joined(self, results: Mapping[str, list[Result]]) -> dict[str, list[Result]]:
@@ -268,15 +267,15 @@ class Model(nn.Module):
         batch_size: int = 8,
         windows: Windows | int | tuple[int, int] | None = None,
     ) -> Prediction | list[Prediction]:
-        """Predict images, in pixels of the files (or arrays) given.
+        """Return the predictions for images, in pixels of the given files or arrays.
 
         Args:
             images: a path, the bytes of a file, a PIL image, an (H, W, C) RGB array or a (C, H, W) tensor of the
-                dtype that ``preprocessing.pixels`` says, usually uint8; or a list of them, of any sizes.
+                dtype of ``preprocessing.pixels``, usually uint8; or a list of them, of any sizes.
             precision: see `hub.precision.autocast`.
-            batch_size: images computed together; with windows given by their size, as many of these.
-            windows: for large images: predict each in windows of this height and width in pixels, or of this kind. It
-                keeps its own resolution then, rather than being resized as ``preprocessing`` says.
+            batch_size: images per batch; if ``windows`` is a size, the number of windows per batch.
+            windows: for large images: predict each in windows of this height and width in pixels, or in these windows.
+                The image then keeps its resolution instead of being resized by ``preprocessing``.
 
         Returns:
             A `hub.Prediction`, head → result, whatever the number of heads; for a list of images a list of them. With
@@ -322,15 +321,15 @@ class Model(nn.Module):
         return predictions
 
     def prepare(self, images: Sequence[ImageInput], *, first: int = 0, resize: bool = True) -> Batch:
-        """Read, resize and pad images as this model's weights want them.
+        """Read, resize and pad images as the weights of this model require.
 
         Args:
             images: see `predict`.
-            first: number of the first image; images without a path have their number as id.
-            resize: False leaves them at their own size, for windows.
+            first: number of the first image; the id of an image without a path is its number.
+            resize: False keeps the original size, for windows.
 
         Raises:
-            ImageError: a file cannot be read, or an image is of another kind.
+            ImageError: a file cannot be read, or an input is not an image.
         """
         in_chans, expected = self.preprocessing.in_chans, self.preprocessing.pixels
         pixels = [load_input(image, in_chans=in_chans, pixels=expected) for image in images]

@@ -17,12 +17,12 @@ from hub.seeds import draw_seed, isolated_rng
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What a `hub.Model` is made of.
+    """The parts of a `hub.Model`.
 
     Attributes:
         trunk: computed once per batch.
         heads: by name.
-        recipe: what builds them again.
+        recipe: what rebuilds them.
         preprocessing: how images become the trunk's input.
     """
 
@@ -36,14 +36,14 @@ def build_parts(plan: ModelPlan, *, pretrained: bool | str | os.PathLike[str] = 
     """Build a trunk and the heads on it.
 
     Args:
-        plan: with labels.
+        plan: plan with labels.
         pretrained: see `hub.create_model`.
 
     Raises:
         HubError: see `hub.create_model`.
     """
     recipe = plan.recipe
-    # Each part starts from a generator of its own: another head beside it changes no number of it.
+    # Each part is initialized by a separate generator, so that other heads do not change its weights.
     seed = draw_seed()
     with isolated_rng(seed, "trunk"):
         trunk = create_trunk(

@@ -1,4 +1,4 @@
-"""A model's recipe with everything that its name stands for: parsed, looked up and validated in one place."""
+"""A model's recipe with everything that its name refers to: parsed, looked up and validated in one place."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Labels = LabelSpace | Iterable[str]
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """What `hub.model.build` needs to build a model; nothing in it is looked up again.
+    """The input of `hub.model.build`: nothing in it has to be looked up again.
 
     Attributes:
-        recipe: with every option of every head, defaults included: a checkpoint must not change with the defaults of
-            a later version.
-        name: the recipe's name, parsed.
+        recipe: recipe with every option of every head, including defaults: a checkpoint must not change with the
+            defaults of a later version.
+        name: the parsed name of the recipe.
         heads: head → its class.
-        options: head → its options, validated.
+        options: head → its validated options.
         levels: head → the levels that it reads.
     """
 
@@ -43,7 +43,7 @@ class ModelPlan:
         """Look up and validate what a recipe names.
 
         Args:
-            recipe: its labels may still be missing; see `with_labels`.
+            recipe: a recipe, with or without labels; see `with_labels`.
             name: the recipe's name, if it has been parsed already.
 
         Raises:
@@ -86,16 +86,16 @@ class ModelPlan:
         """Return the plan with these labels.
 
         Args:
-            labels: of the only head that has classes; or head → labels. Heads without classes need none.
+            labels: labels of the only head that has classes; or head → labels. Heads without classes need none.
 
         Raises:
             LabelMismatchError: a head's labels are missing or empty, or a head without classes is given some.
-            OptionError: labels for a head that the name does not have.
+            OptionError: labels are given for a head that is not in the name.
         """
         return replace(self, recipe=replace(self.recipe, labels=head_labels(self.name, self.heads, labels)))
 
     def with_head(self, task: str, *, labels: Labels | None, options: Mapping[str, object]) -> ModelPlan:
-        """Return the plan of the same model with one more head; see `of` and `with_labels` for what it raises."""
+        """Return the plan of the same model with one more head; see `of` and `with_labels` for the errors."""
         name = ModelName.parse(f"{'+'.join((*self.name.tasks, task))}/{self.name.trunk}")
         plan = ModelPlan.of(replace(self.recipe, name=str(name), heads={**self.recipe.heads, task: options}), name)
         alone = replace(name, tasks=(task,))
@@ -118,10 +118,10 @@ def head_class(task: str) -> type[Head]:
 def head_options(
     name: ModelName, heads: Mapping[str, Mapping[str, object]] | None, options: Mapping[str, object]
 ) -> dict[str, dict[str, object]]:
-    """Merge options given by head with options given for the only head.
+    """Merge options given per head with options given for the only head.
 
     Raises:
-        OptionError: options without a head, where there are several.
+        OptionError: options without a head are given, but there are several heads.
     """
     chosen = {head: dict(values) for head, values in (heads or {}).items()}
     if options:

@@ -1,4 +1,4 @@
-"""Which preprocessing a model has, given its weights, its heads and its user."""
+"""Choose the preprocessing of a model from its weights, its heads and the options."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def resolve_preprocessing(
     """Return the preprocessing with the values that heads require.
 
     Args:
-        preprocessing: to start from.
-        heads: by name.
+        preprocessing: preprocessing to start from.
+        heads: heads by name.
         given: where its values come from, for the message.
-        free: the fields that nobody has chosen yet.
+        free: fields that have not been chosen yet.
 
     Raises:
-        OptionError: two heads require different values, or one requires another value than the given one.
+        OptionError: two heads require different values, or a head requires a value that differs from the given one.
     """
     chosen: dict[str, tuple[str, object]] = {
         field: (given, value) for field, value in vars(preprocessing).items() if field not in free
@@ -33,7 +33,7 @@ def resolve_preprocessing(
             source, other = chosen.setdefault(field, (task, value))
             if other != value:
                 raise OptionError(
-                    f"{task} needs images with {field} {value}, but {source} wants {field} {other}",
+                    f"{task} needs images with {field} {value}, but {field} is {other} for {source}",
                     fix="train them as two models, or give the heads options that agree",
                 )
     values = {field: value for field, (_, value) in chosen.items()}

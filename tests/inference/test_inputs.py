@@ -1,4 +1,4 @@
-"""One photograph in every form gives the same pixels; what is no image gets one clear line."""
+"""All forms of one image give the same pixels; anything else gets a clear error."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_pil_image_is_turned_upright() -> None:
         (b"no image", ImageError, "the 8 bytes given"),
         ("nowhere.png", ImageError, "nowhere.png does not exist"),
         ("photos/*.jpg", ImageError, "is a pattern"),
-        (3.5, PixelFormatError, "a float is no image"),
+        (3.5, PixelFormatError, "a float is not an image"),
     ],
 )
 def test_what_is_no_image_is_named(given: Any, error: type[Exception], said: str) -> None:

@@ -1,4 +1,4 @@
-"""Boxes that training must not see: found, counted, and refused when there are too many."""
+"""Check boxes: find and count invalid ones, and raise an error if there are too many."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 from hub.errors import BadBoxesError
 
-# COCO's coordinates have two decimals, so that a box's far side may be this much outside by rounding alone.
+# COCO's coordinates have two decimals: rounding alone may move the far side of a box this far outside.
 _SLACK = 0.01
 
 
 @dataclass(frozen=True)
 class BoxReport:
-    """What `check_boxes` found; each box counts once.
+    """The result of `check_boxes`; each box counts once.
 
     Attributes:
-        total: boxes looked at.
-        zero_area: of no or negative width or height.
-        outside: of some area, all of it outside the image.
-        not_finite: with a coordinate that is NaN or infinite.
-        partly_outside: sound once clipped to the image; not among the bad ones.
-        usable: (total,) bool, False for the bad ones.
+        total: number of boxes.
+        zero_area: boxes without a positive width and height.
+        outside: boxes with an area, but completely outside the image.
+        not_finite: boxes with a coordinate that is NaN or infinite.
+        partly_outside: boxes that are valid after clipping to the image; these are not bad.
+        usable: (total,) bool, False for bad boxes.
     """
 
     total: int
@@ -35,7 +35,7 @@ class BoxReport:
 
     @property
     def bad(self) -> int:
-        """How many boxes training must not see."""
+        """The number of bad boxes, which training skips."""
         return self.zero_area + self.outside + self.not_finite
 
     def __bool__(self) -> bool:
@@ -48,10 +48,10 @@ class BoxReport:
             (self.not_finite, "not finite"),
             (self.partly_outside, "clipped to the image"),
         )
-        return f"{self.total} boxes: {', '.join(f'{n} {what}' for n, what in found if n) or 'all sound'}"
+        return f"{self.total} boxes: {', '.join(f'{n} {what}' for n, what in found if n) or 'all valid'}"
 
     def refuse(self, limit: float, *, name: str, ids: np.ndarray, image_ids: Sequence[int | str]) -> None:
-        """Stop when there are more bad boxes than a config allows.
+        """Raise an error if there are more bad boxes than allowed.
 
         Args:
             limit: fraction of the boxes that may be bad, 0 to 1.
@@ -60,7 +60,7 @@ class BoxReport:
             image_ids: (total,) the id of each box's image.
 
         Raises:
-            BadBoxesError: naming the file, the counts and a few of the boxes.
+            BadBoxesError: the message has the file, the counts and a few of the boxes.
         """
         if self.bad <= limit * self.total:
             return
@@ -69,14 +69,14 @@ class BoxReport:
         raise BadBoxesError(
             f"{name}: {self.bad} of {self}. That is {self.bad / self.total:.1%} bad boxes, more than the limit of "
             f"{limit:.1%}; the first: {examples}",
-            fix="mend the annotations, or raise max_bad_boxes (a fraction) in the config's dataset section",
+            fix="correct the annotations, or increase max_bad_boxes (a fraction) in the config's dataset section",
         )
 
 
 def check_boxes(boxes: np.ndarray, sizes: np.ndarray) -> BoxReport:
-    """Find boxes without area, outside their image, or with coordinates that are no numbers.
+    """Find boxes without area, outside their image, or with coordinates that are not finite.
 
-    They are judged as training gets them: in float32 and clipped to the image.
+    Boxes are checked as training uses them: in float32 and clipped to the image.
 
     Args:
         boxes: (A, 4) floats, x1 y1 x2 y2 in pixels.

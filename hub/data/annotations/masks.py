@@ -1,7 +1,7 @@
-"""Polygons and run-length encodings, as COCO's JSON has them, to masks.
+"""Decode the polygons and run-length encodings (RLE) of COCO's JSON to masks.
 
-pycocotools does the work, but trusts its input: a point that is NaN or far away takes all memory, and an RLE cut short
-decodes to whatever the memory held. So both are checked first.
+pycocotools decodes them, but does not check its input: a point that is NaN or far away uses up all memory, and a
+truncated RLE decodes to uninitialized memory. So both are checked first.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from hub.errors import AnnotationError
 def to_rle(segment: bytes, height: int, width: int, *, where: str = "a segmentation") -> dict[str, Any]:
     """Convert one object's segmentation to COCO's compressed RLE.
 
-    A polygon of fewer than three points has no area and is left out; what has none left is an empty mask.
+    Polygons of fewer than three points have no area and are left out; without any polygon the mask is empty.
 
     Args:
-        segment: JSON: a list of polygons ``[x0, y0, x1, y1, …]`` in pixels, or an RLE, compressed or not; or nothing.
-        height: of the image in pixels.
-        width: of the image in pixels.
-        where: names the annotation and its file, for the message.
+        segment: JSON: a list of polygons ``[x0, y0, x1, y1, …]`` in pixels, or an RLE, compressed or not; or empty.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        where: name of the annotation and its file, for the message.
 
     Returns:
         ``{"size": [height, width], "counts": bytes}``.
@@ -44,7 +44,7 @@ def to_rle(segment: bytes, height: int, width: int, *, where: str = "a segmentat
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise AnnotationError(
             f"{where} is neither polygons nor an RLE of its image: {type(error).__name__}: {error}",
-            fix="mend or remove that annotation",
+            fix="correct or remove that annotation",
         ) from None
 
 
@@ -52,9 +52,9 @@ def decode_masks(segments: Sequence[bytes], height: int, width: int, *, where: S
     """Decode the segmentations of one image's objects.
 
     Args:
-        segments: N times JSON, as `to_rle` takes it.
-        height: of the image in pixels.
-        width: of the image in pixels.
+        segments: N JSON texts, see `to_rle`.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
         where: N names of the annotations, for the message.
 
     Returns:
@@ -101,9 +101,9 @@ def _from_rle(rle: dict[str, Any], height: int, width: int) -> dict[str, Any]:
 
 
 def _runs(counts: str) -> list[int]:
-    """The run lengths in a compressed RLE.
+    """Return the run lengths of a compressed RLE.
 
-    Each is a signed number in groups of five bits, lowest first, as characters from "0" on; bit 0x20 says that more
+    Each is a signed number in groups of five bits, lowest first, as characters from "0"; bit 0x20 means that more
     follow. From the fourth on it is the difference to the run two before (pycocotools' ``rleFrString``).
     """
     runs: list[int] = []

@@ -1,4 +1,4 @@
-"""From columns in any order to objects grouped by image."""
+"""Pack columns of annotations in any order into objects grouped by image."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def pack_instances(
     keypoint_names: tuple[str, ...] = (),
     fields: Mapping[str, ObjectField] | None = None,
 ) -> PackedInstances:
-    """Group objects by image; those of one image keep their order.
+    """Group objects by image; the objects of an image keep their order.
 
     Args:
         images: (A,) integers, the position of each object's image in the dataset.
-        count: number of images, those without objects among them.
+        count: number of images, including those without objects.
         ids: (A,) integers, the annotations' ids.
         boxes: (A, 4) x1 y1 x2 y2 in pixels.
         labels: (A,) indices from 0.
@@ -41,7 +41,7 @@ def pack_instances(
         fields: further values of the objects by name, each with A rows.
 
     Returns:
-        All of it as `PackedInstances`, every box usable until `check_boxes` says otherwise.
+        `PackedInstances` in which every box is usable; `check_boxes` finds the bad ones.
 
     >>> packed = pack_instances(np.array([2, 0]), 3, ids=np.array([7, 8]), boxes=np.ones((2, 4)), labels=np.zeros(2))
     >>> packed.ids.tolist(), packed.offsets.tolist()
@@ -69,11 +69,11 @@ def pack_instances(
 
 
 def select_images(instances: PackedInstances, keep: np.ndarray) -> PackedInstances:
-    """The objects of some images only.
+    """Return the objects of some images only.
 
     Args:
-        instances: of n images.
-        keep: (n,) bool.
+        instances: objects of n images.
+        keep: (n,) bool, the images to keep.
     """
     if keep.all():
         return instances

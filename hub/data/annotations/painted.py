@@ -1,4 +1,4 @@
-"""A class for every pixel, from the masks of objects."""
+"""Semantic maps painted from the masks of objects."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ BACKGROUND = "background"
 
 
 def painted_labels(labels: LabelSpace, *, name: str) -> LabelSpace:
-    """The labels of painted maps: ``background``, then those of the objects.
+    """Return the labels of painted maps: ``background``, then those of the objects.
 
     Args:
-        labels: of the objects.
-        name: of the dataset, for messages.
+        labels: labels of the objects.
+        name: name of the dataset, for messages.
 
     Raises:
-        DataError: an object is called ``background``, or there are more classes than a map holds.
+        DataError: a class is called ``background``, or there are more classes than a map supports.
 
     >>> painted_labels(LabelSpace(("cat", "dog"), (17, 18)), name="pets")
     LabelSpace(names=('background', 'cat', 'dog'), ids=(0, 17, 18))
@@ -36,13 +36,13 @@ def painted_labels(labels: LabelSpace, *, name: str) -> LabelSpace:
 
 
 def paint(objects: Instances, size: tuple[int, int]) -> np.ndarray:
-    """The class of every pixel: 0 for the background, k + 1 for objects of the class k.
+    """Return the class of every pixel: 0 for the background, k + 1 for objects of the class k.
 
-    Where objects overlap, the order is that of `Instances.back_to_front`. The box of an object without a mask is
-    `IGNORE` where no other object covers it, since it is not known which of its pixels are the object.
+    Overlapping objects are painted in the order of `Instances.back_to_front`. The box of an object without a mask is
+    `IGNORE` where no other object covers it, because the pixels of the object are not known.
 
     Args:
-        objects: with masks.
+        objects: objects with masks.
         size: height and width in pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How many pixels compressed run-length encodings cover, of many at once."""
+"""Sum the runs of many compressed run-length encodings at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CHUNK = 1 << 18  # characters decoded together: what fits into the cache
 def rle_totals(strings: Sequence[bytes]) -> np.ndarray:
     """Return the sum of the runs of each of N compressed RLEs, (N,) int64; −1 where a run is negative.
 
-    A run is a signed number in groups of five bits, lowest first, as characters from "0" on; bit 0x20 says that more
+    A run is a signed number in groups of five bits, lowest first, as characters from "0"; bit 0x20 means that more
     follow. From the fourth on it is the difference to the run two before (pycocotools' ``rleFrString``).
 
     >>> from pycocotools import mask as coco_mask
@@ -39,14 +39,14 @@ def _totals(strings: Sequence[bytes]) -> np.ndarray:
     lengths = np.fromiter(map(len, strings), np.int64, len(strings))
     ends = (groups & 0x20) == 0
     owner = np.repeat(np.arange(len(strings)), lengths)
-    ends[np.cumsum(lengths[lengths > 0]) - 1] = True  # one cut short ends with its string
+    ends[np.cumsum(lengths[lengths > 0]) - 1] = True  # the last group of a truncated RLE ends with its string
     last = np.flatnonzero(ends)
     first = np.concatenate([[0], last[:-1] + 1])
     place = np.arange(len(groups)) - np.repeat(first, last - first + 1)
     values = np.add.reduceat((groups & 0x1F) << (5 * np.minimum(place, 11)), first)
     widths = 5 * np.minimum(last - first + 1, 12)
     values = np.where(groups[last] & 0x10, values - (1 << widths), values)
-    # Undo the differences: a cumulative sum over every other run of each string; the first run stands alone.
+    # Undo the differences: a cumulative sum over every other run of each string; the first run is not a difference.
     whose = owner[last]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(whose)) + 1])
     index = np.arange(len(values)) - np.repeat(starts, np.diff(np.append(starts, len(values))))

@@ -1,4 +1,4 @@
-"""Affine transforms of an image and all that is annotated on it, by one matrix."""
+"""Affine transforms of an image and its annotations by a matrix."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def affine_matrix(
     """Return the (2, 3) float64 matrix that `affine` takes: shear, scale, rotate about the center, then translate.
 
     Args:
-        size: height and width of the image.
-        rotate: degrees, clockwise as the image is seen.
+        size: height and width of the image in pixels.
+        rotate: angle in degrees, clockwise as the image is seen.
         scale: above 1 enlarges.
-        shear: pixels that a point moves in x for each pixel down, and in y for each pixel to the right.
-        translate: in x and y, fractions of width and height.
+        shear: shift in x per pixel of y, and shift in y per pixel of x.
+        translate: shift in x and y as fractions of width and height.
 
     >>> affine_matrix((10, 20), translate=(0.5, 0.0)).tolist()
     [[1.0, 0.0, 10.0], [0.0, 1.0, 0.0]]
@@ -42,17 +42,16 @@ def affine_matrix(
 
 
 def affine(sample: Sample, matrix: np.ndarray, *, fill: float = 0, min_visibility: float = 0.0) -> Sample:
-    """Move every point (x, y) to ``matrix`` @ (x, y, 1), within the image's own size.
+    """Move every point (x, y) to ``matrix`` @ (x, y, 1); the size of the image does not change.
 
-    The image is sampled bilinearly; masks and maps take the pixel in which the center of the new one lies. Boxes are
-    those of their four corners, and where the object has a mask, tightened around it. Pixels from outside are
-    ``fill``, in maps "ignore".
+    The image is sampled bilinearly, masks and maps by nearest neighbor. A new box encloses the four moved corners, and
+    is tightened around the mask if the object has one. Pixels from outside are ``fill``, in maps "ignore".
 
     Args:
-        sample: to move.
-        matrix: (2, 3) in pixels, with an inverse.
-        fill: of pixels that come from outside the image.
-        min_visibility: part of the corners' box that must be within the image for the object to stay.
+        sample: the sample to transform.
+        matrix: (2, 3) in pixels, invertible.
+        fill: value of pixels that come from outside the image.
+        min_visibility: fraction of the box of the corners that must be inside the image to keep the object.
     """
     height, width = sample.image.shape[:2]
     linear, shift = matrix[:, :2], matrix[:, 2]
@@ -67,7 +66,7 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: float = 0, min_visibilit
         size = (width, height)
         return by_four_channels(old, lambda part: cv2.warpAffine(part, centered, size, borderValue=(fill,) * 4))
 
-    @cache  # for all maps, and not at all where there are none
+    @cache  # computed once for all maps, and only if there are maps
     def sources() -> tuple[np.ndarray, np.ndarray]:
         return _sources(matrix, (height, width))
 
@@ -94,19 +93,19 @@ def affine(sample: Sample, matrix: np.ndarray, *, fill: float = 0, min_visibilit
         moved = new.instances
     else:
         moved = tighten(new.instances, sample.instances.masks.areas > 0)
-    # What is visible is judged by the corners' boxes: around a turned mask the tight box is smaller anyhow.
+    # The visible fraction is that of the boxes of the corners: the tight box of a rotated mask is always smaller.
     moved.boxes[left < min_visibility * area] = 0
     return replace(new, instances=clip(moved, (height, width)))
 
 
 def box_of_corners(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return the boxes (N, 4) around the corners of boxes, moved to ``matrix`` @ (x, y, 1)."""
+    """Return the boxes (N, 4) that enclose the corners of boxes, moved to ``matrix`` @ (x, y, 1)."""
     corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
     return np.concatenate([corners.min(1), corners.max(1)], 1)
 
 
 def _sources(matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel of a moved plane comes from: (H, W) flat indices, and whether that is inside."""
+    """Return the source of each pixel of a transformed plane: (H, W) flat indices, and whether they are inside."""
     height, width = size
     inverse = np.linalg.inv(matrix[:, :2])
     x, y = np.arange(width) + 0.5 - matrix[0, 2], np.arange(height)[:, None] + 0.5 - matrix[1, 2]

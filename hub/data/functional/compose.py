@@ -1,4 +1,4 @@
-"""Several samples in one: laid side by side, over one another, or their objects together."""
+"""Combine several samples: side by side, one over another, or only their objects."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hub.data.functional.geometry import box_around, clip, crop, pad
 
 
 def with_objects(sample: Sample, *others: Sample) -> Sample:
-    """The sample with the objects of others of its size as well."""
+    """Return the sample with the objects of other samples of the same size added."""
     groups = [one.instances for one in (sample, *others) if one.instances is not None]
     return replace(sample, instances=Instances.join(groups)) if groups else sample
 
 
 def fit(sample: Sample, size: tuple[int, int]) -> Sample:
-    """Cut and pad at the right and the bottom to ``size`` = (height, width)."""
+    """Crop and pad at the right and the bottom to ``size`` = (height, width)."""
     height, width = sample.image.shape[:2]
     if (height, width) == size:
         return sample
@@ -26,13 +26,13 @@ def fit(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def collage(pieces: Sequence[tuple[Sample, int, int]], size: tuple[int, int], *, fill: float = 0) -> Sample:
-    """Lay samples that do not overlap on a canvas.
+    """Place samples on a canvas without overlap.
 
     Args:
-        pieces: each with the row and the column of its corner, all within the canvas; at least one. The canvas is the
-            first one's otherwise: its id, file and tags.
+        pieces: at least one sample, each with the row and column of its top left corner, inside the canvas. The
+            result has the id, the path and the tags of the first.
         size: height and width of the canvas.
-        fill: of pixels without an image; in maps they are "ignore".
+        fill: value of pixels without an image; in maps they are "ignore".
     """
     placed = [pad(sample, size, top=top, left=left, fill=fill) for sample, top, left in pieces]
     canvas = with_objects(placed[0], *placed[1:])
@@ -50,13 +50,13 @@ def collage(pieces: Sequence[tuple[Sample, int, int]], size: tuple[int, int], *,
 
 
 def overlay(under: Sample, over: Sample, region: np.ndarray, *, min_visibility: float = 0.0) -> Sample:
-    """The pixels of ``over`` within a region, those of ``under`` elsewhere; with the objects of both.
+    """Paste the pixels of ``over`` within a region onto ``under``, and combine the objects of both.
 
-    What the region covers of the objects of ``under`` is cut from their masks; see `cover`. The objects of ``over``
-    stay as they are: choose and cut them first.
+    The masks of ``under`` lose the pixels of the region; see `cover`. The objects of ``over`` are not changed: select
+    and crop them first.
 
     Args:
-        under, over: of one size.
+        under, over: samples of the same size.
         region: (H, W) bool.
         min_visibility: see `cover`.
     """
@@ -69,15 +69,15 @@ def overlay(under: Sample, over: Sample, region: np.ndarray, *, min_visibility: 
 
 
 def cover(instances: Instances, region: np.ndarray, *, min_visibility: float = 0.0) -> Instances:
-    """Objects behind something: what is visible of them.
+    """Return the visible parts of objects that a region covers.
 
-    Masks lose what is covered, and boxes are tightened around the rest, of the mask or else of the box. Covered
-    keypoints are annotated but not visible any more (1). Objects without a visible pixel are removed.
+    Covered pixels are removed from masks, and boxes are tightened around the rest of the mask, or of the box if there
+    is no mask. Covered keypoints get the visibility 1 (hidden). Objects without a visible pixel are removed.
 
     Args:
         instances: the objects.
-        region: (H, W) bool, what is covered.
-        min_visibility: part of the object's pixels that must be visible for it to stay.
+        region: (H, W) bool, the covered pixels.
+        min_visibility: fraction of an object's pixels that must be visible to keep the object.
     """
     height, width = region.shape
     boxes = instances.boxes.copy()
@@ -86,7 +86,7 @@ def cover(instances: Instances, region: np.ndarray, *, min_visibility: float = 0
     around = np.zeros((len(instances), 4), np.float32)
     if instances.masks is not None and masks is not None:
         pixels, visible, around = instances.masks.areas, masks.areas, masks.boxes
-    for i in np.flatnonzero(pixels == 0):  # what has no mask is its box
+    for i in np.flatnonzero(pixels == 0):  # without a mask, the pixels of the object are those of its box
         x1, y1, x2, y2 = instances.boxes[i]
         corner = max(0, int(x1)), max(0, int(y1))
         seen = ~region[corner[1] : int(np.ceil(y2)), corner[0] : int(np.ceil(x2))]
@@ -96,7 +96,7 @@ def cover(instances: Instances, region: np.ndarray, *, min_visibility: float = 0
     hidden = visible < pixels
     tight = np.concatenate([np.maximum(boxes[:, :2], around[:, :2]), np.minimum(boxes[:, 2:], around[:, 2:])], axis=1)
     boxes[hidden] = tight[hidden]
-    boxes[hidden & ((visible == 0) | (visible < min_visibility * pixels))] = 0  # which clip removes
+    boxes[hidden & ((visible == 0) | (visible < min_visibility * pixels))] = 0  # `clip` removes boxes without area
     keypoints = instances.keypoints
     if keypoints is not None:
         x, y = (keypoints[..., axis].astype(np.int64).clip(0, side - 1) for axis, side in ((0, width), (1, height)))

@@ -1,6 +1,6 @@
-"""Moving an image and all that is annotated on it: each function takes a sample and returns a new one.
+"""Geometric functions on an image and its annotations: each takes a sample and returns a new one.
 
-Coordinates are continuous: the first pixel of a row covers x from 0 to 1, an image of width W ends at x = W.
+Coordinates are continuous: the first pixel of a row covers x from 0 to 1, and an image of width W ends at x = W.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hub.images import resize_image
 def resize(sample: Sample, size: tuple[int, int]) -> Sample:
     """Resize to ``size`` = (height, width).
 
-    The image goes through `hub.images.resize_image`, as in prediction; masks and maps take the nearest pixel.
+    The image is resized by `hub.images.resize_image`, as in prediction; masks and maps by nearest neighbor.
     """
     height, width = size
     if sample.image.shape[:2] == (height, width):
@@ -39,12 +39,12 @@ def resize(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def mirror(sample: Sample, *, vertical: bool = False, keypoint_order: np.ndarray | None = None) -> Sample:
-    """Mirror left to right, or top to bottom.
+    """Flip horizontally, or vertically.
 
     Args:
-        sample: to mirror.
+        sample: the sample to flip.
         vertical: swap top and bottom instead of left and right.
-        keypoint_order: (K,) the order that keypoints have in a mirrored image; see `mirrored_order`.
+        keypoint_order: (K,) the order of keypoints in a flipped image; see `mirrored_order`.
     """
     axis = 1 if vertical else 0
     side = sample.image.shape[1 - axis]
@@ -64,7 +64,7 @@ def mirror(sample: Sample, *, vertical: bool = False, keypoint_order: np.ndarray
     new = changed(
         sample,
         np.array([[1, 0, 0], [0, -1, height]] if vertical else [[-1, 0, width], [0, 1, 0]], np.float64),
-        image=lambda image: cv2.flip(image, 1 - axis).reshape(image.shape),  # cv2 drops a channel axis of one
+        image=lambda image: cv2.flip(image, 1 - axis).reshape(image.shape),  # cv2 drops a channel axis of size 1
         boxes=boxes,
         points=points,
         plane=lambda plane, fill: np.ascontiguousarray(np.flip(plane, -1 - axis)),
@@ -77,10 +77,10 @@ def mirror(sample: Sample, *, vertical: bool = False, keypoint_order: np.ndarray
 
 
 def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visibility: float = 0.0) -> Sample:
-    """Cut out the window of ``size`` = (height, width) whose corner is at (top, left), all within the image.
+    """Crop the window of ``size`` = (height, width) with its top left corner at (top, left), inside the image.
 
-    Boxes are clipped, and where the object has a mask, tightened around what is left of it. Objects of which
-    less than a pixel, or less than ``min_visibility`` of the box, is left are removed.
+    Boxes are clipped, and tightened around the rest of the mask if the object has one. Objects are removed if less than
+    one pixel, or less than ``min_visibility`` of the box, is left.
     """
     height, width = size
     corner = np.array([left, top], np.float32)
@@ -103,7 +103,7 @@ def crop(sample: Sample, top: int, left: int, size: tuple[int, int], *, min_visi
     tightened = new.instances
     if sample.instances.masks is not None and tightened.masks is not None:
         cut = tightened.masks.areas < sample.instances.masks.areas
-        tightened = tighten(tightened, cut)  # what is whole keeps its exact box
+        tightened = tighten(tightened, cut)  # objects that are not cut keep their exact boxes
     return replace(new, instances=clip(tightened, size, min_visibility=min_visibility, uncut=uncut))
 
 
@@ -141,17 +141,17 @@ def clip(
     min_visibility: float = 0.0,
     uncut: np.ndarray | None = None,
 ) -> Instances:
-    """Keep what lies within an image of ``size`` = (height, width).
+    """Clip objects to an image of ``size`` = (height, width).
 
     Args:
         instances: objects, some of them partly outside.
-        size: of the image.
-        min_visibility: fraction of the box's area that must be left for the object to stay.
-        uncut: (N, 4) the boxes of the whole objects, by default those of ``instances``.
+        size: size of the image.
+        min_visibility: fraction of the box's area that must be left to keep the object.
+        uncut: (N, 4) the boxes of the complete objects, by default those of ``instances``.
 
     Returns:
-        The objects with clipped boxes, without those that are less than a pixel wide or high. Keypoints
-        outside the image become zeros: not annotated.
+        The objects with clipped boxes, without those narrower or lower than one pixel. Keypoints outside the image
+        become zeros: not labeled.
     """
     height, width = size
     whole = instances.boxes if uncut is None else uncut
@@ -168,7 +168,7 @@ def clip(
 
 
 def mirrored_order(names: Sequence[str]) -> np.ndarray | None:
-    """The order of keypoints in a mirrored image: ``left_x`` and ``right_x`` change places; None if none do.
+    """Return the order of keypoints after a flip, with ``left_x`` and ``right_x`` swapped; None without such pairs.
 
     >>> mirrored_order(["nose", "left_eye", "right_eye"]).tolist()
     [0, 2, 1]
@@ -184,23 +184,23 @@ def mirrored_order(names: Sequence[str]) -> np.ndarray | None:
 
 
 def tighten(instances: Instances, which: np.ndarray) -> Instances:
-    """Shrink boxes to what is left of the masks; a box without any becomes zeros, which `clip` removes.
+    """Shrink boxes to the rest of their masks; the box of an empty mask becomes zeros, which `clip` removes.
 
     Args:
-        instances: with masks.
-        which: (N,) bool, the objects to do it for.
+        instances: objects with masks.
+        which: (N,) bool, the objects to change.
     """
     assert instances.masks is not None
     around = instances.masks.boxes
     cut = np.concatenate(
         [np.maximum(instances.boxes[:, :2], around[:, :2]), np.minimum(instances.boxes[:, 2:], around[:, 2:])], axis=1
     )
-    cut[~around.any(1)] = 0  # nothing of the object is left, although a corner of its box may be
+    cut[~around.any(1)] = 0  # nothing of the object is left, although a corner of its box may be left
     return replace(instances, boxes=np.where(which[:, None], cut, instances.boxes))
 
 
 def box_around(mask: np.ndarray) -> np.ndarray:
-    """(4,) float32, the box of what is not 0 in (H, W); zeros where there is nothing.
+    """Return the box around the nonzero values of (H, W), (4,) float32; zeros if there are none.
 
     >>> box_around(np.array([[0, 0, 0], [0, 1, 1]])).tolist()
     [1.0, 1.0, 3.0, 2.0]
@@ -212,7 +212,7 @@ def box_around(mask: np.ndarray) -> np.ndarray:
 
 
 def _nearest(old: int, new: int) -> np.ndarray:
-    """For each of ``new`` pixels along an axis, the one of ``old`` pixels in which its center lies."""
+    """Return for each of ``new`` pixels along an axis the one of ``old`` pixels that contains its center."""
     return (2 * np.arange(new) + 1) * old // (2 * new)
 
 
@@ -226,14 +226,14 @@ def changed(
     plane: Callable[[np.ndarray, float], np.ndarray],
     masks: Callable[[InstanceMasks], InstanceMasks],
 ) -> Sample:
-    """Apply a function to each kind of thing in a sample.
+    """Apply a function to each part of a sample.
 
     Args:
-        sample: to change.
+        sample: the sample to change.
         matrix: (2, 3) float64; every point (x, y) moves to ``matrix`` @ (x, y, 1). The fields of objects are moved
-            with it, by the rule that each declares.
-        image, boxes, points, masks: what happens to each.
-        plane: what happens to a map (…, H, W), with the value of pixels from outside.
+            by the rule that each declares.
+        image, boxes, points, masks: functions that return the new values of each.
+        plane: function of a map (…, H, W) and the value of pixels from outside; returns the new map.
     """
     instances = sample.instances
     if instances is not None:

@@ -1,4 +1,4 @@
-"""Pixel values of any dtype in units of their range: what photometric transforms compute with.
+"""Conversion of pixel values of any dtype to units of their range, for photometric transforms.
 
 ``unit = (pixel − low) / (high − low)``, where (low, high) is `hub.pixel_format.PixelFormat.value_range`.
 """
@@ -23,7 +23,7 @@ def to_unit(image: np.ndarray, pixels: PixelFormat) -> np.ndarray:
 
 
 def from_unit(unit: np.ndarray, pixels: PixelFormat) -> np.ndarray:
-    """Return the pixels that values from 0 to 1 stand for; integers are rounded.
+    """Return the pixel values for values from 0 to 1; integers are rounded.
 
     >>> from_unit(np.array([0.0, 0.5, 1.0]), PixelFormat()).tolist()
     [0, 128, 255]
@@ -36,17 +36,17 @@ def from_unit(unit: np.ndarray, pixels: PixelFormat) -> np.ndarray:
 
 
 def fill_value(unit: float, pixels: PixelFormat) -> float:
-    """Return the pixel value that a fraction of the range stands for, such as 128 for 0.5 of 0 to 255."""
+    """Return the pixel value at a fraction of the range, such as 128 for 0.5 of 0 to 255."""
     return float(from_unit(np.array(unit), pixels))
 
 
 def in_units(image: np.ndarray, pixels: PixelFormat, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Apply a function of uint8 images, or of float32 images from 0 to 1, to an image of any dtype.
 
-    uint8 images are passed as they are; others in units of their range, clipped to it.
+    uint8 images are passed unchanged; others in units of their range, clipped to 0 to 1.
 
     Raises:
-        ValueError: the function returns another dtype than it was given.
+        ValueError: the function changes the dtype.
     """
     whole = image if pixels.dtype == "uint8" else to_unit(image, pixels)
     new = change(whole)
@@ -56,7 +56,7 @@ def in_units(image: np.ndarray, pixels: PixelFormat, change: Callable[[np.ndarra
 
 
 def by_four_channels(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Apply a function to (H, W, C) in groups of at most four channels, which is all that parts of OpenCV take.
+    """Apply a function to (H, W, C) in groups of at most four channels, the limit of some OpenCV functions.
 
     Args:
         image: (H, W, C).

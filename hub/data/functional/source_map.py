@@ -1,4 +1,4 @@
-"""Where each pixel of a warped image comes from: what any warp, however it is computed, is known by."""
+"""The source of each pixel of a warped image, a representation of any warp."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-_STRAIGHT = 0.06  # pixels that an affine map may be off: OpenCV rounds sources to 1/32 of a pixel
-_SAMPLES = 20_000  # pixels that a matrix is fitted to
-_COARSE = 64  # side of the grid in which points are looked for first
+_STRAIGHT = 0.06  # tolerance of an affine fit in pixels: OpenCV rounds sources to 1/32 of a pixel
+_SAMPLES = 20_000  # number of pixels used to fit a matrix
+_COARSE = 64  # side of the grid for the coarse search of points
 
 
 def coordinate_planes(size: tuple[int, int]) -> np.ndarray:
@@ -31,7 +31,7 @@ class SourceMap:
     Attributes:
         x: (h, w) float64, in pixels of the source; the first pixel covers 0 to 1.
         y: (h, w) float64.
-        inside: (h, w) bool, False where the pixel comes from outside the source; x and y mean nothing there.
+        inside: (h, w) bool, False where the pixel comes from outside the source; x and y are undefined there.
         size: height and width of the source.
     """
 
@@ -44,7 +44,7 @@ class SourceMap:
     def of(cls, planes: np.ndarray, size: tuple[int, int]) -> SourceMap:
         """Return the map of warped `coordinate_planes` of a source of ``size`` = (height, width)."""
         weight = planes[..., 2].astype(np.float64)
-        inside = weight >= 0.5  # at a border, pixels are blended with the outside: its part is divided out
+        inside = weight >= 0.5  # pixels at a border are blended with the outside: divide by the weight of the inside
         divisor = np.where(inside, weight, 1)
         return cls(planes[..., 0] / divisor, planes[..., 1] / divisor, inside, size)
 
@@ -58,7 +58,7 @@ class SourceMap:
 
     @cached_property
     def indices(self) -> np.ndarray:
-        """(h, w) int64, the flat index of the source pixel in which each pixel's source lies; 0 outside."""
+        """(h, w) int64, the flat index of the source pixel that contains each pixel's source; 0 outside."""
         height, width = self.size
         columns = np.floor(self.x).astype(np.int64).clip(0, width - 1)
         rows = np.floor(self.y).astype(np.int64).clip(0, height - 1)
@@ -68,7 +68,7 @@ class SourceMap:
     def matrix(self) -> np.ndarray | None:
         """(2, 3) float64, where every source point (x, y) moves to ``matrix`` @ (x, y, 1); None for other warps."""
         height, width = self.size
-        # At the border sources are clamped by some interpolations.
+        # Some interpolations clamp sources at the border.
         inner = self.inside & (self.x >= 1) & (self.y >= 1) & (self.x <= width - 1) & (self.y <= height - 1)
         where = np.flatnonzero(inner)
         where = where[:: max(1, len(where) // _SAMPLES)]
@@ -85,7 +85,7 @@ class SourceMap:
 
     @cached_property
     def areas(self) -> np.ndarray:
-        """(h, w) float64, how many pixels of the source each pixel covers; 0 outside."""
+        """(h, w) float64, the area in source pixels that each pixel covers; 0 outside."""
         (a, b), (c, d) = self.jacobian
         return np.where(self.inside, np.abs(a * d - b * c), 0)
 
@@ -105,8 +105,8 @@ class SourceMap:
             points: (M, 2) x and y in pixels of the source.
 
         Returns:
-            (M, 2) float64 x and y, and (M,) bool, False for points that are not in the warped image, whose place is
-            the nearest that there is.
+            (M, 2) float64 x and y, and (M,) bool, False for points that are not in the warped image; for these, x
+            and y are the nearest position.
         """
         if not len(points) or not self.inside.any():
             return np.zeros((len(points), 2)), np.zeros(len(points), bool)

@@ -1,4 +1,4 @@
-"""Any warp of an image, given by the source of each pixel: all that is annotated on the image follows."""
+"""Any warp of an image and its annotations, given by the source of each pixel."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def warp(
 ) -> Sample:
     """Return a sample whose image was warped, with its annotations moved along.
 
-    Masks and maps take the source pixel in which the source of each pixel lies. Where the warp is affine, boxes are
-    those of their four corners, and keypoints and fields of objects are moved by the matrix. Otherwise boxes enclose
-    the pixels that come from within them, keypoints are looked up, and fields are moved by the affine map that the warp
-    is near the center of each object. Where an object has a mask, its box is tightened around it.
+    Masks and maps are sampled by nearest neighbor. If the warp is affine, a new box encloses the four moved corners,
+    and keypoints and fields of objects are moved by the matrix. Otherwise a new box encloses the pixels with a source
+    in the old box, keypoints are looked up in the source map, and fields are moved by the local affine approximation of
+    the warp at the center of each object. If an object has a mask, its box is tightened around it.
 
     Args:
-        sample: before the warp.
+        sample: the sample before the warp.
         image: (h, w, C), the warped image.
-        source: where its pixels come from.
-        min_visibility: fraction of an object's box that must be in the image for the object to stay.
-        keypoint_order: (K,) the order that keypoints have in a mirrored image.
+        source: the sources of its pixels.
+        min_visibility: fraction of an object's box that must be inside the image to keep the object.
+        keypoint_order: (K,) the order of keypoints in a flipped image.
     """
     maps = {name: _take(values, source) for name, values in sample.maps.items()}
     moved = replace(sample, image=image, maps=maps)
@@ -57,7 +57,7 @@ def warp(
 
 
 def _by_matrix(instances: Instances, matrix: np.ndarray, source: SourceMap) -> tuple[Instances, np.ndarray]:
-    """The objects moved by a matrix, boxes clipped to where the source is; and what part of each box is there."""
+    """Return the objects moved by a matrix, boxes clipped to the source; and the fraction of each box that is left."""
     whole = box_of_corners(instances.boxes, matrix)
     rows, columns = np.flatnonzero(source.inside.any(1)), np.flatnonzero(source.inside.any(0))
     low, high = np.array([columns[0], rows[0]]), np.array([columns[-1] + 1, rows[-1] + 1])
@@ -74,7 +74,7 @@ def _by_matrix(instances: Instances, matrix: np.ndarray, source: SourceMap) -> t
 
 
 def _by_lookup(instances: Instances, source: SourceMap) -> tuple[Instances, np.ndarray]:
-    """The objects moved by looking up where their pixels went; and what part of each box's area is there."""
+    """Return the objects moved by a lookup of their pixels; and the fraction of each box's area that is left."""
     boxes = np.zeros((len(instances), 4), np.float32)
     visible = np.zeros(len(instances))
     for i, (x1, y1, x2, y2) in enumerate(instances.boxes.astype(np.float64)):
@@ -120,7 +120,7 @@ def _reordered(instances: Instances, order: np.ndarray | None) -> Instances:
 
 
 def _take(plane: np.ndarray, source: SourceMap) -> np.ndarray:
-    """(…, H, W) of any dtype at the sources, "ignore" outside."""
+    """Return the values of (…, H, W) at the sources, "ignore" outside."""
     fill = IGNORE if np.issubdtype(plane.dtype, np.integer) else np.nan
     flat = plane.reshape(*plane.shape[:-2], -1).take(source.indices, -1)
     return np.where(source.inside, flat, np.array(fill, plane.dtype))

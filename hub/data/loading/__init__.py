@@ -1,1 +1,1 @@
-"""From a dataset to batches: sampler, pipeline, collate, loader."""
+"""Loading of batches from a dataset: sampler, pipeline, collate, loader."""

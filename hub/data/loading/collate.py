@@ -1,4 +1,4 @@
-"""Samples of different sizes into one batch of fixed shape."""
+"""Collate samples of different sizes into one padded batch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def collate(samples: Sequence[Sample], *, divisor: int = 32, max_instances: int 
     """Pad samples to one size and one number of objects N.
 
     Args:
-        samples: at least one; all with the same kinds of annotations.
+        samples: at least one; all must have the same kinds of annotations.
         divisor: the padded height and width are multiples of this.
-        max_instances: N, for shapes that never change; of an image with more objects the first ones are kept,
-            crowds last. By default N is the largest number in the batch, and at least 1.
+        max_instances: N, for constant shapes; an image with more objects keeps the first N, crowds last. By default N
+            is the largest number in the batch, and at least 1.
 
     Returns:
         A `hub.Batch`. Crowd regions keep their boxes and masks, but are not ``valid``. Maps and tags keep
@@ -71,12 +71,12 @@ def _pad_instances(instances: Sequence[Instances], max_instances: int | None) ->
 
 
 def _first(one: Instances, number: int) -> Instances:
-    """At most ``number`` of the objects: the first ones, crowds last."""
+    """Return at most ``number`` of the objects: the first ones, crowds last."""
     return one if len(one) <= number else one.select(np.argsort(one.crowd, kind="stable")[:number])
 
 
 def _pad_rows(values: Sequence[np.ndarray], number: int, fill: float, dtype: npt.DTypeLike) -> Tensor:
-    """(n, …) of each image as (B, number, …)."""
+    """Pad the rows (n, …) of each image to (B, number, …)."""
     padded = np.full((len(values), number, *values[0].shape[1:]), fill, dtype)
     for row, own in zip(padded, values, strict=True):
         row[: len(own)] = own

@@ -1,4 +1,4 @@
-"""Batches from worker processes: the same ones whatever the number of workers."""
+"""Batches from worker processes; they do not depend on the number of workers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from hub.errors import HubError
 
 @dataclass(frozen=True)
 class TrainBatch:
-    """A batch and its place in the run.
+    """A batch with its position in the run.
 
     Attributes:
         epoch: from 0.
         step: from 0, counted over all epochs.
-        batch: what the step learns from.
+        batch: the batch of this step.
     """
 
     epoch: int
@@ -37,18 +37,18 @@ class TrainBatch:
 
 
 class Loader:
-    """Batches of a pipeline, loaded ahead by worker processes; can be iterated again and again.
+    """Batches of a pipeline, prefetched by worker processes; can be iterated repeatedly.
 
     Args:
-        pipeline: what gives the samples.
+        pipeline: source of the samples.
         items: for each batch its (epoch, index) pairs.
-        workers: number of processes; 0 loads in this one.
+        workers: number of processes; 0 loads in the current process.
         divisor: the padded height and width are multiples of this.
         max_instances: see `hub.data.loading.collate.collate`.
-        device: batches for a CUDA device come in pinned memory.
+        device: batches for a CUDA device are in pinned memory.
 
     Raises:
-        HubError: whatever a worker met, under its own class and with its own message.
+        HubError: any error of a worker, with its original class and message.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Loader:
             pin_memory=torch.device(device).type == "cuda",
             worker_init_fn=_one_thread,
             persistent_workers=workers > 0,
-            generator=torch.Generator(),  # its own: making a loader must not move torch's global generator
+            generator=torch.Generator(),  # creating a loader must not advance torch's default generator
         )
 
     def __iter__(self) -> Iterator[Batch]:
@@ -92,9 +92,9 @@ def train_loader(
     max_instances: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Iterator[TrainBatch]:
-    """Batches without end, from step ``start_step`` of the run on; see `Loader` for the rest.
+    """Yield training batches endlessly, starting with step ``start_step`` of the run; see `Loader` for the arguments.
 
-    Closing the iterator, or dropping it, ends its workers.
+    Closing or deleting the iterator stops its workers.
     """
     items = _Endless(sampler, start_step)
     loader = Loader(pipeline, items, workers=workers, divisor=divisor, max_instances=max_instances, device=device)
@@ -113,7 +113,7 @@ def eval_loader(
     max_instances: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Loader:
-    """Every image once, split over the processes; see `hub.data.loading.sampler.eval_batches` for the order."""
+    """Return a loader of every image once, in the order of `hub.data.loading.sampler.eval_batches`."""
     batches = eval_batches(pipeline.dataset.sizes, batch_size=batch_size, rank=rank, world_size=world_size)
     items = [[(0, index) for index in batch] for batch in batches]
     return Loader(pipeline, items, workers=workers, divisor=divisor, max_instances=max_instances, device=device)
@@ -121,7 +121,7 @@ def eval_loader(
 
 @dataclass(frozen=True)
 class _Endless:
-    """The sampler's stream as keys of the pipeline."""
+    """The endless stream of the sampler as keys of the pipeline."""
 
     sampler: GroupedBatchSampler
     start_step: int
@@ -132,7 +132,7 @@ class _Endless:
 
 
 class _Guarded(Dataset[Any]):
-    """Gives a `HubError` back instead of raising it: torch would bury its message in a traceback."""
+    """Returns a `HubError` instead of raising it, because torch would hide its message in a traceback."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -152,10 +152,10 @@ def _collate(samples: Sequence[Sample | HubError], *, divisor: int, max_instance
 
 
 def _one_thread(worker: int) -> None:
-    """The workers are the parallelism: threads of their own would only compete.
+    """Limit a worker to one thread, because the workers already use all cores; leave the group of processes.
 
-    A terminal's Ctrl-C and torchrun signal the whole group of processes. The trainer then finishes its step and
-    saves, for which it needs its workers: they leave the group, and end when the trainer ends them or is gone.
+    Ctrl-C in a terminal and torchrun send signals to the group of processes. The trainer then finishes its step and
+    saves, and still needs its workers: they leave the group, and exit when the trainer stops them or has exited.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgid"):

@@ -1,4 +1,4 @@
-"""From an index to a transformed sample in the model's own labels: what a data worker runs."""
+"""The pipeline that a data worker runs: load a sample, convert its labels to those of the model, transform it."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ logger = logging.getLogger("hub")
 class Pipeline(data.Dataset[Sample]):
     """Load, translate labels by name, transform.
 
-    Items are asked for by ``(epoch, index)`` and are a pure function of that and of the seed.
+    An item has the key ``(epoch, index)`` and is a pure function of the key and the seed.
 
     Args:
-        dataset: where images and annotations come from.
+        dataset: source of images and annotations.
         transform: applied to every sample.
-        needs: what the model's heads learn from; empty for images alone.
+        needs: targets that the heads learn from; empty for images only.
         label_spaces: ``"instances"``, or the name of a map or tag → the model's labels; None keeps the
             dataset's.
         in_chans: channels of the images.
-        pixels: dtype and value range that the model takes; None takes those of the dataset.
-        seed: of the run.
+        pixels: dtype and value range that the model takes; None uses those of the dataset.
+        seed: seed of the run.
 
     Raises:
         PixelFormatError: the dataset has images of another dtype or value range.
-        DataError: the dataset has no such annotations as a head needs.
-        ContractError: a field of objects has the name of another target, or is declared but not given.
+        DataError: the dataset lacks annotations that a head needs.
+        ContractError: a field of objects has the name of another target, or is declared but not returned.
         LabelMismatchError: the dataset has labels that the model lacks.
-        OptionError: a transform that cannot mix such annotations.
+        OptionError: a transform cannot mix such annotations.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Pipeline(data.Dataset[Sample]):
         return len(self.dataset)
 
     def __getitem__(self, item: tuple[int, int]) -> Sample:
-        """The sample ``index`` as it looks in epoch ``epoch``, where ``item`` is (epoch, index)."""
+        """Return the sample ``index`` as transformed in epoch ``epoch``, where ``item`` is (epoch, index)."""
         epoch, index = item
         seed = derive_seed(self.seed, "augment", epoch, index)
         return self.transform(self._load(index), seed, partial(self._draw, index))
@@ -87,8 +87,8 @@ class Pipeline(data.Dataset[Sample]):
         pixels = self.dataset.pixels
         if sample.image.dtype != pixels.dtype:
             raise PixelFormatError(
-                f"{sample.path} has {sample.image.dtype} pixels, but {self.dataset.name} is announced as {pixels}",
-                fix="convert the image to the kind of the others",
+                f"{sample.path} has {sample.image.dtype} pixels, but {self.dataset.name} declares {pixels}",
+                fix="convert the image to the pixel format of the others",
             )
         known = sample.instances.fields.keys() if sample.instances is not None else frozenset()
         if missing := sorted((self.needs & self.dataset.fields.keys()) - known):
@@ -99,7 +99,7 @@ class Pipeline(data.Dataset[Sample]):
         return self._relabelled(replace(sample, value_range=pixels.value_range))
 
     def _draw(self, index: int, rng: np.random.Generator) -> Sample:
-        """Any image but ``index``, where there is another."""
+        """Load a random image other than ``index``, if there is one."""
         others = len(self) - 1
         return self._load((index + 1 + int(rng.integers(others))) % len(self) if others else index)
 
@@ -115,12 +115,12 @@ class Pipeline(data.Dataset[Sample]):
             raise DataError(
                 f"a head of this model learns from {' and '.join(missing)}, which {self.dataset.name} "
                 f"(format {type(self.dataset).__name__}) does not have",
-                fix=f"it provides {', '.join(sorted(self.dataset.provides)) or 'images alone'}: "
+                fix=f"it provides {', '.join(sorted(self.dataset.provides)) or 'only images'}: "
                 "choose another head, or data with these annotations",
             )
 
     def _table(self, name: str, labels: LabelSpace) -> np.ndarray:
-        """(256,) or more int64: index in the dataset's labels → in the model's; −1 where it has none."""
+        """Return (256,) or more int64: index in the dataset's labels → index in the model's, or −1."""
         if name not in self.dataset.label_spaces:
             raise LabelMismatchError(
                 f"{self.dataset.name} has no labels for {name!r}",
@@ -131,12 +131,12 @@ class Pipeline(data.Dataset[Sample]):
         unknown = [label for label, index in zip(own.names, where, strict=True) if index < 0]
         if unknown:
             raise LabelMismatchError(
-                f"{self.dataset.name} has {name} labels that the model does not know: {_some(unknown)}",
+                f"{self.dataset.name} has {name} labels that the model lacks: {_some(unknown)}",
                 fix=f"train with these labels; the model's are {_some(labels.names)}",
             )
         absent = sorted(set(labels.names) - set(own.names))
         if absent:
-            logger.info("%s has no %s label %s, which the model knows", self.dataset.name, name, _some(absent))
+            logger.info("%s has no %s label %s, although the model has it", self.dataset.name, name, _some(absent))
         table = np.full(max(len(own), IGNORE + 1), -1, np.int64)
         table[: len(where)] = where
         table[IGNORE] = where[IGNORE] if len(where) > IGNORE else IGNORE
@@ -166,13 +166,13 @@ class Pipeline(data.Dataset[Sample]):
             bad = next(int(v) for v in np.unique(values) if not 0 <= v < count and v != IGNORE)
             raise AnnotationError(
                 f"{sample.path}: its {name} holds class {bad}, but {self.dataset.name} has {count} classes",
-                fix=f"mend the file; pixels to ignore are {IGNORE}",
+                fix=f"correct the file; pixels to ignore are {IGNORE}",
             )
         recoded: np.ndarray = new.astype(np.promote_types(values.dtype, np.min_scalar_type(int(new.max(initial=0)))))
         return recoded
 
     def _columns(self, sample: Sample, name: str, values: np.ndarray) -> np.ndarray:
-        """A tag with a number for each class, its columns in the model's order; NaN, unknown, for those it lacks."""
+        """Return a tag with a number per class in the order of the model's classes; NaN if the dataset lacks one."""
         count = len(self.dataset.label_spaces[name])
         if values.shape[-1:] != (count,):
             raise AnnotationError(

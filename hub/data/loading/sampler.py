@@ -1,4 +1,4 @@
-"""Which images a step learns from: a pure function of (seed, step), whatever the number of workers."""
+"""The images of each step, a pure function of (seed, step) that does not depend on the number of workers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hub.seeds import derive_seed
 
 
 class GroupedBatchSampler:
-    """Shuffled batches in which images are all wide or all tall, so that little is padding.
+    """Shuffled batches of images that are all wide or all tall, to reduce padding.
 
-    An epoch visits every image once, but for the incomplete last global batch. All processes make the same
-    number of steps with batches of the same size. The images of a step depend on ``batch_size * world_size``
-    alone: two processes with 8 images each learn from what one would with 16.
+    An epoch has every image once, except those of the incomplete last global batch. All processes have the same
+    number of steps with batches of the same size. The images of a step depend only on ``batch_size * world_size``:
+    two processes with 8 images each use the same images as one process with 16.
 
     Args:
         sizes: (N, 2) height and width of the images.
-        batch_size: images a process and step.
-        seed: of the run.
-        rank: of this process.
+        batch_size: images per process and step.
+        seed: seed of the run.
+        rank: rank of this process.
         world_size: number of processes.
 
     Raises:
@@ -49,11 +49,11 @@ class GroupedBatchSampler:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of batches a process makes in an epoch, at least 1."""
+        """Number of batches per process and epoch, at least 1."""
         return max(1, len(self._wide) // (self.batch_size * self.world_size))
 
     def batches(self, epoch: int) -> list[list[int]]:
-        """This process's batches of an epoch, each of ``batch_size`` indices.
+        """Return the batches of this process in an epoch, each of ``batch_size`` indices.
 
         A dataset smaller than one global batch is repeated until it fills one.
         """
@@ -68,16 +68,16 @@ class GroupedBatchSampler:
             if len(waiting[wide]) == whole:
                 batches.append(waiting[wide])
                 waiting[wide] = []
-        rest = sorted(waiting[True] + waiting[False])  # less than two batches, so at most one of mixed shapes
+        rest = sorted(waiting[True] + waiting[False])  # at most one batch has mixed shapes
         if len(rest) >= whole:
             batches.append(rest[:whole])
         mine = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
         return [order[batch[mine]].tolist() for batch in batches]
 
     def stream(self, start_step: int = 0) -> Iterator[tuple[int, int, list[int]]]:
-        """Batches without end, as (epoch, step, indices), from step ``start_step`` of the run on.
+        """Yield batches endlessly as (epoch, step, indices), starting with step ``start_step`` of the run.
 
-        Started at step k it gives what a stream from 0 gives after k batches.
+        A stream that starts at step k continues a stream from 0 after k batches.
         """
         first_epoch, done = divmod(start_step, self.steps_per_epoch)
         for epoch in count(first_epoch):
@@ -88,14 +88,14 @@ class GroupedBatchSampler:
 
 
 def eval_batches(sizes: np.ndarray, *, batch_size: int, rank: int = 0, world_size: int = 1) -> list[list[int]]:
-    """Every image once, in batches that the processes take by turns; the last may be short.
+    """Return batches of every image once, assigned to the processes in turn; the last batch may be smaller.
 
-    Images come in the order of their aspect ratio, so that little of a batch is padding.
+    Images are sorted by aspect ratio to reduce padding.
 
     Args:
         sizes: (N, 2) height and width of the images.
-        batch_size: images a process and batch.
-        rank: of this process.
+        batch_size: images per process and batch.
+        rank: rank of this process.
         world_size: number of processes.
 
     >>> sizes = np.array([[2, 3], [3, 2], [2, 3], [3, 2], [2, 3]])

@@ -1,1 +1,1 @@
-"""Checks of datasets, and their statistics."""
+"""Checks and statistics of datasets."""

@@ -25,7 +25,7 @@ def find_problems(dataset: Dataset, *, workers: int = 1, progress: Progress | No
         progress: called with (images done, total images) after each image.
 
     Returns:
-        One line for each problem: those of the dataset as a whole, then in the order of the images.
+        One line for each problem: first those of the dataset, then in the order of the images.
     """
     problems: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Whether a dataset has anything to learn from, told from its annotations alone."""
+"""Check from the annotations whether a dataset has anything to learn from."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SHOWN = 10
 def check_learnable(dataset: Dataset) -> None:
     """Refuse a dataset without an object to learn from, and warn of classes that never occur.
 
-    Crowd regions and boxes without an area are no objects to learn from. Datasets without objects, such as those of
-    maps and tags, pass.
+    Crowd regions and boxes without an area do not count. Datasets without object annotations, such as those of maps
+    and tags, pass.
 
     Raises:
-        DataError: counts what there is instead.
+        DataError: there is none; the message has the numbers of images, crowd regions and boxes that are not usable.
     """
     if dataset.instances is None:
         return
@@ -38,9 +38,9 @@ def check_learnable(dataset: Dataset) -> None:
 
 
 def warn_if_nothing_to_score(dataset: Dataset) -> None:
-    """Warn where validation data have no object: the metrics are undefined then and choose no best checkpoint."""
+    """Warn if validation data have no objects: the metrics are then undefined and cannot select the best checkpoint."""
     if dataset.instances is not None and not (dataset.instances.usable & ~dataset.instances.crowd).any():
-        log.warning("%s has no object to find, so its metrics are undefined", dataset.name)
+        log.warning("%s has no objects, so its metrics are undefined", dataset.name)
 
 
 def _warn_of_missing_classes(dataset: Dataset, counts: np.ndarray) -> None:

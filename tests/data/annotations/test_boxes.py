@@ -84,4 +84,4 @@ def test_refuses_only_above_the_limit():
 def test_no_boxes_are_no_reason_to_refuse():
     report = check_boxes(np.zeros((0, 4)), np.zeros((0, 2)))
     report.refuse(0.0, name="", ids=np.zeros(0), image_ids=[])
-    assert str(report) == "0 boxes: all sound"
+    assert str(report) == "0 boxes: all valid"

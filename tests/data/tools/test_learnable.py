@@ -48,7 +48,7 @@ def test_data_without_an_object_are_refused(
     with pytest.raises(DataError, match=f"has no object to learn from: .*{said}"):
         check_learnable(data)
     warn_if_nothing_to_score(data)
-    assert "has no object to find" in caplog.text
+    assert "has no objects, so" in caplog.text
 
 
 def test_a_missing_folder_of_labels_is_nothing_to_learn_from(tmp_path: Path) -> None:
