@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from hub.engine.objective import Objective
     from hub.engine.reader import Outcome, Reader, Request, reader_of
     from hub.engine.run import Run
-    from hub.engine.strategy import Strategy, strategy_for
-    from hub.engine.train_batches import open_sources
+    from hub.engine.strategy import DDP, Single, Strategy, strategy_for
+    from hub.engine.train_batches import Source, open_sources
     from hub.engine.trainer import Trainer
 
 __all__ = [
+    "DDP",
     "Config",
     "Objective",
     "Outcome",
     "Reader",
     "Request",
     "Run",
+    "Single",
+    "Source",
     "Strategy",
     "Trainer",
     "World",
@@ -55,8 +58,8 @@ if not TYPE_CHECKING:
             "hub.engine.objective": ["Objective"],
             "hub.engine.reader": ["Outcome", "Reader", "Request", "reader_of"],
             "hub.engine.run": ["Run"],
-            "hub.engine.strategy": ["Strategy", "strategy_for"],
-            "hub.engine.train_batches": ["open_sources"],
+            "hub.engine.strategy": ["DDP", "Single", "Strategy", "strategy_for"],
+            "hub.engine.train_batches": ["Source", "open_sources"],
             "hub.engine.trainer": ["Trainer"],
         },
     )
