@@ -56,6 +56,6 @@ def run(args: argparse.Namespace) -> int:
     )
     if found:  # on rank 0
         console = Console()
-        print_evaluations(console, found)
+        print_evaluations(console, found, title=f"{checkpoint}")
         console.print(f"written to {out.parent}/")
     return 0

@@ -6,7 +6,7 @@ from hub.visual.draw import draw_detections, draw_instances
 from hub.visual.grid import side_by_side
 from hub.visual.panoptic import draw_panoptic
 from hub.visual.semantic import draw_semantic
-from hub.visual.tables import evaluation_table, per_class_table
+from hub.visual.tables import empty_classes, evaluation_line, evaluation_table, per_class_table
 from hub.visual.text import font, shorten
 from hub.visual.write import write_image
 
@@ -17,6 +17,8 @@ __all__ = [
     "draw_instances",
     "draw_panoptic",
     "draw_semantic",
+    "empty_classes",
+    "evaluation_line",
     "evaluation_table",
     "font",
     "per_class_table",

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.contract.metric import Evaluation
-from hub.visual import evaluation_table, per_class_table
+from hub.visual import empty_classes, evaluation_line, evaluation_table, per_class_table
 
 NAN = float("nan")
 BOXES = Evaluation(
@@ -56,7 +56,6 @@ def test_classes_are_rows_with_the_columns_that_the_metric_gives() -> None:
         ["faster-rcnn"],
         ["class,", "%", "AP", "AP50", "AP75", "APs", "APm", "APl"],
         ["cat", *["50.0"] * 6],
-        ["dog", "–"],
     ]
     assert cells(per_class_table("faster-rcnn", BOXES))[1] == ["class,", "%", "AP", "AR1"]
     assert cells(per_class_table("faster-rcnn", BOXES, columns=["AR1", "AP"]))[1:3] == [
@@ -72,3 +71,22 @@ def test_a_metric_with_other_names_is_shown_with_them() -> None:
 def test_names_with_brackets_are_not_interpreted_as_markup() -> None:
     tricky = Evaluation({"AP": 0.5}, "AP", {"[red]van": {"AP": 0.5}})
     assert cells(per_class_table("a[bold]b", tricky)) == [["a[bold]b"], ["class,", "%", "AP"], ["[red]van", "50.0"]]
+
+
+def test_classes_without_a_value_are_folded() -> None:
+    present = {f"c{i}": {"AP": 0.5} for i in range(3)}
+    absent = {f"absent {i}": {"AP": NAN, "AP50": NAN} for i in range(77)}
+    table = per_class_table("fcos", Evaluation({"AP": 0.5}, "AP", {**absent, **present}))
+    assert table.row_count == 3
+    line = empty_classes(Evaluation({"AP": 0.5}, "AP", {**absent, **present}))
+    assert line.startswith("77 classes without a value: absent 0, absent 1")
+    assert line.endswith("absent 9, …")
+    assert empty_classes(PIXELS) == ""
+
+
+def test_a_line_states_the_step_and_the_best_of_each_head() -> None:
+    line = evaluation_line(
+        40, {"faster-rcnn": BOXES, "unet": PIXELS}, {"faster-rcnn": (0.5, 20), "unet": (0.81249, 40)}
+    )
+    assert line == "step 40: faster-rcnn AP 37.4 (best 50.0 at step 20), unet mIoU 81.2"
+    assert evaluation_line(4, {"h": Evaluation({"AP": NAN}, "AP")}) == "step 4: h AP –"

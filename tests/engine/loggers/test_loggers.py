@@ -14,6 +14,7 @@ import hub
 from hub.contract import Evaluation
 from hub.engine.config import Config
 from hub.engine.loggers import JsonLines, Logger, RunInfo, StepRecord
+from hub.engine.loggers.console import Console
 from hub.engine.run import Run
 from hub.engine.strategy import Single
 from hub.engine.trainer import Trainer
@@ -113,3 +114,30 @@ def test_a_client_that_is_not_installed_is_named(config: Make, tmp_path: Path, m
     monkeypatch.setattr("hub.registry._is_installed", lambda package: package != "wandb")
     with pytest.raises(MissingRequirementError, match=r"wandb(?s:.*)pip install 'backbone-hub\[wandb\]'"):
         Trainer.from_config(config("train.loggers=[wandb]"), Run(tmp_path), strategy=Single("cpu"))
+
+
+def test_the_console_prints_a_line_per_evaluation_and_the_tables_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "fcos/AP": 0.75}\n{"step": 9, "fcos/AP": 1.0}\n')
+    console = Console()
+    console.start(info(tmp_path, first_step=2))
+    for number, value in ((4, 0.5), (6, 0.875), (8, 0.625)):
+        found = evaluation(value)
+        found["fcos"].per_class = {"cat": {"AP": value}, "dog": {"AP": float("nan")}}
+        console.log_evaluation(number, found)
+    assert capsys.readouterr().err.split("\n")[-4:] == [
+        "step 4: fcos AP 50.0 (best 75.0 at step 1)",
+        "step 6: fcos AP 87.5",
+        "step 8: fcos AP 62.5 (best 87.5 at step 6)",
+        "",
+    ]
+    console.close()
+    tables = capsys.readouterr().err
+    assert tables.index("step 8") < tables.index("cat") < tables.index("1 class without a value: dog")
+    stopped = Console()
+    stopped.start(info(tmp_path))
+    stopped.log_evaluation(2, evaluation(0.5))
+    stopped.close(RuntimeError("stopped"))
+    assert "AP 50.0" in (printed := capsys.readouterr().err)
+    assert "%" not in printed
