@@ -11,7 +11,7 @@ from torch import Tensor
 from hub import LabelSpace, Preprocessing
 from hub.contract import Recipe
 from hub.errors import CheckpointMismatchError
-from hub_detection.weights.keys import count_keys
+from hub_detection.weights.keys import Renamed, count_keys
 
 # (blocks per stage, bottlenecks) → the depth in the name of a ResNet.
 _DEPTHS: dict[tuple[tuple[int, ...], bool], int] = {
@@ -110,6 +110,23 @@ class Converted(NamedTuple):
     pieces: ModelPieces
     tensors: dict[str, Tensor]
     report: ConversionReport
+
+
+def finish(
+    renamed: Renamed, pieces: ModelPieces, *, reshaped: Mapping[str, str], assumed: Mapping[str, object] | None = None
+) -> Converted:
+    """Return the weights under the keys of a model with one head, and the report with these keys."""
+
+    def full(key: str) -> str:
+        return key if key.startswith("trunk.") else f"heads.{pieces.task}.{key}"
+
+    report = ConversionReport(
+        renamed={theirs: full(ours) for theirs, ours in renamed.keys.items()},
+        reshaped={full(key): how for key, how in reshaped.items()},
+        ignored=renamed.ignored,
+        assumed=assumed or {},
+    )
+    return Converted(pieces, {full(key): value for key, value in renamed.tensors.items()}, report)
 
 
 def resnet_name(keys: Mapping[str, Tensor], stage: str) -> str:

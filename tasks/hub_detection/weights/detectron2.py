@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hub import Preprocessing, ResizeRule
 from hub.errors import CheckpointMismatchError
-from hub_detection.weights.conversion import ConversionReport, Converted, ModelPieces, resnet_name
+from hub_detection.weights.conversion import Converted, ModelPieces, finish, resnet_name
 from hub_detection.weights.detectron2_config import Detectron2Config
 from hub_detection.weights.keys import (
     PARAMETER,
@@ -56,17 +56,7 @@ def convert(state_dict: Mapping[str, Tensor], config: Mapping[str, object] | Non
     pieces = _pieces(tensors, settings)
     reshaped = _reorder(tensors, pieces.num_classes)
     add_batch_counters(tensors)
-
-    def full(key: str) -> str:
-        return key if key.startswith("trunk.") else f"heads.{pieces.task}.{key}"
-
-    report = ConversionReport(
-        renamed={theirs: full(ours) for theirs, ours in renamed.keys.items()},
-        reshaped={full(key): how for key, how in reshaped.items()},
-        ignored=renamed.ignored,
-        assumed=settings.assumed,
-    )
-    return Converted(pieces, {full(key): value for key, value in tensors.items()}, report)
+    return finish(renamed, pieces, reshaped=reshaped, assumed=settings.assumed)
 
 
 def _patterns(neck_norm: bool) -> Patterns:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from hub.errors import CheckpointMismatchError
-from hub_detection.weights.keys import PARAMETER, Patterns, rename_keys
+from hub_detection.weights.conversion import Converted, ModelPieces, finish
+from hub_detection.weights.keys import PARAMETER, Patterns, count_keys, rename_keys
 from hub_detection.weights.torchvision_trunk import (
     convert_norms,
-    head_of,
+    detector_pieces,
+    kept_classes,
     load_checked,
-    prefix_head,
     trunk_keys,
     trunk_patterns,
 )
@@ -47,27 +47,16 @@ _REQUIRED = trunk_keys(_LEVELS) | {
 
 
 def convert_one_stage(
-    state_dict: Mapping[str, Tensor],
-    *,
-    task: str | None = None,
-    bn_eps: float = 1e-5,
-    classes: Iterable[int] | None = None,
-) -> dict[str, Tensor]:
-    """Rename and reorder the weights of torchvision's ``retinanet_…_fpn``, its ``_v2``, and ``fcos_…_fpn``.
-
-    Those of ``retinanet_resnet50_fpn`` fit ``hub.create("retinanet/resnet50-fpn", labels=…, norm="frozen")``, and
-    ``fcos`` likewise; for v2 see `load_one_stage`.
+    state_dict: Mapping[str, Tensor], *, bn_eps: float = 1e-5, classes: Iterable[int] | None = None
+) -> Converted:
+    """Convert the weights of torchvision's ``retinanet_…_fpn``, its ``_v2``, and ``fcos_…_fpn``.
 
     Args:
         state_dict: torchvision's, with or without its ``num_batches_tracked``.
-        task: name of the hub's head, by default ``retinanet`` or ``fcos``.
         bn_eps: of the source's frozen norms: 0 for RetinaNet's published ``COCO_V1`` weights, 1e-5 for all others;
             the difference is moved into the variances.
         classes: the source's class indices to keep, in this order, by default all from 1. Published weights have a
             class for each of COCO's ids up to 90, of which 80 exist: pass ``labels.ids``.
-
-    Returns:
-        A state dict of a `hub.Model`.
 
     Raises:
         CheckpointMismatchError: a key that these models do not have, a required one is missing, or a class that the
@@ -75,21 +64,36 @@ def convert_one_stage(
     """
     fcos = any("bbox_ctrness" in key for key in state_dict)
     patterns, family = (_FCOS, "FCOS") if fcos else (_RETINANET, "RetinaNet or FCOS")
-    renamed = rename_keys(state_dict, patterns, required=_REQUIRED, family=f"torchvision's {family}").tensors
-    convert_norms(renamed, bn_eps=bn_eps)
-    num_anchors = len(renamed["bbox_reg.bias"]) // 4
-    num_classes = len(renamed["cls_logits.bias"]) // num_anchors
-    kept = list(range(1, num_classes)) if classes is None else list(classes)
-    if unknown := [index for index in kept if not 0 <= index < num_classes]:
-        raise CheckpointMismatchError(
-            f"the weights have classes 0 to {num_classes - 1}, but not {unknown[0]}", fix="choose among those"
-        )
+    renamed = rename_keys(state_dict, patterns, required=_REQUIRED, family=f"torchvision's {family}")
+    tensors = renamed.tensors
+    num_anchors = len(tensors["bbox_reg.bias"]) // 4
+    num_classes = len(tensors["cls_logits.bias"]) // num_anchors
+    kept = kept_classes(num_classes, classes)
+    pieces = _pieces(tensors, fcos=fcos, num_anchors=num_anchors, num_classes=len(kept))
+    convert_norms(tensors, bn_eps=bn_eps)
     for part in ("weight", "bias"):
-        # torchvision orders rows by anchor, then class; the hub by class, then anchor. Its class 0 is unused.
         key = f"cls_logits.{part}"
-        rows = renamed[key].view(num_anchors, num_classes, *renamed[key].shape[1:])
-        renamed[key] = rows[:, kept].transpose(0, 1).flatten(0, 1).contiguous()
-    return prefix_head(renamed, task or ("fcos" if fcos else "retinanet"))
+        rows = tensors[key].view(num_anchors, num_classes, *tensors[key].shape[1:])
+        tensors[key] = rows[:, kept].transpose(0, 1).flatten(0, 1).contiguous()
+    how = "rows by class, then anchor, without the unused class 0"
+    return finish(renamed, pieces, reshaped={"cls_logits.weight": how, "cls_logits.bias": how})
+
+
+def _pieces(tensors: Mapping[str, Tensor], *, fcos: bool, num_anchors: int, num_classes: int) -> ModelPieces:
+    norm = "group" if "cls_tower.0.1.weight" in tensors else "none"
+    options: dict[str, object] = {
+        "num_convs": count_keys(tensors, "cls_tower.{}.0.weight"),
+        "tower_norm": norm,
+        "extra_levels": count_keys(tensors, "extra_blocks.{}.weight"),
+    }
+    if tensors["extra_blocks.0.weight"].shape[1] != len(tensors["extra_blocks.0.weight"]):
+        options["extra_from"] = "c5"
+    if not fcos:
+        # The v2 models differ in the norm of the towers and in the loss, which leaves no trace in the weights.
+        options |= {"scales_per_octave": num_anchors // 3, "box_loss": "giou" if norm == "group" else "smooth_l1"}
+    return detector_pieces(
+        "fcos" if fcos else "retinanet", tensors, level="p3", num_classes=num_classes, options=options
+    )
 
 
 def load_one_stage(
@@ -112,4 +116,4 @@ def load_one_stage(
     Raises:
         CheckpointMismatchError: the weights are of another model; the message names the first tensor that differs.
     """
-    load_checked(model, convert_one_stage(state_dict, task=head_of(model), bn_eps=bn_eps, classes=classes))
+    load_checked(model, convert_one_stage(state_dict, bn_eps=bn_eps, classes=classes).tensors)

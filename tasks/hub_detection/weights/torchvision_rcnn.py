@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from hub_detection.weights.keys import PARAMETER, TENSOR, flatten_rows_columns_channels, rename_keys
+from hub_detection.weights.conversion import Converted, ModelPieces, finish
+from hub_detection.weights.keys import PARAMETER, TENSOR, count_keys, flatten_rows_columns_channels, rename_keys
 from hub_detection.weights.torchvision_trunk import (
     convert_norms,
-    head_of,
+    detector_pieces,
+    kept_classes,
     load_checked,
-    prefix_head,
     trunk_keys,
     trunk_patterns,
 )
@@ -43,49 +44,81 @@ _REQUIRED = trunk_keys(_LEVELS) | {
 
 
 def convert_rcnn(
-    state_dict: Mapping[str, Tensor],
-    *,
-    task: str = "faster-rcnn",
-    bn_eps: float = 1e-5,
-    classes: Iterable[int] | None = None,
-) -> dict[str, Tensor]:
-    """Rename and reorder the weights of torchvision's ``fasterrcnn_…_fpn``, ``maskrcnn_…_fpn``, ``keypointrcnn_…_fpn``.
-
-    Those of ``maskrcnn_resnet50_fpn`` fit ``hub.create("mask-rcnn/resnet50-fpn", labels=…, norm="frozen")``, those of
-    the ``_v2`` models the same names with further options; see `load_rcnn`.
+    state_dict: Mapping[str, Tensor], *, bn_eps: float = 1e-5, classes: Iterable[int] | None = None
+) -> Converted:
+    """Convert the weights of torchvision's ``fasterrcnn_…_fpn``, ``maskrcnn_…_fpn``, ``keypointrcnn_…_fpn``.
 
     Args:
         state_dict: torchvision's, with or without its ``num_batches_tracked``.
-        task: name of the hub's head.
         bn_eps: of the source's frozen norms. torchvision builds models of random weights with 1e-5 and those with
             its published ``COCO_V1`` weights with 0; the difference is moved into the variances.
         classes: the source's class indices to keep, in this order, by default all from 1. Published weights have a
             class for each of COCO's ids up to 90, of which 80 exist: pass ``labels.ids``.
 
-    Returns:
-        A state dict of a `hub.Model`.
-
     Raises:
-        CheckpointMismatchError: a key that these models do not have, or a required one is missing.
+        CheckpointMismatchError: a key that these models do not have, a required one is missing, or a class that the
+            weights do not have.
     """
     renamed = rename_keys(
         state_dict, _PATTERNS, required=_REQUIRED, family="torchvision's Faster, Mask or Keypoint R-CNN"
-    ).tensors
-    convert_norms(renamed, bn_eps=bn_eps)
-    # torchvision flattens pooled boxes as channels, rows, columns; the hub as rows, columns, channels.
-    fc6 = renamed["box_head.fc6.weight"]
-    last_conv = max((k for k in renamed if k.startswith("box_head.convs.") and k.endswith(".0.weight")), default=None)
-    channels = len(renamed[last_conv or "trunk.neck.output.p2.weight"])
-    renamed["box_head.fc6.weight"] = flatten_rows_columns_channels(fc6, channels)
-    rows = torch.arange(len(renamed["box_head.cls_score.bias"])) if classes is None else torch.tensor([0, *classes])
+    )
+    tensors = renamed.tensors
+    kept = kept_classes(len(tensors["box_head.cls_score.bias"]), classes)
+    pieces = _pieces(tensors, num_classes=len(kept))
+    convert_norms(tensors, bn_eps=bn_eps)
+    channels = _pooled_channels(tensors, pieces)
+    tensors["box_head.fc6.weight"] = flatten_rows_columns_channels(tensors["box_head.fc6.weight"], channels)
+    reshaped = {"box_head.fc6.weight": "columns by row, column, channel"}
+    rows = torch.tensor([0, *kept])
     for part in ("weight", "bias"):
         for layer, width in (("box_head.cls_score", 1), ("box_head.bbox_pred", 4)):
             key = f"{layer}.{part}"
-            per_class = renamed[key].view(-1, width, *renamed[key].shape[1:])
-            renamed[key] = per_class[rows].flatten(0, 1)
-        if (key := f"mask_head.predictor.{part}") in renamed:
-            renamed[key] = renamed[key][rows[1:]]  # the background's mask is never used
-    return prefix_head(renamed, task)
+            per_class = tensors[key].view(-1, width, *tensors[key].shape[1:])
+            tensors[key] = per_class[rows].flatten(0, 1)
+        if (key := f"mask_head.predictor.{part}") in tensors:
+            tensors[key] = tensors[key][rows[1:]]
+            reshaped[key] = "without the unused mask of the background"
+    return finish(renamed, pieces, reshaped=reshaped)
+
+
+def _pieces(tensors: Mapping[str, Tensor], *, num_classes: int) -> ModelPieces:
+    convs, fcs = count_keys(tensors, "box_head.convs.{}.0.weight"), count_keys(tensors, "box_head.fc{}.weight", start=6)
+    options: dict[str, object] = {
+        "rpn_num_convs": count_keys(tensors, "rpn.convs.{}.weight"),
+        "box_head_num_convs": convs,
+        "box_head_num_fcs": fcs,
+        "box_head_norm": _norm(tensors, "box_head"),
+        "box_head_fc_channels": len(tensors["box_head.fc6.weight"]),
+    }
+    if convs:
+        options["box_head_conv_channels"] = len(tensors["box_head.convs.0.0.weight"])
+    task = "faster-rcnn"
+    if "mask_head.predictor.weight" in tensors:
+        task = "mask-rcnn"
+        options |= {
+            "mask_head_num_convs": count_keys(tensors, "mask_head.convs.{}.0.weight"),
+            "mask_head_channels": len(tensors["mask_head.upsample.weight"]),
+            "mask_head_norm": _norm(tensors, "mask_head"),
+        }
+    elif "keypoint_head.score_lowres.weight" in tensors:
+        task = "keypoint-rcnn"
+        in_channels, keypoints = tensors["keypoint_head.score_lowres.weight"].shape[:2]
+        options |= {
+            "num_keypoints": keypoints,
+            "keypoint_head_num_convs": count_keys(tensors, "keypoint_head.convs.{}.0.weight"),
+            "keypoint_head_channels": in_channels,
+        }
+    return detector_pieces(task, tensors, level="p2", num_classes=num_classes, options=options)
+
+
+def _norm(tensors: Mapping[str, Tensor], head: str) -> str:
+    return "batch" if f"{head}.convs.0.1.weight" in tensors else "none"
+
+
+def _pooled_channels(tensors: Mapping[str, Tensor], pieces: ModelPieces) -> int:
+    """Return the channels of what the first fully connected layer reads."""
+    last = count_keys(tensors, "box_head.convs.{}.0.weight") - 1
+    return len(tensors[f"box_head.convs.{last}.0.weight"]) if last >= 0 else pieces.channels or 0
 
 
 def load_rcnn(
@@ -108,5 +141,4 @@ def load_rcnn(
     Raises:
         CheckpointMismatchError: the weights are of another model; the message names the first tensor that differs.
     """
-    task = head_of(model) or "faster-rcnn"
-    load_checked(model, convert_rcnn(state_dict, task=task, bn_eps=bn_eps, classes=classes))
+    load_checked(model, convert_rcnn(state_dict, bn_eps=bn_eps, classes=classes).tensors)

@@ -60,7 +60,7 @@ def test_older_key_names_are_accepted(retinanet: dict[str, Tensor], fcos: dict[s
     for weights in (retinanet, fcos):
         old = {older(key): value for key, value in weights.items()}
         assert old.keys() != weights.keys()
-        found, expected = convert_one_stage(old), convert_one_stage(weights)
+        found, expected = convert_one_stage(old).tensors, convert_one_stage(weights).tensors
         assert found.keys() == expected.keys()
         assert all(torch.equal(found[key], expected[key]) for key in found)
 
@@ -74,12 +74,12 @@ def test_the_unused_class_is_dropped_and_chosen_ones_are_kept(task: str, request
     num_anchors = len(bias) // 5
     assert len(model.heads[task].cls_logits.bias) == 4 * num_anchors
     bias.copy_(torch.arange(len(bias)))
-    found = convert_one_stage({**weights, "head.classification_head.cls_logits.bias": bias}, classes=[4, 2])
+    found = convert_one_stage({**weights, "head.classification_head.cls_logits.bias": bias}, classes=[4, 2]).tensors
     assert found[f"heads.{task}.cls_logits.bias"].tolist() == [5 * a + k for k in (4, 2) for a in range(num_anchors)]
 
 
 def test_the_norm_epsilon_moves_into_the_variance(retinanet: dict[str, Tensor]) -> None:
-    converted = convert_one_stage(retinanet, bn_eps=0.0)["trunk.body.net.bn1.running_var"]
+    converted = convert_one_stage(retinanet, bn_eps=0.0).tensors["trunk.body.net.bn1.running_var"]
     torch.testing.assert_close(converted + 1e-5, retinanet["backbone.body.bn1.running_var"])
 
 
@@ -103,7 +103,7 @@ def test_weights_of_other_families_are_recognized(retinanet: dict[str, Tensor], 
         convert_rcnn(retinanet)
     with pytest.raises(CheckpointMismatchError, match="the model has"):
         load_one_stage(_model("fcos", ["a", "b", "c", "d"]), retinanet)
-    assert any(key.startswith("heads.fcos.centerness") for key in convert_one_stage(fcos))
+    assert any(key.startswith("heads.fcos.centerness") for key in convert_one_stage(fcos).tensors)
 
 
 def test_weights_of_another_model_are_refused_and_change_nothing(retinanet: dict[str, Tensor]) -> None:

@@ -33,7 +33,7 @@ def test_older_key_names_are_accepted(weights: dict[str, Any]) -> None:
         for key, value in weights.items()
     }
     assert old.keys() != weights.keys()
-    assert convert_rcnn(old).keys() == convert_rcnn(weights).keys()
+    assert convert_rcnn(old).tensors.keys() == convert_rcnn(weights).tensors.keys()
 
 
 def test_chosen_classes_keep_their_rows(weights: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def test_chosen_classes_keep_their_rows(weights: dict[str, Any]) -> None:
 
 def test_the_norm_epsilon_moves_into_the_variance(weights: dict[str, Any]) -> None:
     key = "backbone.body.bn1.running_var"
-    converted = convert_rcnn(weights, bn_eps=0.0)["trunk.body.net.bn1.running_var"]
+    converted = convert_rcnn(weights, bn_eps=0.0).tensors["trunk.body.net.bn1.running_var"]
     torch.testing.assert_close(converted + 1e-5, weights[key])
 
 
