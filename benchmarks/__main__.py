@@ -1,4 +1,4 @@
-"""``make bench``: the hub beside torchvision, and several heads beside one, in one run, as ratios."""
+"""``make bench``: compare the hub with torchvision, and several heads with one, as ratios within one run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2, help="images per step (default: 2)")
     parser.add_argument("--size", type=int, nargs=2, default=(400, 533), metavar=("H", "W"), help="default: 400 533")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds (default: 5)")
-    parser.add_argument("--only", choices=("train", "infer"), help="one half")
+    parser.add_argument("--only", choices=("train", "infer"), help="only training or only inference")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     for subject in args.subjects:
@@ -82,7 +82,7 @@ def _two_stage(task: str, args: argparse.Namespace) -> Table:
 
 
 def _heads(args: argparse.Namespace) -> Table:
-    """How many times the time of detection alone all three heads take."""
+    """Compare the time of three heads with that of detection alone."""
     device = torch.device(args.device)
     batch = heads.with_maps(detection.make_batch(args.batch, *args.size)).to(device)
     alone, together = (heads.make_model(tasks).to(device) for tasks in (heads.ALONE, heads.TOGETHER))

@@ -1,4 +1,4 @@
-"""Two-stage detectors with a ResNet-50-FPN, ours and torchvision's: the same weights, images, objects."""
+"""Two-stage detectors with a ResNet-50-FPN, ours and torchvision's, with the same weights, images and objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THEIRS = {"faster-rcnn": FasterRCNN, "mask-rcnn": MaskRCNN}
 
 
 def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batch:
-    """Smooth random images from a fixed seed, with random boxes, an ellipse in each as its mask."""
+    """Return smooth random images from a fixed seed, with random boxes and an ellipse in each as its mask."""
     rng = torch.Generator().manual_seed(0)
     coarse = torch.rand(count, 3, 8, 8, generator=rng)
     images = nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1).mul(255).byte()
@@ -39,7 +39,7 @@ def make_batch(count: int, height: int, width: int, *, objects: int = 8) -> Batc
 
 
 def _ellipses(boxes: Tensor, size: tuple[int, int]) -> InstanceMasks:
-    """The ellipses that boxes (N, 4) enclose."""
+    """Return the masks of the ellipses inscribed in boxes (N, 4)."""
     windows, crops = [], []
     for x1, y1, x2, y2 in boxes.tolist():
         rows, columns = slice(int(y1), int(y2) + 1), slice(int(x1), int(x2) + 1)
@@ -50,10 +50,10 @@ def _ellipses(boxes: Tensor, size: tuple[int, int]) -> InstanceMasks:
 
 
 def make_models(task: str, batch: Batch) -> tuple[Model, nn.Module]:
-    """Both with frozen norms, and two stages that do not learn, as torchvision's recipe trains it.
+    """Return both models with frozen norms and two frozen stages, as in torchvision's recipe.
 
-    The weights are random, but the norms' statistics are those of the batch: otherwise the features explode, and
-    the number of boxes with them.
+    The weights are random, but the statistics of the norms are those of the batch: otherwise the features, and the
+    number of boxes, would explode.
     """
     torch.manual_seed(0)
     build = partial(resnet_fpn_backbone, backbone_name="resnet50", weights=None, trainable_layers=3)
@@ -69,7 +69,7 @@ def make_models(task: str, batch: Batch) -> tuple[Model, nn.Module]:
 
 
 def their_inputs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    """The batch's images and targets in torchvision's form."""
+    """Return the images and targets of the batch in torchvision's format."""
     found = batch.instances
     assert found is not None
     assert found.masks is not None
@@ -84,7 +84,7 @@ def their_inputs(batch: Batch) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
 def training_step(
     model: nn.Module, losses: Callable[[], dict[str, Tensor]], *, device: torch.device, precision: str
 ) -> Callable[[], None]:
-    """A step: normalising, forward, backward, SGD."""
+    """Return a training step: normalization, forward, backward, SGD."""
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-6, momentum=0.9)
 
     def step() -> None:
@@ -101,7 +101,7 @@ def training_step(
 def their_inference(
     model: nn.Module, images: list[Tensor], *, device: torch.device, precision: str
 ) -> Callable[[], object]:
-    """From images to detections on the CPU, as `hub.Model.infer` does it."""
+    """Return an inference step from images to detections on the CPU, like `hub.Model.infer`."""
 
     @torch.inference_mode()
     def step() -> list[dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""What further heads cost: detection, semantic segmentation and classification on one trunk beside detection alone."""
+"""The cost of further heads: detection, semantic segmentation and classification on one trunk, or detection alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REGIONS = 21  # classes of the map and of the image, as Pascal VOC has
 
 
 def with_maps(batch: Batch) -> Batch:
-    """The batch with a map and a class for the other two heads."""
+    """Return the batch with a map and a class for the other two heads."""
     rng = torch.Generator().manual_seed(1)
     count, _, height, width = batch.images.shape
     coarse = torch.randint(0, REGIONS, (count, 1, 8, 8), generator=rng).float()
@@ -28,7 +28,7 @@ def with_maps(batch: Batch) -> Batch:
 
 
 def make_model(tasks: str) -> Model:
-    """A ResNet-50-FPN with the heads named; frozen norms, two stages that do not learn."""
+    """Return a ResNet-50-FPN with these heads, frozen norms and two frozen stages."""
     torch.manual_seed(0)
     regions = [f"region {i}" for i in range(REGIONS)]
     labels: dict[str, Any] = dict.fromkeys(tasks.split("+"), regions)

@@ -1,4 +1,4 @@
-"""Memory of the masks and the matching of a crowded batch, beside full-size masks and all overlaps at once."""
+"""Memory of masks and matching for a crowded batch, compared with full-size masks and all overlaps at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STRIDES = (4, 8, 16, 32, 64)
 
 
 def table(device: torch.device) -> Table:
-    """Compare a crowded batch with what full-size masks and all overlaps at once would take."""
+    """Compare the memory for a crowded batch with that of full-size masks and all overlaps at once."""
     height, width = SIZE
     out = Table(title=f"memory, {IMAGES} images of {height}×{width} with {OBJECTS} objects each, MB")
     for column in ("", "hub", "at once", "ratio"):

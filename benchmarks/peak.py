@@ -1,4 +1,4 @@
-"""The largest amount of memory that tensors take at once during a step."""
+"""Peak memory of the tensors of a step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch.utils._pytree import tree_iter
 
 
 class PeakMemory(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made while it is active, and keeps the largest sum.
+    """Counts the bytes of all tensors that are created while it is active, and keeps the maximum.
 
-    On a CUDA device the allocator knows better, what operators take inside included: see `peak_memory`.
+    On a CUDA device the statistics of the allocator are more accurate; see `peak_memory`.
 
     Attributes:
         peak: bytes.
@@ -52,7 +52,7 @@ class PeakMemory(TorchDispatchMode):
 
 
 def peak_memory(step: Callable[[], object], device: torch.device) -> int:
-    """Return the bytes that ``step`` takes at most beyond what was there before."""
+    """Return the peak memory of ``step`` in bytes, without what was allocated before."""
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)

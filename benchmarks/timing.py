@@ -1,4 +1,4 @@
-"""Timing two things against each other on a noisy machine."""
+"""Compare the time of two functions on a noisy machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.peak import peak_memory
 
 @dataclass(frozen=True)
 class Comparison:
-    """Seconds of both sides, round by round.
+    """The times of both sides in seconds, per round.
 
     Attributes:
         ours, theirs: one time per round; the sides alternate, so that a slow moment of the machine affects both.
@@ -27,11 +27,11 @@ class Comparison:
 
     @property
     def ratios(self) -> list[float]:
-        """How many times faster we were, in each round."""
+        """Return the speedup of each round."""
         return [b / a for a, b in zip(self.ours, self.theirs, strict=True)]
 
     def row(self, name: str) -> tuple[str, ...]:
-        """Name, both medians, the ratio's median, and its lowest and highest value, and both peaks of memory."""
+        """Return the name, both medians, the median, minimum and maximum of the ratio, and both peaks of memory."""
         ratios = sorted(self.ratios)
         return (
             name,

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.training``: training images per second of Mask R-CNN, beside torchvision's on the same device.
+"""``python -m benchmarks.training``: training speed of Mask R-CNN in images per second, ours and torchvision's.
 
-The batch lies on the device, so nothing is measured but the step: normalization, forward, backward, SGD.
+The batch is already on the device, so only the step is measured: normalization, forward, backward, SGD.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _measure(variant: str, batch: Batch, device: torch.device, args: argparse.Na
 
 
 def make_step(variant: str, batch: Batch, device: torch.device) -> Callable[[], None]:
-    """A training step of one variant: everything but ``torchvision-fp32`` at bfloat16 in channels_last."""
+    """Return a training step of one variant: everything but ``torchvision-fp32`` at bfloat16 in channels_last."""
     ours, theirs = detection.make_models(TASK, detection.make_batch(2, *batch.sizes[0].tolist()))
     on_device = batch.to(device)
     step = partial(detection.training_step, device=device)
@@ -149,7 +149,7 @@ def _timed(step: Callable[[], None], device: torch.device) -> float:
 
 
 def _profile(batch: Batch, device: torch.device, steps: int = 3) -> None:
-    """Print what the eager step spends its time on."""
+    """Print a profile of the eager step."""
     step = make_step("eager", batch, device)
     for _ in range(3):
         step()
@@ -183,7 +183,7 @@ def _line(found: Throughput) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """The GPU's name, or the processor's with the number of threads."""
+    """Return the name of the GPU, or of the processor with the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()}, {torch.get_num_threads()} threads"

@@ -76,7 +76,7 @@ class _Page(HTMLParser):
 
 
 def dead_links(site: Path) -> list[str]:
-    """Return the links of a built site that lead to no file or no anchor, one line each."""
+    """Return the broken links of a built site, one line each."""
     pages = {path: _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     dead = []
     for path, page in pages.items():
@@ -96,7 +96,7 @@ def dead_links(site: Path) -> list[str]:
 
 
 def main() -> None:
-    """Build and check; the exit status is 1 where a link is dead or the build warns."""
+    """Build and check the site; exit with status 1 if a link is broken or the build warns."""
     site = ROOT / "build" / "site"
     shutil.rmtree(site, ignore_errors=True)
     try:

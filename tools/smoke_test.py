@@ -1,4 +1,4 @@
-"""What a user does first, with the installed wheels: run it outside the checkout."""
+"""Smoke test of the installed wheels; run it outside the checkout."""
 
 from __future__ import annotations
 

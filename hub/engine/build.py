@@ -1,4 +1,4 @@
-"""From a config to datasets and a model."""
+"""Open the datasets and build the model of a config."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Datase
 
     Args:
         section: ``format`` and the options of that format; without it, or with ``auto``, the format is detected.
-        root: taken where the section has none of its own.
-        where: the section's dotted key, for messages. Its last part is the split to detect where none is given.
+        root: default for a section without ``root``.
+        where: the section's dotted key, for messages. Its last part is the split to detect if none is given.
 
     Raises:
-        ConfigError, UnknownNameError, OptionError, DataError: what can be wrong with it.
+        ConfigError, UnknownNameError, OptionError, DataError: the section or the data are invalid.
     """
     options = {"root": root, **section}
     name = options.pop("format", AUTO)
     if not isinstance(name, str):
-        raise ConfigError(f"{where}: format {name!r} is no name", fix=f"write for example {where}: {{format: coco}}")
+        raise ConfigError(f"{where}: format {name!r} is not a name", fix=f"write for example {where}: {{format: coco}}")
     if name == AUTO:
         split = str(options.pop("split", where.rpartition(".")[2]))
         name, detected = detect_format(Path(str(options["root"])).expanduser(), split)
@@ -50,17 +50,17 @@ def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Datase
 
 
 def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = True) -> Model:
-    """The model of a config, with the labels of the training data where the config gives none.
+    """Build the model of a config, with the labels of the training data if the config gives none.
 
     Args:
-        config: of the run.
-        train: the training data; where several have labels for a head, it learns all of them.
-        pretrained: False leaves out the backbone's weights, for a model whose weights are loaded next.
+        config: config of the run.
+        train: the training data; if several datasets have labels for a head, the head gets all of them.
+        pretrained: False skips the pretrained weights, for a model whose weights are loaded afterwards.
 
     Raises:
-        ConfigError: no head, or labels for a head that is not there.
+        ConfigError: there is no head, or labels are given for a head that does not exist.
         LabelMismatchError: the data have no labels of the kind that a head reads.
-        OptionError: ``model.train_only`` names a head that is not there.
+        OptionError: ``model.train_only`` names a head that does not exist.
     """
     section = config.model
     labels: dict[str, LabelSpace] = {}
@@ -115,7 +115,7 @@ def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = 
 
 
 def training_transform(declared: Sequence[Mapping[str, Any]] | None, model: Model) -> Transform:
-    """The transforms of training: those declared, or a flip and the model's own resize.
+    """Return the training transform: the declared one, or a horizontal flip and the model's resize.
 
     Raises:
         ConfigError, OptionError: see `hub.data.transforms.Transform.parse`.
@@ -126,10 +126,10 @@ def training_transform(declared: Sequence[Mapping[str, Any]] | None, model: Mode
 
 
 def label_spaces(model: Model) -> dict[str, LabelSpace]:
-    """What the heads call the labels of a batch: ``"instances"``, or a map's or tag's name → label space.
+    """Return the label spaces of the heads: ``"instances"``, or the name of a map or tag → label space.
 
     Raises:
-        LabelMismatchError: two heads read the same labels but know different ones.
+        LabelMismatchError: two heads read the same labels but have different label spaces.
     """
     spaces: dict[str, LabelSpace] = {}
     for name, head in model.items():
@@ -138,15 +138,15 @@ def label_spaces(model: Model) -> dict[str, LabelSpace]:
         if spaces.setdefault(head.labels_from, head.labels).names != head.labels.names:
             raise LabelMismatchError(
                 f"{name} and another head read {head.labels_from!r} but have other labels",
-                fix="give them one list",
+                fix="give both the same list of labels",
             )
     return spaces
 
 
 def needs(model: Model, dataset: Dataset | None = None) -> frozenset[str]:
-    """Everything that the model's heads learn from, or those heads that a dataset has everything for.
+    """Return the targets of all heads; with a dataset, of the heads whose targets the dataset provides.
 
-    Frozen heads on a frozen trunk learn nothing.
+    Frozen heads on a frozen trunk do not count.
     """
     trunk = any(p.requires_grad for p in model.trunk.parameters())
     learning = [head for _, head in model.items() if trunk or any(p.requires_grad for p in head.parameters())]
@@ -155,7 +155,7 @@ def needs(model: Model, dataset: Dataset | None = None) -> frozenset[str]:
 
 
 def _pixels(train: Sequence[Dataset]) -> PixelFormat:
-    """The pixel format that all training data have."""
+    """Return the common pixel format of the training data."""
     first = train[0] if train else None
     for other in train[1:]:
         if first is not None and other.pixels != first.pixels:
@@ -167,7 +167,7 @@ def _pixels(train: Sequence[Dataset]) -> PixelFormat:
 
 
 def _union(spaces: Sequence[LabelSpace]) -> LabelSpace:
-    """One label space as it is; several by name, with ids of their own where theirs contradict each other."""
+    """Return the union of label spaces by name; with new ids if the ids contradict each other."""
     first, *others = spaces
     if all(other == first for other in others):
         return first
@@ -180,7 +180,7 @@ def _union(spaces: Sequence[LabelSpace]) -> LabelSpace:
 
 
 def _with_ids(names: list[str], space: LabelSpace | None) -> LabelSpace:
-    """Labels in the config's order, with the dataset's ids where it knows them all."""
+    """Return labels in the order of the config, with the ids of the dataset if it has all of them."""
     if space is None or not set(names) <= set(space.names):
         return LabelSpace.of(names)
     return LabelSpace(tuple(names), tuple(space.ids[space.index(n)] for n in names))

@@ -1,4 +1,4 @@
-"""What is checked before the first step."""
+"""Checks before the first step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_data(model: Model, train_data: Sequence[Dataset], val_data: Sequence[D
     """Refuse data that the heads cannot learn from or be evaluated on.
 
     Raises:
-        DataError: names the data and the head.
+        DataError: the message names the data and the head.
     """
     for data, names in scored_on(model, val_data) if val_data else []:
         for name, head in model.items():

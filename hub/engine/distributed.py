@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """This process among all.
+    """The process group, as seen by this process.
 
     Attributes:
-        rank: from 0; rank 0 writes files and logs.
+        rank: number of this process, from 0; rank 0 writes files and logs.
         size: number of processes.
-        device: the one this process computes on.
+        device: device of this process.
     """
 
     rank: int
@@ -37,7 +37,7 @@ class World:
         return self.rank == 0
 
     def any(self, *flags: bool) -> list[bool]:
-        """For each flag whether any process raised it; every process must call this at the same point."""
+        """Return for each flag whether it is True in any process; all processes must call this at the same point."""
         if self.size == 1:
             return list(flags)
         tensor = torch.tensor(flags, dtype=torch.int32, device=self.device)
@@ -45,7 +45,7 @@ class World:
         return [bool(flag) for flag in tensor.tolist()]
 
     def gather(self, value: T) -> list[T]:
-        """Every process's value, in the order of ranks; values are pickled."""
+        """Return the values of all processes in the order of ranks; values are pickled."""
         if self.size == 1:
             return [value]
         values: list[T | None] = [None] * self.size
@@ -53,13 +53,13 @@ class World:
         return values  # type: ignore[return-value]
 
     def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Give every process rank 0's values of these tensors, in place."""
+        """Copy the values of these tensors from rank 0 to all processes, in place."""
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
 
     def barrier(self) -> None:
-        """Wait until every process is here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             dist.barrier()
 
@@ -69,7 +69,7 @@ def world(device: str | None = None) -> Iterator[World]:
     """Join the processes that torchrun started; without torchrun there is one process.
 
     Args:
-        device: by default this process's GPU where there is one, else the CPU.
+        device: by default the GPU of this process if there is one, else the CPU.
 
     Raises:
         OptionError: there is no such device.
@@ -93,8 +93,8 @@ def choose_device(name: str | None, *, local: int = 0, size: int = 1) -> torch.d
     """Return a device that exists.
 
     Args:
-        name: such as ``"cpu"`` or ``"cuda:1"``; None means the GPU where there is one, else the CPU.
-        local: number of this process on its machine: the GPU that it takes where the name has no number.
+        name: such as ``"cpu"`` or ``"cuda:1"``; None means the GPU if there is one, else the CPU.
+        local: local rank, the number of the GPU to use if the name has none.
         size: number of processes.
 
     Raises:

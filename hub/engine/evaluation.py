@@ -1,4 +1,4 @@
-"""Scoring a model on a dataset, in one process or several."""
+"""Evaluate a model on datasets, in one or several processes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def evaluate_checkpoint(
 
 
 def scored_on(model: Model, datasets: Sequence[Dataset]) -> list[tuple[Dataset, list[str]]]:
-    """Which heads each dataset scores.
+    """Return the heads that each dataset scores.
 
     Raises:
         DataError: a head that none of several can score, or one of several that scores no head.
@@ -176,13 +176,13 @@ def _evaluate(
 
 
 def _metric(head: Head, dataset: Dataset) -> Metric:
-    """The dataset's own metric for the head's labels, or the head's."""
+    """Return the metric of the dataset for the labels of the head, or else that of the head."""
     own = dataset.metric(head.labels_from, head.labels)
     return head.metric(dataset) if own is None else own
 
 
 def _check_reader(model: Model, dataset: Dataset) -> None:
-    """Warn where a dataset makes its images otherwise than the data that the model learned from did."""
+    """Warn if a dataset reads its images in another way than the training data of the model."""
     learned, here = model.recipe.reader, dataset.reader
     if learned is None or here is None:
         return
@@ -194,7 +194,7 @@ def _check_reader(model: Model, dataset: Dataset) -> None:
 
 
 def write_evaluations(found: Mapping[str, Evaluation], metrics: Path, files: Path, **notes: Any) -> None:
-    """Write what was found.
+    """Write evaluations to files.
 
     Args:
         found: head → its evaluation.

@@ -1,4 +1,4 @@
-"""Speed of training, and the share of its time that goes to waiting for data."""
+"""Speed of training, and the fraction of time spent waiting for data."""
 
 from __future__ import annotations
 

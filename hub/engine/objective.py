@@ -1,4 +1,4 @@
-"""What training makes smaller: the losses of all heads, each with its weight."""
+"""The training objective: the weighted losses of all heads."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Weights = Mapping[str, float] | Literal["uncertainty"]
 class Objective(nn.Module):
     """A model and the weights of its losses.
 
-    With ``"uncertainty"`` each head has a log-variance s that is learned with the model: its losses count
-    exp(−s) times, and s is added, so that no head can make itself heard less for nothing (Kendall, Gal and Cipolla
-    2018, https://arxiv.org/abs/1705.07115, equation 7, one form for all kinds of losses).
+    With ``"uncertainty"`` each head has a log-variance s that is learned with the model: its losses are
+    multiplied by exp(−s), and s is added as a penalty for small weights (Kendall, Gal and Cipolla 2018,
+    https://arxiv.org/abs/1705.07115, equation 7, in the same form for all losses).
 
     Args:
-        model: whose losses they are.
-        weights: head, or ``head/loss``, → factor, 1 where nothing is said; or ``"uncertainty"``. A head's factor and
-            a loss's multiply.
+        model: the model.
+        weights: head, or ``head/loss``, → factor, by default 1; or ``"uncertainty"``. The factors of a head and of its
+            loss are multiplied.
 
     Raises:
-        ConfigError: a weight for a head that is not there.
+        ConfigError: a weight is given for a head that does not exist.
     """
 
     def __init__(self, model: Model, weights: Weights) -> None:
@@ -48,10 +48,10 @@ class Objective(nn.Module):
         self._place = {name: i for i, name in enumerate(learned)}
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum of all losses, and each without its weight, by ``head/loss``.
+        """Return the weighted sum of all losses, and each loss without its weight by ``head/loss``.
 
         Raises:
-            ConfigError: a weight for a loss that its head does not have.
+            ConfigError: a weight is given for a loss that its head does not have.
         """
         losses = {f"{h}/{n}": loss for h, named in self.model(batch).items() for n, loss in named.items()}
         self._check_names(losses)
@@ -61,7 +61,7 @@ class Objective(nn.Module):
         return torch.stack(terms).sum(), losses
 
     def learned(self) -> dict[str, float]:
-        """Head → the weight that it has now, where weights are learned."""
+        """Return head → its current weight, if weights are learned."""
         return {head: float(torch.exp(-self.log_variances[i].detach())) for head, i in self._place.items()}
 
     def _factor(self, name: str) -> Tensor | float:

@@ -1,4 +1,4 @@
-"""From a name and options in a config to an object that a plugin builds."""
+"""Build the object that a config declares by the name and options of a plugin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predicting files: drawings beside a results file in COCO's format."""
+"""Predict files, and write drawings and a results file in COCO's format."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def predict_files(
 
 
 def image_ids(files: Sequence[Path], ids_from: Path | None = None) -> dict[Path, int]:
-    """An integer id for each image: COCO's results format needs one.
+    """Return an integer id for each image, as COCO's results format needs.
 
     Args:
         files: images.

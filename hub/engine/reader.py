@@ -1,4 +1,4 @@
-"""How files become images of a model, and answers files again: what `hub predict` asks."""
+"""Readers of `hub predict`: read files as images of a model, and write its results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hub.registry import find
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody wants predicted.
+    """The arguments of a prediction.
 
     Attributes:
         source: a file or folder.
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of it.
+    """The outcome of a prediction.
 
     Attributes:
         done: images or cases written.

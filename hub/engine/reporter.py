@@ -1,4 +1,4 @@
-"""What a trainer reports, when, and to whom."""
+"""Report the progress of training to loggers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ log = logging.getLogger("hub")
 
 
 class Reporter:
-    """Passes losses, metrics and pictures to loggers on rank 0, and measures the speed.
+    """Passes losses, metrics and images to loggers on rank 0, and measures the speed.
 
     Args:
-        loggers: to report to.
-        strategy: whose processes' losses are averaged.
+        loggers: the loggers.
+        strategy: averages losses over processes.
         batch_size: images per step, over all processes.
         every: steps between two records of the losses.
     """
@@ -34,11 +34,11 @@ class Reporter:
         self._meter = SpeedMeter()
 
     def start(self, training: Training, config: str) -> None:
-        """Log what is about to happen, and start the loggers.
+        """Log the setup, and start the loggers.
 
         Args:
             training: the trainer.
-            config: YAML text, empty where there is none.
+            config: YAML text of the config, or empty.
         """
         if self.strategy.world.is_main:
             self._log_setup(training)
@@ -75,11 +75,11 @@ class Reporter:
         self.loggers.log_evaluation(step, evaluations)
 
     def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Report a picture, (H, W, 3) uint8 RGB."""
+        """Report an image, (H, W, 3) uint8 RGB."""
         self.loggers.log_image(step, name, image)
 
     def pause(self) -> None:
-        """Leave out the time since the last step: evaluation is not training time."""
+        """Exclude the time since the last step, because evaluation is not training time."""
         self._meter.reset()
 
     def close(self, error: BaseException | None) -> None:
@@ -90,7 +90,7 @@ class Reporter:
         if training.run is not None:
             log.info("run folder %s", training.run.folder)
         if training.step:
-            log.info("going on from step %d of %d", training.step, training.total_steps)
+            log.info("resuming at step %d of %d", training.step, training.total_steps)
         log.info("trunk: %s", training.model.trunk.provenance)
         for purpose, datasets in (("train", training.train_data), ("evaluate", training.val_data)):
             for data in datasets:

@@ -1,4 +1,4 @@
-"""From a config to everything that a trainer takes."""
+"""Build everything that a trainer needs from a config."""
 
 from __future__ import annotations
 

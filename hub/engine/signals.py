@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """Whether somebody asked to stop, and how."""
+    """A request to stop training."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -20,7 +20,7 @@ class StopRequest:
 
 @contextmanager
 def catch_stop() -> Iterator[StopRequest]:
-    """While open, note the first SIGINT or SIGTERM instead of dying of it."""
+    """Record the first SIGINT or SIGTERM within the context instead of ending the process."""
     request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -16,22 +16,22 @@ timm = OptimizerSpec(
 
 constant = ScheduleSpec(
     name="constant",
-    summary="The same learning rate at every step",
+    summary="Constant learning rate",
     target="hub.engine.optim.schedules:Constant",
 )
 multistep = ScheduleSpec(
     name="multistep",
-    summary="The learning rate falls at milestones",
+    summary="Decay at milestones",
     target="hub.engine.optim.schedules:MultiStep",
 )
 cosine = ScheduleSpec(
     name="cosine",
-    summary="Half a cosine, with a floor by option",
+    summary="Cosine decay, with an optional final value",
     target="hub.engine.optim.schedules:Cosine",
 )
 poly = ScheduleSpec(
     name="poly",
-    summary="A polynomial (DeepLab), with a floor by option",
+    summary="Polynomial decay (DeepLab), with an optional final value",
     target="hub.engine.optim.schedules:Poly",
 )
 
@@ -42,7 +42,7 @@ console = LoggerSpec(
 )
 json_lines = LoggerSpec(
     name="json-lines",
-    summary="One JSON record a line in metrics.jsonl",
+    summary="One JSON record per line in metrics.jsonl",
     target="hub.engine.loggers.json_lines:JsonLines",
 )
 tensorboard = LoggerSpec(

@@ -1,4 +1,4 @@
-"""Ending training on request, with everything saved."""
+"""Stop training on request, with everything saved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hub.errors import StoppedError
 
 
 def save_and_stop(training: Training) -> StoppedError:
-    """Save, and return the error that tells a user how to go on."""
+    """Save, and return the error, whose message explains how to resume."""
     training.checkpoint()
     done = f"stopped after step {training.step} of {training.total_steps}"
     if training.run is None or training.saved_step != training.step:

@@ -1,4 +1,4 @@
-"""How the processes of a run train one model together.
+"""Strategies: how the processes of a run train one model.
 
 `Single` trains in one process, `DDP` keeps a copy of the model in each. A strategy that shards the model (FSDP2) would
 override the same methods: `wrap`, `backward`, `clip`, `state_dict` and `mean`.
@@ -22,7 +22,7 @@ class Strategy(ABC):
     """Base of the strategies.
 
     Args:
-        world: this process among all, and its device.
+        world: the process group, with the device of this process.
     """
 
     def __init__(self, world: World) -> None:
@@ -55,11 +55,11 @@ class Strategy(ABC):
         nn.utils.clip_grad_norm_(parameters, largest)
 
     def state_dict(self, module: nn.Module) -> dict[str, Tensor]:
-        """Return the whole state of a module to save; every process must call this."""
+        """Return the complete state of a module to save; all processes must call this."""
         return module.state_dict()
 
     def synchronize(self, module: nn.Module) -> None:
-        """Give every process rank 0's buffers, such as the running statistics that it saves."""
+        """Copy the buffers of rank 0, such as running statistics, to all processes."""
         self.world.broadcast(module.buffers())
 
 
@@ -67,7 +67,7 @@ class Single(Strategy):
     """Train in one process.
 
     Args:
-        device: by default the GPU where there is one, else the CPU.
+        device: by default the GPU if there is one, else the CPU.
 
     Raises:
         OptionError: there is no such device.
@@ -104,7 +104,7 @@ class DDP(Strategy):
         )
 
     def mean(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Average over processes in one message."""
+        """Average over processes with one all-reduce."""
         stacked = torch.stack([value.float() for value in values.values()])
         dist.all_reduce(stacked)
         return dict(zip(values, (stacked / self.world.size).tolist(), strict=True))

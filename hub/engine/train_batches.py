@@ -1,4 +1,4 @@
-"""What a run learns from, step after step: one dataset, or several that alternate."""
+"""The batches of training: of one dataset, or of several that alternate."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from hub.model import Model
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset to learn from, and how.
+    """A training dataset with its options.
 
     Attributes:
-        dataset: opened.
-        batches_per_cycle: where several datasets alternate, the batches that this one gives in a cycle.
-        transform: of training; None means a horizontal flip and the model's own resize.
+        dataset: the dataset.
+        batches_per_cycle: number of batches of this dataset in a cycle, if several datasets alternate.
+        transform: training transform; None means a horizontal flip and the model's resize.
     """
 
     dataset: Dataset
@@ -36,11 +36,11 @@ class Source:
 
     @classmethod
     def of(cls, data: Dataset | Source) -> Source:
-        """Return a source as it is, and a dataset as a source."""
+        """Return a dataset as a source; return a source unchanged."""
         return data if isinstance(data, Source) else cls(data)
 
     def with_default(self, transform: Transform | None) -> Source:
-        """Return a source with a transform where it has none of its own."""
+        """Return the source, with this transform if it has none."""
         return self if self.transform is not None else replace(self, transform=transform)
 
 
@@ -87,18 +87,18 @@ def steps_per_epoch(sources: Sequence[Source], batch_size: int) -> int:
 
 
 def has_targets_for(head: Head, dataset: Dataset) -> bool:
-    """Whether a dataset has all that a head learns from."""
+    """Return whether a dataset provides all targets that a head needs."""
     return bool(head.needs) and head.needs <= dataset.provides
 
 
 def check_feeds(model: Model, datasets: Sequence[Dataset]) -> None:
-    """Refuse several datasets of which one feeds no head, or that leave a head without any.
+    """Check for several datasets that each provides the targets of a head, and each head has a dataset.
 
     Raises:
-        DataError: names the dataset, or the head and what it needs.
+        DataError: the message names the dataset, or the head and its targets.
     """
     if len(datasets) == 1:
-        return  # the pipeline says what is missing
+        return  # the pipeline reports what is missing
     for dataset in datasets:
         if not any(has_targets_for(head, dataset) for _, head in model.items()):
             raise DataError(
@@ -115,17 +115,17 @@ def check_feeds(model: Model, datasets: Sequence[Dataset]) -> None:
 
 
 class TrainBatches:
-    """Batches for the steps of a run: a pure function of (seed, step), whatever the number of workers.
+    """The batches of a run, a pure function of (seed, step) that does not depend on the number of workers.
 
-    The batches of several datasets are spread evenly over a cycle, which is repeated until the end. An epoch is over
-    when every image of the first dataset was used.
+    The batches of several datasets are spread evenly over a cycle, which repeats until the end. An epoch ends when
+    every image of the first dataset was used.
 
     Args:
         sources: the datasets.
-        model: whose heads learn from them.
-        batch_size: images per step, of this process.
-        seed: of the run.
-        rank: of this process.
+        model: the model to train.
+        batch_size: images per step and process.
+        seed: seed of the run.
+        rank: rank of this process.
         world_size: number of processes.
 
     Raises:
@@ -165,12 +165,12 @@ class TrainBatches:
         self.cycle = spread([source.batches_per_cycle for source in sources])
 
     def batches(self, start_step: int, *, workers: int, device: torch.device) -> Iterator[Batch]:
-        """Yield batches without end, from step ``start_step`` of the run on.
+        """Yield batches endlessly, starting with step ``start_step`` of the run.
 
         Args:
             start_step: steps done.
             workers: loader processes, shared by the datasets, but at least one for each.
-            device: that they are for.
+            device: device that trains on them.
         """
         cycles, done = divmod(start_step, len(self.cycle))
         each = max(1, workers // len(self.pipelines)) if workers else 0
@@ -192,7 +192,7 @@ class TrainBatches:
 
 
 def spread(batches: Sequence[int]) -> list[int]:
-    """Return which dataset gives the batch of each step of a cycle, spread as evenly as possible.
+    """Return the dataset of each step of a cycle, spread as evenly as possible.
 
     Args:
         batches: number of batches per cycle of each dataset.

@@ -1,4 +1,4 @@
-"""What a callback can use of the trainer that calls it."""
+"""The interface of the trainer for callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn samples of the data as training or evaluation gets them: people look before they train."""
+"""Draw samples of the data as training or evaluation uses them, to check them before training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = 4
 
 
 def config_pipelines(config: Config, *, val: bool = False) -> tuple[list[Pipeline], dict[str, LabelSpace]]:
-    """The pipelines that training reads from, one for each dataset, and the labels that their samples index.
+    """Return the pipelines of training, one per dataset, and the label spaces of their samples.
 
     Args:
         config: of a run.
@@ -55,14 +55,14 @@ def config_pipelines(config: Config, *, val: bool = False) -> tuple[list[Pipelin
 
 
 def plain_pipeline(dataset: Dataset) -> Pipeline:
-    """A dataset as it is, with all that it provides and nothing done to it."""
+    """Return a pipeline of a dataset with all its targets, without transforms."""
     return Pipeline(dataset, Transform(), needs=dataset.provides)
 
 
 def draw_samples_grid(
     pipelines: Sequence[Pipeline], labels: Mapping[str, LabelSpace], *, count: int = 12, epoch: int = 0
 ) -> np.ndarray:
-    """A sheet of samples spread evenly over the datasets, as many of each.
+    """Draw a grid of samples, spread evenly over each dataset, with equally many of each.
 
     Args:
         pipelines: give them.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def box_area(boxes: Tensor) -> Tensor:
-    """Areas in square pixels.
+    """Return the areas of boxes in square pixels.
 
     Args:
         boxes: (..., 4).
@@ -22,7 +22,7 @@ def box_area(boxes: Tensor) -> Tensor:
 
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """Intersection over union of every pair of boxes; 0 where neither has an area.
+    """Return the intersection over union of every pair of boxes; 0 if neither has an area.
 
     Args:
         boxes: (..., N, 4).
@@ -61,12 +61,12 @@ def clip_boxes(boxes: Tensor, sizes: Tensor) -> Tensor:
 
 
 def sides_at_least(boxes: Tensor, side: float) -> Tensor:
-    """Whether both sides of each box (..., 4) have at least this many pixels: (...) bool."""
+    """Return whether both sides of each box (..., 4) have at least this many pixels: (...) bool."""
     return ((boxes[..., 2:] - boxes[..., :2]) >= side).all(-1)
 
 
 def pick(values: Tensor, index: Tensor) -> Tensor:
-    """Rows of each image by index.
+    """Select rows of each image by index.
 
     Args:
         values: (B, M, ...).

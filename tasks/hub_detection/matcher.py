@@ -1,7 +1,7 @@
-"""Which reference boxes learn an object, and which the background (Ren et al. 2015, section 3.1.2).
+"""Match reference boxes with objects or the background (Ren et al. 2015, section 3.1.2).
 
 The overlaps of all objects with all anchors would be the largest tensor of a training step, many gigabytes for a batch
-of crowded images. They are computed for a few objects at a time, so that memory grows with the number of boxes alone.
+of crowded images. They are computed for a few objects at a time, so that memory grows only with the number of boxes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PART_CPU = 2**19
 
 
 class Match(NamedTuple):
-    """(B, M) bool each; a box that is neither is not learned from."""
+    """Positive and negative boxes, (B, M) bool each; boxes that are neither are ignored."""
 
     positive: Tensor
     negative: Tensor

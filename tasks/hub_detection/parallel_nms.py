@@ -12,7 +12,7 @@ _CHUNK = 16  # rows whose overlaps are computed together: float32 pairs take fou
 
 
 def parallel_nms(boxes: Tensor, valid: Tensor, iou_threshold: float, *, rounds: int = ROUNDS) -> Tensor:
-    """Return which boxes no better kept box overlaps too much.
+    """Return which boxes are kept: those that no kept box with a higher score overlaps too much.
 
     All boxes are decided at once and reconsidered in every round: box j stays if none of the better boxes that stayed
     in the round before overlaps it. After n rounds every box is right whose chain of suppressed suppressors is at most

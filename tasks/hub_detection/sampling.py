@@ -1,4 +1,4 @@
-"""A fixed number of boxes to learn from, drawn at random, with a limited share of positive ones."""
+"""Sample a fixed number of boxes for training, with a limited fraction of positive boxes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 
 class Sample(NamedTuple):
-    """Boxes that were drawn, positive ones first.
+    """Sampled boxes, positive boxes first.
 
     Attributes:
         indices: (B, S) int64 into the M boxes; arbitrary where not valid.
         positive: (B, S) bool.
-        valid: (B, S) bool, False in places for which there was no box.
+        valid: (B, S) bool, False in slots without a box.
     """
 
     indices: Tensor
@@ -23,16 +23,16 @@ class Sample(NamedTuple):
 
 
 def sample(positive: Tensor, negative: Tensor, *, size: int, positive_fraction: float) -> Sample:
-    """Draw boxes of each image, without replacement, from torch's default generator.
+    """Sample boxes of each image without replacement, with torch's default generator.
 
     Args:
         positive: (B, M) bool.
         negative: (B, M) bool, disjoint from ``positive``.
-        size: boxes to draw in each image; S = min(size, M).
-        positive_fraction: at most this share of ``size`` is positive; negative ones fill up.
+        size: boxes to sample per image; S = min(size, M).
+        positive_fraction: maximum fraction of ``size`` that is positive; the rest is negative.
 
     Returns:
-        The boxes drawn.
+        The sampled boxes.
 
     >>> drawn = sample(torch.tensor([[True, False, False]]), torch.tensor([[False, True, True]]),
     ...     size=2, positive_fraction=0.5)
@@ -42,7 +42,7 @@ def sample(positive: Tensor, negative: Tensor, *, size: int, positive_fraction: 
     most = positive.shape[1]
     key = torch.rand(positive.shape, device=positive.device)
     chosen, where = key.masked_fill(~positive, -1).topk(min(int(size * positive_fraction), most))
-    # One more choice by key: chosen positives come first (2), then negatives (0 to 1), then nothing valid (-1).
+    # A second top-k: sampled positives have key 2, negatives 0 to 1, and invalid slots -1.
     key = key.masked_fill(~negative, -1)
     key = key.scatter(1, where, torch.where(chosen >= 0, 2.0, key.gather(1, where)))
     drawn, indices = key.topk(min(size, most))

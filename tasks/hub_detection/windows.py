@@ -23,7 +23,7 @@ class DetectionMerger:
     the image is not limited: a head's ``detections_per_img`` applies to each window.
 
     Args:
-        results: the head's, which turns predictions for a batch into one `hub.Detections` per image.
+        results: the head's method that converts the predictions for a batch to one `hub.Detections` per image.
         whole: a batch of the one image.
         layout: of the windows.
         nms_thresh: IoU above which the lower-scored of two boxes of one class is suppressed.

@@ -1,4 +1,4 @@
-"""Callbacks: what happens around the steps of training, one file each. Replace any of ours, or add your own."""
+"""Callbacks of the training loop, one file each. Replace any of them, or add your own."""
 
 from hub.engine.callbacks.callback import Callback
 from hub.engine.callbacks.checkpoints import Checkpoints

@@ -1,4 +1,4 @@
-"""Saving the state to resume from, and the model to use."""
+"""Save the training state and the model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from hub.weights import read_header, save
 
 
 class Checkpoints(Callback):
-    """Write ``last.pt`` to resume from and ``last.safetensors`` to use into the folder of the run.
+    """Write ``last.pt``, to resume from, and ``last.safetensors``, the model, to the folder of the run.
 
-    It is also written before each evaluation, and when training is stopped or meets broken data: no step that is done
-    is lost.
+    They are also written before each evaluation, and when training is stopped or fails: no completed step is lost.
 
     Args:
         every: steps between two checkpoints.
@@ -30,7 +29,7 @@ class Checkpoints(Callback):
             trainer.checkpoint()
 
     def on_resume(self, trainer: Training) -> None:
-        """Write ``last.safetensors`` where the process ended before it could."""
+        """Write ``last.safetensors`` if the process ended before it was written."""
         last = trainer.require_run().last
         if trainer.world.is_main and _step_of(last) != trainer.step:
             save(trainer.eval_model, last, step=trainer.step)
@@ -55,7 +54,7 @@ class Checkpoints(Callback):
         trainer.saved_step = trainer.step
 
     def on_exception(self, trainer: Training, error: BaseException) -> None:
-        """Save the steps that are done, where the error has not touched the weights."""
+        """Save the completed steps, unless the error has changed the weights."""
         if isinstance(error, (DataError, StoppedError)):
             trainer.checkpoint()
 

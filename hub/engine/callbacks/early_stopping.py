@@ -1,4 +1,4 @@
-"""Ending training when it no longer helps."""
+"""Early stopping."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class EarlyStopping(Callback):
     """End training after a number of evaluations in a row without a better main metric.
 
     Args:
-        patience: that number.
-        min_delta: by how much the metric must exceed the best one so far to count as better.
+        patience: number of evaluations without an improvement.
+        min_delta: minimum increase of the metric that counts as an improvement.
     """
 
     def __init__(self, patience: int, *, min_delta: float = 0.0) -> None:
@@ -29,7 +29,7 @@ class EarlyStopping(Callback):
         self.best, self.waited = -math.inf, 0
 
     def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
-        """Count, and ask the trainer to end."""
+        """Count evaluations without an improvement, and end training after ``patience`` of them."""
         if not trainer.world.is_main:
             return
         score = main_score(evaluations)
@@ -52,5 +52,5 @@ class EarlyStopping(Callback):
         return {"best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state: State) -> None:
-        """Take the best score and the count."""
+        """Restore the best score and the count."""
         self.best, self.waited = cast(float, state["best"]), cast(int, state["waited"])

@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, evaluated and exported in place of the last ones."""
+"""An exponential moving average of the weights, evaluated and exported instead of the last weights."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hub.model import Model
 
 
 class EMA(Callback):
-    """Keep a copy of the model whose weights are a moving average, and make it the one that is evaluated.
+    """Keep a moving average of the weights in a copy of the model, and evaluate that copy.
 
-    A step keeps 1 − steps^(−2/3) of the average, at most ``decay``: it begins short and lengthens, since the first
-    weights are not worth remembering.
+    The decay of a step is 1 − steps^(−2/3), at most ``decay``: it increases during training, because the first weights
+    are far from the final ones.
 
-    Reference: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; the lengthening is
-    that of timm's ``ModelEmaV3``.
+    Reference: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; the warm-up of the decay
+    is that of timm's ``ModelEmaV3``.
 
     Args:
-        decay: share of the average that a step keeps.
+        decay: maximum fraction of the average that a step keeps.
     """
 
     def __init__(self, decay: float = 0.9999) -> None:
@@ -32,7 +32,7 @@ class EMA(Callback):
         self._loaded: dict[str, Tensor] | None = None
 
     def on_fit_start(self, trainer: Training) -> None:
-        """Copy the model, or take the average of a checkpoint."""
+        """Copy the model, or load the average of a checkpoint."""
         if self._average is None:
             self._average = moving_average(trainer.model, self.decay)
         if self._loaded is not None:
@@ -41,12 +41,12 @@ class EMA(Callback):
         trainer.eval_model = cast(Model, self._average.module)
 
     def on_step_end(self, trainer: Training) -> None:
-        """Move the average towards the model."""
+        """Update the average."""
         assert self._average is not None
         self._average.update(trainer.model, trainer.step)
 
     def state_dict(self) -> State:
-        """Return the average's weights."""
+        """Return the averaged weights."""
         return {} if self._average is None else {"model": self._average.module.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
@@ -55,7 +55,7 @@ class EMA(Callback):
 
 
 def moving_average(model: Model, decay: float) -> ModelEmaV3:
-    """Return a copy of the model, ``module``, that follows it at each ``update(model, steps done)``.
+    """Return an object with a copy of the model, ``module``, and ``update(model, steps)`` to average its weights.
 
     >>> import hub
     >>> model = hub.create("classification/resnet18", labels=["cat", "dog"])

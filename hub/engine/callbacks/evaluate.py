@@ -1,4 +1,4 @@
-"""Evaluating every few steps, and keeping the best model."""
+"""Evaluate every few steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.engine.training import Training
 class Evaluate(Callback):
     """Evaluate every few steps and after the last; ``evaluation.json`` and the reports go into the folder of the run.
 
-    A run that is resumed at such a step is evaluated again: the process may have ended before that was done.
+    A run that is resumed at such a step is evaluated again: the process may have ended before the evaluation was done.
 
     Args:
         every: steps between two evaluations; None evaluates once, at the end.
@@ -24,12 +24,12 @@ class Evaluate(Callback):
         self.every = every
 
     def on_resume(self, trainer: Training) -> None:
-        """Evaluate where the checkpoint was written for an evaluation."""
+        """Evaluate if the checkpoint was written for an evaluation."""
         if self._due(trainer):
             trainer.evaluate()
 
     def on_step_end(self, trainer: Training) -> None:
-        """Save, then evaluate: whatever happens in the evaluation, the steps are safe."""
+        """Save, then evaluate, so that no step is lost if the evaluation fails."""
         if self._due(trainer):
             trainer.checkpoint()
             trainer.evaluate()

@@ -1,4 +1,4 @@
-"""Drawn predictions on the first validation images, after each evaluation."""
+"""Draw predictions on the first validation images after each evaluation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SamplePredictions(Callback):
         self.count = count
 
     def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
-        """Draw, log and write the picture."""
+        """Draw, log and write the image."""
         if not trainer.world.is_main or not trainer.val_data:
             return
         data = trainer.val_data[0]
@@ -40,13 +40,13 @@ def draw_predictions(model: Model, dataset: Dataset, *, count: int = 8, precisio
     """Return a grid of the first images of a dataset with each head's predictions.
 
     Args:
-        model: on any device.
-        dataset: its annotations are not read.
-        count: images drawn.
+        model: a model on any device.
+        dataset: the images; annotations are not read.
+        count: number of images.
         precision: see `hub.precision.autocast`.
 
     Returns:
-        (H, W, 3) uint8 RGB; each picture has the head's name above where there are several.
+        (H, W, 3) uint8 RGB; with several heads, the name of the head is above each image.
     """
     samples = [
         dataset.load(i, frozenset(), in_chans=model.preprocessing.in_chans) for i in range(min(count, len(dataset)))

@@ -1,4 +1,4 @@
-"""Keeping the best model."""
+"""Save the best model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("hub")
 class SaveBest(Callback):
     """Write ``best.safetensors`` after each evaluation whose main metric is at least that of all before.
 
-    With several heads the mean of their main metrics counts; see `main_score`. Of equally good weights the later ones
+    With several heads this is the mean of their main metrics; see `main_score`. Of equally good weights the later ones
     are kept. As long as no main metric is defined, as without a single object in the validation data, the latest
     weights are kept, with a warning.
     """
@@ -29,7 +29,7 @@ class SaveBest(Callback):
         self.best = -math.inf
 
     def on_evaluation_end(self, trainer: Training, evaluations: Mapping[str, Evaluation]) -> None:
-        """Save the model where it is the best so far."""
+        """Save the model if it is the best so far."""
         if not trainer.world.is_main:
             return
         score = main_score(evaluations)
@@ -49,5 +49,5 @@ class SaveBest(Callback):
         return {"best": self.best}
 
     def load_state_dict(self, state: State) -> None:
-        """Take the best score."""
+        """Restore the best score."""
         self.best = cast(float, state["best"])

@@ -1,4 +1,4 @@
-"""Shorten or lengthen a config by one override, whichever unit its length has."""
+"""Change the length of a training config by one override, in steps or epochs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _UNITS = {"epochs": "steps", "steps": "epochs"}
 
 
 def change_length(train: dict[str, Any], overridden: Iterable[str]) -> None:
-    """Give the section one length after overrides: an overridden unit replaces the other, in place.
+    """Keep one length after overrides, in place: an overridden unit replaces the other.
 
-    What is stated in that unit (milestones, ``evaluate_every``) keeps its place in the schedule unless it is overridden
-    too, and a warm-up that would take more than a tenth of the steps is shortened to that. The change is logged.
+    Other values in that unit (milestones, ``evaluate_every``) are scaled with it unless they are overridden too, and
+    the warm-up is limited to a tenth of the steps. The change is logged.
 
     Args:
-        train: the section, with overrides applied.
-        overridden: its keys that an override has set.
+        train: the section ``train``, with overrides applied.
+        overridden: the keys that an override has set.
 
     >>> train = {"epochs": 12, "steps": 600, "schedule": {"name": "multistep", "milestones": [8, 11]}, "warmup": 500}
     >>> change_length(train, ["steps"])

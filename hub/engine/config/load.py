@@ -1,4 +1,4 @@
-"""Reading a config: YAML, overrides, and error messages that name the file and the nearest key."""
+"""Read a config from YAML, with overrides and error messages that name the file and the nearest key."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def load_config(path: str | os.PathLike[str], overrides: Overrides = ()) -> Conf
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
         raise ConfigError(f"{path} is not a YAML file: {error}", fix="correct its YAML syntax") from None
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{path} holds no keys", fix="it needs the sections model, data and train")
+        raise ConfigError(f"{path} has no keys", fix="it needs the sections model, data and train")
     data = apply_overrides(dict(data), overrides)
     given = apply_overrides({}, overrides).get("train")
     if isinstance(given, dict) and isinstance(data.get("train"), dict):
@@ -53,7 +53,7 @@ def parse_config(data: Mapping[str, Any], *, source: str) -> Config:
 
     Raises:
         BrokenPluginError: such a module cannot be imported.
-        ConfigError: names ``source``, the dotted key, and the nearest known key where one is misspelt.
+        ConfigError: a key or value is invalid; the message names ``source``, the dotted key and the nearest known key.
     """
     _import_plugins(data.get("plugins"), source=source)
     try:
@@ -125,7 +125,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, object]:
 
 
 def merge_overrides(config: Config, overrides: Mapping[str, object]) -> Config:
-    """Return a config with other values; see `apply_overrides`.
+    """Return a config with some values replaced; see `apply_overrides`.
 
     Raises:
         ConfigError: an unknown key or a wrong value.
@@ -155,7 +155,7 @@ def _explain(problem: Any) -> str:
 
 
 def _keys(parents: Sequence[str]) -> list[str]:
-    """The keys that the section at this path knows."""
+    """Return the keys of the section at this path."""
     section: Any = Config
     for parent in parents:
         annotation = section.model_fields[parent].annotation

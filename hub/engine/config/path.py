@@ -1,4 +1,4 @@
-"""Configs are found by path, and those that ship with the package also where there is no checkout."""
+"""Find configs by path, and those that ship with the package by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PACKAGED = Path(__file__).resolve().parents[2] / "configs"
 
 
 def resolve_config(path: str | os.PathLike[str]) -> Path:
-    """The config file meant by ``path``: itself, or the shipped one of that name.
+    """Return the config file at ``path``, or else the shipped config of that name.
 
     Args:
         path: a file; ``configs/quickstart.yaml`` and ``quickstart`` find the shipped file from anywhere, and

@@ -1,4 +1,4 @@
-"""The config of a run: flat YAML, validated strictly before anything else happens."""
+"""The config of a run: flat YAML, strictly validated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ResizeConfig(Section):
 
 
 class ModelConfig(Section):
-    """What `hub.create` is given."""
+    """The arguments of `hub.create`."""
 
     name: str
     pretrained: bool | str = False
@@ -60,13 +60,13 @@ class DataConfig(Section):
 
 
 class TrainConfig(Section):
-    """How to optimise. Exactly one of ``epochs`` and ``steps``; the warm-up is in steps."""
+    """Options of training. Exactly one of ``epochs`` and ``steps``; the warm-up is in steps."""
 
-    batch: int = Field(16, gt=0)  # images a step, over all processes
+    batch: int = Field(16, gt=0)  # images per step, over all processes
     epochs: float | None = Field(None, gt=0)
     steps: int | None = Field(None, gt=0)
     optimizer: Declared = "sgd"  # a name, or {name: sgd, nesterov: true}; `hub list --optimizers`
-    lr: float = Field(0.02, gt=0)  # for 16 images a step; scaled linearly to the batch
+    lr: float = Field(0.02, gt=0)  # for 16 images per step; scaled linearly with the batch size
     backbone_lr: float = Field(1.0, ge=0)  # multiplies lr for the backbone
     layer_decay: float | None = Field(None, gt=0, le=1)  # of lr, from each layer of the backbone to the one before
     weight_decay: float = Field(1e-4, ge=0)  # never on normalization layers
@@ -105,7 +105,7 @@ class TrainConfig(Section):
 
 
 class Config(Section):
-    """A whole run."""
+    """The config of a run."""
 
     model: ModelConfig
     data: DataConfig = DataConfig()
@@ -113,7 +113,7 @@ class Config(Section):
     plugins: list[str] = []  # local modules to import first, which call `hub.register`; see --allow-local-code
 
     def to_yaml(self) -> str:
-        """As YAML that `load_config` reads back to an equal config."""
+        """Return YAML from which `load_config` reads an equal config."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
 
     def save(self, path: str | os.PathLike[str], *, header: str = "") -> None:
@@ -123,7 +123,7 @@ class Config(Section):
 
 
 def check_registered(group: str, declared: Declared, *, where: str) -> None:
-    """Raise a `ValueError`, as pydantic's validators do, where no plugin of this name is installed.
+    """Raise a `ValueError`, as pydantic's validators do, if no plugin of this name is installed.
 
     >>> check_registered("schedules", "cosin", where="train.schedule")
     Traceback (most recent call last):

@@ -1,6 +1,6 @@
-"""Where training reports losses, metrics and pictures to: one file for each logger.
+"""Loggers of losses, metrics and images, one file each.
 
-TensorBoard, Weights & Biases and MLflow are imported from their modules, since they load large packages.
+TensorBoard, Weights & Biases and MLflow are imported from their modules, because they load large packages.
 """
 
 from hub.engine.loggers.console import Console

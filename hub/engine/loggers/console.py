@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, lines in a log file, tables of metrics."""
+"""Progress on the console: a bar on a terminal, lines in a log file, tables of metrics."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Console(Logger):
         self._bar.start()
 
     def progress(self, step: int) -> None:
-        """Move the bar."""
+        """Update the progress bar."""
         self._bar.update(self._task, completed=step)
 
     def log_step(self, record: StepRecord) -> None:

@@ -1,4 +1,4 @@
-"""One JSON record a line: for scripts and plots."""
+"""One JSON record per line, for scripts and plots."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Record = dict[str, object]
 class JsonLines(Logger):
     """Write ``metrics.jsonl``: a record with losses every ``log_every`` steps, and one with metrics per evaluation.
 
-    Values that are not finite are null. When a run is resumed, records of steps after its checkpoint are dropped,
-    since they are done again; so is that of an evaluation that is repeated.
+    Values that are not finite are null. When a run is resumed, the records of steps and evaluations that are repeated
+    are dropped.
 
     Args:
-        path: of the file; by default ``metrics.jsonl`` in the folder of the run.
+        path: path of the file; by default ``metrics.jsonl`` in the folder of the run.
     """
 
     def __init__(self, *, path: Path | None = None) -> None:
@@ -37,7 +37,7 @@ class JsonLines(Logger):
             ConfigError: neither a path nor a folder of the run is given.
         """
         if self._given is None and info.folder is None:
-            raise ConfigError("the logger json-lines has nowhere to write", fix="give path=… or a run with a folder")
+            raise ConfigError("the logger json-lines has no file", fix="give path=… or a run with a folder")
         self._path = self._given or (info.folder or Path()) / "metrics.jsonl"
         self._first_step = info.first_step
         if self._path.exists():
@@ -72,7 +72,7 @@ class JsonLines(Logger):
             raise save_error(self._path, error) from error
 
     def _keep(self, wanted: Callable[[Record], bool]) -> None:
-        """Rewrite the file with the whole records that are wanted: a killed process leaves half of its last one."""
+        """Rewrite the file with the wanted records; drop an incomplete last record of a killed process."""
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if _is_record(record := _parsed(line)) and wanted(record)]
         if kept != lines:

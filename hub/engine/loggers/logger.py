@@ -1,4 +1,4 @@
-"""What a logger of training is told."""
+"""The interface of loggers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hub.contract import Evaluation
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a logger is told at the start.
+    """The information that loggers get at the start.
 
     Attributes:
-        name: of the run, or of the model where there is no folder.
-        folder: of the run, where there is one.
-        config: YAML text of the config, empty where there is none.
-        first_step: steps that are already done.
-        total_steps: of the run.
+        name: name of the run, or of the model if there is no folder.
+        folder: folder of the run, or None.
+        config: YAML text of the config, or empty.
+        first_step: number of steps that are already done.
+        total_steps: number of steps of the run.
     """
 
     name: str
@@ -33,12 +33,12 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What a logger is told every ``log_every`` steps.
+    """The values that loggers get every ``log_every`` steps.
 
     Attributes:
         step: steps done.
         losses: ``head/loss`` → value, and ``total``; the mean over processes.
-        lr: learning rate used.
+        lr: learning rate of the step.
         images_per_second: over all processes, since the last record.
         waiting: fraction of the time spent waiting for data since the last record.
     """
@@ -70,25 +70,25 @@ def evaluation_scalars(evaluations: Mapping[str, Evaluation]) -> dict[str, float
 
 @runtime_checkable
 class Logger(Protocol):
-    """Base of the loggers; override what matters. Only rank 0 calls them.
+    """Base of the loggers; override the methods that you need. Only rank 0 calls them.
 
-    Register one as a `hub.LoggerSpec`, whose target takes its options as keyword-only arguments.
+    Register a logger as a `hub.LoggerSpec`, whose target takes the options as keyword-only arguments.
     """
 
     def start(self, info: RunInfo) -> None:
-        """Training starts, or goes on after ``info.first_step`` steps."""
+        """Called when training starts, or resumes after ``info.first_step`` steps."""
 
     def progress(self, step: int) -> None:
-        """A step is done; called after every step, so it must be fast."""
+        """Called after every step, so it must be fast."""
 
     def log_step(self, record: StepRecord) -> None:
-        """Take losses and speed, every ``log_every`` steps."""
+        """Log losses and speed, every ``log_every`` steps."""
 
     def log_evaluation(self, step: int, evaluations: Mapping[str, Evaluation]) -> None:
-        """Take metrics: head → `hub.Evaluation`."""
+        """Log metrics: head → `hub.Evaluation`."""
 
     def log_image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Take a picture, (H, W, 3) uint8 RGB."""
+        """Log an image, (H, W, 3) uint8 RGB."""
 
     def close(self, error: BaseException | None = None) -> None:
-        """Training has ended, with an error or without; called also where `start` failed."""
+        """Called when training has ended, with or without an error, and also if `start` failed."""

@@ -1,4 +1,4 @@
-"""Several loggers as one."""
+"""Combine several loggers."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from hub.engine.loggers.logger import Logger, RunInfo, StepRecord
 
 
 class Loggers(Logger):
-    """Pass everything on to each of several loggers, in order.
+    """Pass every call to several loggers, in order.
 
     Args:
-        loggers: may be empty.
+        loggers: the loggers; may be empty.
     """
 
     def __init__(self, loggers: Sequence[Logger]) -> None:
         self._all = list(loggers)
 
     def start(self, info: RunInfo) -> None:
-        """Start each."""
+        """Start every logger."""
         for logger in self._all:
             logger.start(info)
 
     def progress(self, step: int) -> None:
-        """Tell each."""
+        """Pass the call to every logger."""
         for logger in self._all:
             logger.progress(step)
 
     def log_step(self, record: StepRecord) -> None:
-        """Tell each."""
+        """Pass the call to every logger."""
         for logger in self._all:
             logger.log_step(record)
 
     def log_evaluation(self, step: int, evaluations: Mapping[str, Evaluation]) -> None:
-        """Tell each."""
+        """Pass the call to every logger."""
         for logger in self._all:
             logger.log_evaluation(step, evaluations)
 
     def log_image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Tell each."""
+        """Pass the call to every logger."""
         for logger in self._all:
             logger.log_image(step, name, image)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Close each."""
+        """Close every logger."""
         for logger in self._all:
             logger.close(error)

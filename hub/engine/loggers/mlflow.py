@@ -22,9 +22,9 @@ class MLflow(Logger):
     """Send losses, metrics, the config and sample predictions to MLflow.
 
     Args:
-        tracking_uri: server or store, such as ``"http://host:5000"`` or ``"sqlite:///mlflow.db"``; default: as
-            ``MLFLOW_TRACKING_URI`` says.
-        experiment: name of the experiment, which is created where it is missing.
+        tracking_uri: server or store, such as ``"http://host:5000"`` or ``"sqlite:///mlflow.db"``; default: that of
+            ``MLFLOW_TRACKING_URI``.
+        experiment: name of the experiment, which is created if it does not exist.
     """
 
     def __init__(self, *, tracking_uri: str | None = None, experiment: str = "backbone-hub") -> None:
@@ -56,7 +56,7 @@ class MLflow(Logger):
         self._log(step, evaluation_scalars(evaluations))
 
     def log_image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Send a picture."""
+        """Send an image."""
         assert self._client is not None
         self._client.log_image(self._id, image, artifact_file=f"{name}/{step:08d}.png")
 

@@ -20,7 +20,7 @@ class TensorBoard(Logger):
     """Write scalars, the text of the config and sample predictions as TensorBoard's event files.
 
     Args:
-        folder: of the event files; by default that of the run.
+        folder: folder of the event files; by default that of the run.
     """
 
     def __init__(self, *, folder: Path | None = None) -> None:
@@ -28,14 +28,14 @@ class TensorBoard(Logger):
         self._writer: SummaryWriter | None = None
 
     def start(self, info: RunInfo) -> None:
-        """Open a file; what earlier files say of later steps is ignored by TensorBoard from now on.
+        """Open an event file; TensorBoard then ignores the later steps of earlier files.
 
         Raises:
             ConfigError: neither a folder nor a run with a folder is given.
         """
         folder = self._given or info.folder
         if folder is None:
-            raise ConfigError("the logger tensorboard has nowhere to write", fix="give folder=… or a run with a folder")
+            raise ConfigError("the logger tensorboard has no folder", fix="give folder=… or a run with a folder")
         self._folder = folder
         self._writer = SummaryWriter(str(folder), purge_step=info.first_step + 1 if info.first_step else None)
         if info.config:
@@ -51,7 +51,7 @@ class TensorBoard(Logger):
         self._add(step, evaluation_scalars(evaluations))
 
     def log_image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Add a picture."""
+        """Add an image."""
         assert self._writer is not None
         self._writer.add_image(name, image, step, dataformats="HWC")
 

@@ -24,8 +24,8 @@ class WandB(Logger):
     Args:
         project: name of the project.
         entity: user or team; default: that of the login.
-        mode: ``"offline"`` keeps everything on disk for ``wandb sync``; default: as ``WANDB_MODE`` says.
-        tags: of the run.
+        mode: ``"offline"`` keeps everything on disk for ``wandb sync``; default: that of ``WANDB_MODE``.
+        tags: tags of the run.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class WandB(Logger):
         self._log(step, evaluation_scalars(evaluations))
 
     def log_image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Send a picture."""
+        """Send an image."""
         assert self._run is not None
         self._run.log({name: wandb.Image(image)}, step=step)
 

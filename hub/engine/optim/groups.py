@@ -1,4 +1,4 @@
-"""Which parameters learn at which rate."""
+"""Parameter groups with their learning rates."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hub.engine.objective import Objective
 from hub.model import Model
 
 ParameterGroup = dict[str, Any]
-"""Parameters with the optimizer options that they have to themselves, such as ``lr`` and ``weight_decay``."""
+"""Parameters with the optimizer options of their group, such as ``lr`` and ``weight_decay``."""
 REFERENCE_BATCH = 16
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def scaled_lr(lr: float, batch_size: int) -> float:
-    """Return the learning rate for a batch, given that for `REFERENCE_BATCH` images.
+    """Scale the learning rate for `REFERENCE_BATCH` images to a batch size.
 
-    It is linear in the size of the batch (Goyal et al. 2017, https://arxiv.org/abs/1706.02677).
+    It is linear in the batch size (Goyal et al. 2017, https://arxiv.org/abs/1706.02677).
 
     >>> scaled_lr(0.02, 8)
     0.01
@@ -41,9 +41,9 @@ def parameter_groups(
     Normalization layers and learned weights of losses have no weight decay.
 
     Args:
-        model: or its `Objective`; needed where the weights of the losses are learned.
-        lr: learning rate, for the real batch size.
-        weight_decay: of all but normalization layers.
+        model: the model, or its `Objective`, which is needed if the weights of the losses are learned.
+        lr: learning rate for the actual batch size.
+        weight_decay: weight decay of all but normalization layers.
         backbone_lr: factor of ``lr`` for the backbone.
         layer_decay: factor of the learning rate from each layer of the backbone to the one before it (Clark et al.
             2020, ELECTRA, https://arxiv.org/abs/2003.10555).
@@ -73,6 +73,6 @@ def parameter_groups(
 
 
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set every group's learning rate to ``factor`` times the one that it was created with."""
+    """Set the learning rate of every group to ``factor`` times its initial value."""
     for group in optimizer.param_groups:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor

@@ -23,8 +23,8 @@ def sgd(
     Args:
         groups: from `parameter_groups`.
         lr: of groups that have none of their own.
-        momentum: share of the last update that is added to the next.
-        nesterov: take the gradient where the momentum leads (Sutskever et al. 2013).
+        momentum: fraction of the last update that is added to the next.
+        nesterov: use Nesterov momentum (Sutskever et al. 2013).
     """
     return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov)
 
@@ -53,8 +53,8 @@ def timm(groups: list[ParameterGroup], lr: float, *, of: str, **options: object)
     Args:
         groups: from `parameter_groups`.
         lr: of groups that have none of their own.
-        of: its name; ``timm.optim.list_optimizers()`` lists them.
-        options: of that optimizer.
+        of: name of the optimizer; ``timm.optim.list_optimizers()`` lists them.
+        options: options of that optimizer.
 
     Raises:
         OptionError: timm has no such optimizer, or it does not have one of the options.

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: pure functions of the step, so that resuming needs no state of theirs."""
+"""Learning-rate schedules: pure functions of the step, without any state to resume."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Schedule(ABC):
     A subclass is a frozen dataclass whose fields are its options; register it as a `hub.ScheduleSpec`.
 
     Args:
-        steps: of the whole run.
-        warmup: steps of the warm-up, during which the factor is multiplied by a line from ``warmup_start`` to 1.
-        warmup_start: where that line begins.
+        steps: steps of the run.
+        warmup: steps of the warm-up, during which the factor is multiplied by a linear ramp from ``warmup_start`` to 1.
+        warmup_start: start of the ramp.
     """
 
     in_epochs: ClassVar[tuple[str, ...]] = ()
-    """Options that a config states in epochs where the run's length is in epochs, and the schedule gets in steps."""
+    """Options that a config gives in epochs if the length of the run is in epochs; converted to steps."""
 
     steps: int
     warmup: int = 0
@@ -59,7 +59,7 @@ class MultiStep(Schedule):
     """Multiply the learning rate by ``gamma`` at each milestone.
 
     Args:
-        milestones: in steps; in a config in epochs where the run's length is in epochs.
+        milestones: in steps; in a config, in the unit of the run's length.
         gamma: factor at each milestone.
 
     >>> schedule = MultiStep(steps=100, milestones=(60, 80), warmup=10, warmup_start=0.0)

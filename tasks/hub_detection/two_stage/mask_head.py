@@ -19,16 +19,16 @@ from hub_detection.two_stage.roi_sampler import RoIs
 
 
 class MaskHead(RoIBranch):
-    """Convolutions, a doubling of the grid, and a mask for each class, of which only that of the box's class counts.
+    """Convolutions, upsampling by 2, and a mask per class, of which only that of the box's class is used.
 
     Args:
-        channels: of the pooled features.
-        classes: without background.
-        pool: of the boxes; the masks have twice its size.
-        positives: the most positive boxes that an image can have.
-        width: of the convolutions.
-        depth: number of them before the doubling.
-        norm: after each of them.
+        channels: channels of the pooled features.
+        classes: number of classes without background.
+        pool: RoIAlign of the boxes; masks have twice its size.
+        positives: maximum number of positive boxes per image.
+        width: channels of the convolutions.
+        depth: number of convolutions before the upsampling.
+        norm: normalization after each convolution.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class MaskHead(RoIBranch):
             nn.init.zeros_(layer.bias)
 
     def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
-        """The mask of each box's own class.
+        """Return the mask of the class of each box.
 
         Args:
             pooled: (M, C, size, size).
@@ -63,13 +63,13 @@ class MaskHead(RoIBranch):
         """
         hidden = F.relu(self.upsample(self.convs(pooled)), inplace=True)
         assert self.predictor.bias is not None
-        # The other classes' masks are never looked at, so they are not computed: of 80 classes, 1.
+        # Only the mask of this class is used, so only 1 of 80 classes is computed.
         rows = self.predictor.weight.flatten(1)[labels][:, None]
         logits = torch.bmm(rows, hidden.flatten(2)) + self.predictor.bias[labels][:, None, None]
         return logits.view(len(hidden), *hidden.shape[2:])
 
     def losses(self, features: Sequence[Tensor], rois: RoIs, targets: InstanceTargets) -> dict[str, Tensor]:
-        """``loss_mask``: binary cross-entropy, the mean over the positive boxes' pixels (ibid., section 3)."""
+        """Return ``loss_mask``: binary cross-entropy, the mean over the positive boxes' pixels (ibid., section 3)."""
         assert targets.masks is not None
         boxes, positive = rois.boxes[:, : self.max_positives], rois.positive[:, : self.max_positives]
         slots = valid_slots(positive)
@@ -84,7 +84,7 @@ class MaskHead(RoIBranch):
         return {"loss_mask": masked_mean(values, positive.flatten()[slots])}
 
     def predict(self, features: Sequence[Tensor], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``masks`` (B, D, 2 · size, 2 · size) float32 from 0 to 1, each on the grid of its box."""
+        """Return ``masks`` (B, D, 2 · size, 2 · size) float32 from 0 to 1, each on the grid of its box."""
         slots = valid_slots(found["valid"])
         pooled = self.pool_slots(features, found["boxes"], slots)
         masks = self(pooled, found["labels"].flatten()[slots]).float().sigmoid()
@@ -92,22 +92,22 @@ class MaskHead(RoIBranch):
         return {"masks": scatter_slots(masks, slots, found["valid"].shape)}
 
     def class_rows(self) -> dict[str, ClassRows]:
-        """The rows of the predictor."""
+        """Return the rows of the predictor per class."""
         return {"predictor.weight": ClassRows(), "predictor.bias": ClassRows()}
 
 
 @torch.no_grad()
 def mask_targets(masks: BoxMasks, index: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """Return the parts of the objects' masks that lie in boxes: what the mask branch learns.
+    """Return the parts of the objects' masks inside boxes: the targets of the mask branch.
 
     Args:
-        masks: of N objects in each of B images.
-        index: (M,) int64, the object of each box, counted through all images.
+        masks: masks of N objects in each of B images.
+        index: (M,) int64, the object of each box, as an index into all B · N objects.
         boxes: (M, 4) float32 x1 y1 x2 y2 in pixels.
         size: side of the grid.
 
     Returns:
-        (M, size, size) float32 from 0 to 1: the covered share of each cell.
+        (M, size, size) float32 from 0 to 1: the covered fraction of each cell.
     """
     boxes = masks.to_grid(index, boxes)
     grids = masks.values.flatten(0, 1)

@@ -63,7 +63,7 @@ def test_json_lines_drop_what_is_done_again_after_a_stop(tmp_path: Path) -> None
 
 
 def test_json_lines_need_somewhere_to_write() -> None:
-    with pytest.raises(ConfigError, match="nowhere to write"):
+    with pytest.raises(ConfigError, match="the logger json-lines has no file"):
         JsonLines().start(info(None))
 
 
