@@ -15,7 +15,9 @@ tag = st.none() | st.from_regex(r"[a-z0-9_]{1,8}", fullmatch=True)
 
 
 @given(st.lists(task, max_size=3, unique=True), backbone, tag, st.none() | task)
-def test_what_is_printed_is_read_back(tasks: list[str], backbone: str, tag: str | None, neck: str | None) -> None:
+def test_a_printed_name_is_parsed_to_an_equal_one(
+    tasks: list[str], backbone: str, tag: str | None, neck: str | None
+) -> None:
     name = ModelName(backbone, tag, neck, tuple(tasks))
     assert ModelName.parse(str(name)) == name
 

@@ -59,7 +59,7 @@ def test_backbone_levels_and_pyramid(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
-def test_more_families(name: str) -> None:
+def test_more_families_of_backbones(name: str) -> None:
     check(hub.create(name))
     check(hub.create(f"{name}-fpn", channels=16))
 

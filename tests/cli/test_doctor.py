@@ -52,7 +52,7 @@ def doctor(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]
     return code, capsys.readouterr().out
 
 
-def test_plugins_that_end_their_process_hurt_nobody_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugins_that_exit_do_not_affect_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (
         plugin(tmp_path, "leaves", head="import os; os._exit(7)"),
         plugin(tmp_path, "interrupts", head="raise KeyboardInterrupt"),
@@ -79,7 +79,7 @@ def test_a_plugin_that_does_not_end_is_stopped_and_shown_where_it_is(
     assert "sleeps_head.py" in out
 
 
-def test_what_is_odd_but_works_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_oddities_that_work_are_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), name='poller').start()\n"
     slow = "import time\ntime.sleep(1.1)\n" + SPEC.format(name="slow", target="slow_head:Mine")
     loud = "print('hello from me')\nprint('and more')\n" + HEAD

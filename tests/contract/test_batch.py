@@ -13,7 +13,7 @@ sizes = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, 
 
 
 @given(sizes, st.sampled_from([1, 3]), st.sampled_from([1, 8, 32]))
-def test_images_are_whole_inside_their_sizes_and_zero_outside(
+def test_images_are_complete_inside_their_sizes_and_zero_outside(
     given_sizes: list[tuple[int, int]], channels: int, divisor: int
 ) -> None:
     images = [np.full((h, w, channels), 7, np.uint8) for h, w in given_sizes]

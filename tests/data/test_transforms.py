@@ -182,7 +182,7 @@ def test_crop_keeps_what_remains_and_drops_what_vanishes(seed: int, top: int, le
     np.testing.assert_array_equal(objects.keypoints[inside][:, :2], moved[inside])
 
 
-def test_crop_tightens_the_box_around_what_is_left_of_a_mask() -> None:
+def test_crop_tightens_the_box_around_the_rest_of_a_mask() -> None:
     sample = make_sample(count=1, height=20, width=20)
     mask = np.zeros((1, 20, 20), np.uint8)
     mask[0, 0:10, 8:10] = 1  # an L: its foot goes left
@@ -287,7 +287,7 @@ def test_all_transforms_together_keep_everything_together(seed: int) -> None:
             np.testing.assert_allclose(tight(mask), box, atol=1.5)
 
 
-def test_the_answer_depends_on_sample_and_seed_alone() -> None:
+def test_the_result_depends_only_on_sample_and_seed() -> None:
     sample, before = make_sample(), pickle.loads(pickle.dumps(make_sample()))
     first = Transform.parse(EVERYTHING)
     expected = [first(sample, seed) for seed in range(6)]

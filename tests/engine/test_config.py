@@ -100,7 +100,7 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["model: [", "just words", "- a list", ""])
-def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+def test_other_than_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"c\.yaml"):
         load_config(write(tmp_path / "c.yaml", text))
 

@@ -88,7 +88,7 @@ def test_a_trainer_without_callbacks_and_data_to_evaluate_on_only_trains(parts: 
     assert any(not torch.equal(before[name], value) for name, value in parts["model"].state_dict().items())
 
 
-def test_a_stop_without_checkpoints_says_that_nothing_is_saved(parts: dict[str, Any]) -> None:
+def test_a_stop_without_checkpoints_reports_that_nothing_is_saved(parts: dict[str, Any]) -> None:
     class Stop(hub.Callback):
         def on_step_end(self, trainer: Any) -> None:
             import os
@@ -103,7 +103,7 @@ def test_a_stop_without_checkpoints_says_that_nothing_is_saved(parts: dict[str, 
         trainer.fit()
 
 
-def test_what_a_trainer_cannot_work_with_is_refused(parts: dict[str, Any], tmp_path: Path) -> None:
+def test_invalid_arguments_of_a_trainer_are_refused(parts: dict[str, Any], tmp_path: Path) -> None:
     from hub.engine.callbacks import Checkpoints
 
     trainer = hub.Trainer(

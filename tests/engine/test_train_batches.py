@@ -74,7 +74,7 @@ def test_batches_are_spread_evenly(batches: list[int]) -> None:
             assert abs(order[:step].count(i) - count * step / len(order)) < len(batches)
 
 
-def test_each_head_learns_from_its_own_and_all_are_scored(two: Callable[..., Config], tmp_path: Path) -> None:
+def test_each_head_learns_from_its_dataset_and_all_are_scored(two: Callable[..., Config], tmp_path: Path) -> None:
     trainer = fit(two(), tmp_path / "run")
     assert {head: labels.names for head, labels in trainer.model.labels.items()} == {
         "faster-rcnn": trainer.train_data[0].label_spaces["instances"].names,

@@ -230,7 +230,7 @@ def test_a_run_resumes_without_the_weights_that_it_began_with(straight: Path, co
     assert go_on(chosen, tmp_path / "run").step == 2
 
 
-def test_a_full_disk_stops_with_the_old_checkpoint_whole(
+def test_a_full_disk_stops_and_keeps_the_old_checkpoint_intact(
     config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import errno

@@ -66,7 +66,7 @@ def test_a_pil_image_is_turned_upright() -> None:
         (3.5, PixelFormatError, "a float is not an image"),
     ],
 )
-def test_what_is_no_image_is_named(given: Any, error: type[Exception], said: str) -> None:
+def test_inputs_that_are_not_images_are_refused(given: Any, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         load_input(given, in_chans=3, pixels=PixelFormat())
 

@@ -59,7 +59,7 @@ def test_an_image_of_one_window_is_answered_as_without_windows(model: hub.Model)
     assert torch.equal(whole.classes, cut.classes)  # type: ignore[attr-defined]
 
 
-def test_a_smaller_image_is_padded_and_the_model_is_told(model: hub.Model, seen: list[Batch]) -> None:
+def test_a_smaller_image_is_padded_and_the_model_gets_its_size(model: hub.Model, seen: list[Batch]) -> None:
     found = model.predict(picture(40, 100), windows=64).result
     assert found.classes.shape == (40, 100)
     assert all(batch.images.shape[2:] == (64, 64) for batch in seen)
@@ -67,7 +67,7 @@ def test_a_smaller_image_is_padded_and_the_model_is_told(model: hub.Model, seen:
     assert not seen[0].images[:, :, 40:].any()
 
 
-def test_scaling_changes_what_windows_see_and_not_the_answers_size(model: hub.Model, seen: list[Batch]) -> None:
+def test_scaling_changes_the_windows_and_not_the_size_of_the_result(model: hub.Model, seen: list[Batch]) -> None:
     found = model.predict(picture(200, 300), windows=Windows(64, scale=0.32, overlap=0)).result
     assert found.classes.shape == (200, 300)
     assert sum(len(batch) for batch in seen) == 2  # of 64 × 96

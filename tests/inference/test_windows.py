@@ -62,7 +62,7 @@ def test_windows_cover_the_axis_and_end_with_it(size: int, window: int, overlap:
 
 
 @given(st.integers(1, 120), st.integers(1, 40), overlaps, st.data())
-def test_what_is_no_longer_than_the_overlap_lies_whole_in_a_window(
+def test_objects_up_to_the_overlap_are_complete_in_a_window(
     size: int, window: int, overlap: float, data: st.DataObject
 ) -> None:
     length = data.draw(st.integers(0, min(size, int(overlap * window + 1e-6))))
@@ -186,7 +186,7 @@ def test_answers_of_another_size_are_refused() -> None:
 
 @settings(deadline=None)
 @given(layouts(), overlaps, st.integers(1, 5))
-def test_slabs_follow_each_other_and_make_up_the_whole(sizes: Any, overlap: float, batch_size: int) -> None:
+def test_slabs_are_in_order_and_cover_the_image(sizes: Any, overlap: float, batch_size: int) -> None:
     size, window = sizes
     image = image_of(size)
     asked: dict[str, Any] = {"window": window, "overlap": overlap, "batch_size": batch_size}
@@ -220,7 +220,7 @@ def test_a_slab_comes_before_later_windows_are_read() -> None:
     assert read == [0, 4, 8]
 
 
-def test_a_function_must_be_told_its_size() -> None:
+def test_an_image_function_needs_a_size() -> None:
     with pytest.raises(OptionError, match="size="):
         sliding_slabs(lambda x: x, lambda where: torch.zeros(1, 4, 4), window=4)
 
@@ -255,7 +255,7 @@ def test_the_layout_counts_and_orders_its_windows() -> None:
 # Mirror images ---------------------------------------------------------------------------------------------------
 
 
-def test_mirroring_changes_nothing_for_a_symmetric_model_and_evens_out_any_other() -> None:
+def test_mirroring_does_not_change_a_symmetric_model_and_averages_others() -> None:
     x = image_of((6, 8), channels=3)[None]
     torch.testing.assert_close(mirrored(lambda x: x.square(), [0, 1])(x), x.square())
     torch.manual_seed(0)

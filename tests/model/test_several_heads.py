@@ -80,7 +80,7 @@ def test_another_head_changes_no_number_at_the_start(alone: str, together: str) 
     assert same(answers(one, alone), answers(several, alone))
 
 
-def test_what_no_head_reads_is_not_there() -> None:
+def test_levels_that_no_head_reads_are_absent() -> None:
     trunk = make("retinanet").trunk
     assert trunk.levels == ("p3", "p4", "p5")
     assert set(trunk.neck.output) == {"p3", "p4", "p5"}
@@ -95,7 +95,7 @@ def test_the_trunk_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestAddHead:
-    def test_the_others_answer_as_before_and_only_the_new_one_learns(self) -> None:
+    def test_results_of_other_heads_stay_and_only_the_new_one_learns(self) -> None:
         model = make("faster-rcnn")
         before = copy.deepcopy(dict(answers(model, "faster-rcnn")))
         model.add_head("semantic-fpn", labels=["sky"], decoder_channels=16)
@@ -160,7 +160,7 @@ class TestBadInput:
         with pytest.raises(BadNameError, match="has one task twice"):
             hub.create("faster-rcnn+faster-rcnn/resnet18-fpn", labels={"faster-rcnn": THINGS})
 
-    def test_labels_for_a_head_that_is_not_there(self) -> None:
+    def test_labels_for_a_missing_head(self) -> None:
         with pytest.raises(OptionError, match=r"labels given for 'semantic-fpm'.* Did you mean semantic-fpn"):
             hub.create("faster-rcnn+semantic-fpn/resnet18-fpn", labels={"faster-rcnn": THINGS, "semantic-fpm": THINGS})
 

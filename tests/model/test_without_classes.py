@@ -59,7 +59,7 @@ def _head() -> Iterator[None]:
     registry.unregister("sharpness")
 
 
-def test_alone_it_needs_no_labels_and_refuses_some() -> None:
+def test_a_single_head_without_classes_refuses_labels() -> None:
     model = hub.create("sharpness/resnet18-fpn", **SMALL)
     assert model.labels == {"sharpness": LabelSpace(())}
     assert label_spaces(model) == {}

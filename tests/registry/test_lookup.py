@@ -98,7 +98,7 @@ def test_bad_targets(target: str) -> None:
         DatasetSpec(name="mine", summary="", target=target)
 
 
-def test_a_backbone_with_a_dash_could_not_be_told_from_a_neck() -> None:
+def test_a_backbone_name_with_a_dash_is_refused() -> None:
     with pytest.raises(ContractError, match="'my_net'"):
         BackboneSpec(name="my-net", summary="", target="a:B")
 

@@ -342,7 +342,7 @@ def test_targets_that_the_kit_cannot_draw(register: Any) -> None:
     check_task(name, targets={"semantic": semantic, "scene": np.array([0, 1])})
 
 
-def test_a_head_with_figures_that_are_no_fractions(register: Any) -> None:
+def test_a_head_with_metrics_that_are_not_fractions(register: Any) -> None:
     check_task(register(InMetres))
 
 

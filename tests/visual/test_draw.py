@@ -146,7 +146,7 @@ def test_a_label_avoids_earlier_ones() -> None:
     assert _covered(second, [first]) == 0
 
 
-def test_labels_without_room_are_left_out() -> None:
+def test_labels_without_space_are_left_out() -> None:
     drawn = draw_detections(blank(32, 64), found([[0, 0, 64, 32]] * 40, [0.9] * 39 + [0.95], [0] * 39 + [1]))
     assert (drawn[2:8, 2:20] == class_color("dog")).all(axis=2).any()  # the best keeps its own on top
 

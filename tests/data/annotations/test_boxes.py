@@ -29,7 +29,7 @@ def _kind(box):
 
 
 @given(hnp.arrays(np.float64, st.tuples(st.integers(0, 12), st.just(4)), elements=COORDINATE))
-def test_each_box_is_counted_once_and_rightly(boxes):
+def test_each_box_is_counted_once_and_correctly(boxes):
     report = check_boxes(boxes, np.tile(SIZE, (len(boxes), 1)))
     kinds = [_kind(box) for box in boxes]
     for kind in ("zero_area", "outside", "not_finite", "partly_outside"):

@@ -89,6 +89,6 @@ def test_no_objects():
         "[[1,,2]]",
     ],
 )
-def test_what_is_no_segmentation_is_an_error_that_names_it(segment):
+def test_an_invalid_segmentation_is_an_error_with_its_name(segment):
     with pytest.raises(AnnotationError, match="annotation 5 of a.json"):
         decode_masks([segment.encode()], 6, 6, where=["annotation 5 of a.json"])

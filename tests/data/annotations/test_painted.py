@@ -67,7 +67,7 @@ def test_crowds_are_behind_and_objects_without_a_mask_are_unknown() -> None:
     assert paint(objects, (4, 6)).tolist() == expected
 
 
-def test_what_cannot_be_painted_is_refused(tmp_path: Path) -> None:
+def test_labels_that_cannot_be_painted_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="one of which is called 'background'"):
         coco(tmp_path, names=("background", "nucleus"))
     with pytest.raises(DataError, match="no masks for semantic_from_masks"):

@@ -277,7 +277,7 @@ def test_a_list_is_not_coco(coco):
 
 
 @pytest.mark.parametrize("raw", [b"", b"<xml/>", b"\xff\xfe\x00", json.dumps(CONTENT).encode()[:-40]])
-def test_what_is_not_json_is_named(coco, raw):
+def test_invalid_json_is_reported(coco, raw):
     with pytest.raises(AnnotationError, match=r"a.json is not JSON"):
         coco(None, raw=raw)
 

@@ -166,7 +166,7 @@ def test_files_in_subfolders_are_found(build, tmp_path):
     assert build(files=["a.png", "süb/b.png"]).load(1, BOXES).path == tmp_path / "süb" / "b.png"
 
 
-def test_images_need_ids_of_their_own(build):
+def test_images_need_unique_ids(build):
     with pytest.raises(AnnotationError, match=r"some.json: 1 image ids occur more than once; the first: 5"):
         build(ids=[5, 5])
 

@@ -164,7 +164,7 @@ def test_masks_of_0_and_255_do_not_train_on_the_background_alone(tmp_path: Path)
     assert data.label_spaces["semantic"].names == ("background", "lesion")
 
 
-def test_a_class_without_a_pixel_is_said_when_the_masks_are_opened(
+def test_a_class_without_a_pixel_is_reported_when_the_masks_are_opened(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     MaskFolder(MaskFolder.Options(root=str(binary_masks(tmp_path, (0, 0)))))

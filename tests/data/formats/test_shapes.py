@@ -182,7 +182,7 @@ def test_other_parameters_are_rejected(root: Path) -> None:
         make(root, seed=4)
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_content_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(DataError, match="does not contain generated shapes"):
         make(tmp_path)
@@ -194,7 +194,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     assert (tmp_path / "shapes.json").exists()
 
 
-def test_nothing_is_left_behind_when_it_is_interrupted(tmp_path: Path) -> None:
+def test_an_interruption_leaves_no_files(tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         assert total == 9
         if done == 4:

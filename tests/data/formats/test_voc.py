@@ -116,7 +116,7 @@ def test_ignoring_is_the_default(voc):
 @pytest.mark.parametrize(
     "size", ["", "<size><width>0</width><height>0</height></size>", "<size><width>30</width></size>"]
 )
-def test_a_size_that_is_not_told_is_read_from_the_image(voc, size):
+def test_a_missing_size_is_read_from_the_image(voc, size):
     assert voc({"a": _page(_object(), size=size)}).sizes.tolist() == [[20, 30]]
 
 

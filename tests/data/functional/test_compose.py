@@ -32,7 +32,7 @@ def test_a_box_without_a_mask_is_tightened_around_what_is_visible_of_it(seed: in
     assert new.boxes.astype(int).tolist() == [box for _, box in kept]
 
 
-def test_what_is_not_touched_keeps_its_exact_box() -> None:
+def test_objects_that_are_not_cut_keep_their_exact_boxes() -> None:
     objects = Instances(np.array([[1.25, 2.5, 6.75, 7.5]], np.float32), np.zeros(1, np.int64), np.zeros(1, bool))
     region = np.zeros((20, 20), bool)
     region[10:] = True

@@ -90,7 +90,7 @@ def test_empty_images_have_the_same_shapes_as_any_other() -> None:
     assert not targets.masks.values.any()
 
 
-def test_what_no_head_needs_is_absent() -> None:
+def test_targets_that_no_head_needs_are_absent() -> None:
     targets = targets_of([make_sample(30, 40, 2, rich=False)])
     assert targets.masks is None
     assert targets.keypoints is None

@@ -170,7 +170,7 @@ def test_a_number_for_each_class_moves_to_the_models_order_by_name() -> None:
         pipeline[0, 0]
 
 
-def test_what_an_image_is_mixed_with_is_another_one_each_as_often() -> None:
+def test_every_other_image_is_equally_likely_to_be_mixed_in() -> None:
     data = Made()
     loaded: list[int] = []
     load = data.load
@@ -212,6 +212,6 @@ def test_labels_of_a_partner_are_the_models_too() -> None:
         ("copy_paste", {"boxes"}, "needs the masks"),
     ],
 )
-def test_what_cannot_be_mixed_is_refused_before_the_first_step(name: str, needs: set[str], message: str) -> None:
+def test_unmixable_annotations_are_refused_before_the_first_step(name: str, needs: set[str], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         make(Made(), {"name": name, "p": 0.0}, needs=needs)

@@ -71,7 +71,7 @@ def test_order_changes_with_epoch_and_seed_only() -> None:
     assert sampler.batches(3) != GroupedBatchSampler(make_sizes(50), batch_size=4, seed=2).batches(3)
 
 
-def test_two_processes_learn_from_what_one_with_twice_the_batch_would() -> None:
+def test_two_processes_use_the_images_of_one_with_twice_the_batch() -> None:
     sizes = make_sizes(60)
     alone = GroupedBatchSampler(sizes, batch_size=8).batches(0)
     first, second = (GroupedBatchSampler(sizes, batch_size=4, rank=rank, world_size=2).batches(0) for rank in (0, 1))
@@ -112,7 +112,7 @@ def test_what_cannot_work_is_refused(sizes: np.ndarray, options: dict[str, int],
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab"), st.integers(0, 9), st.integers(0, 9))))
-def test_seeds_differ_where_what_they_are_for_differs(uses: list[tuple[int, str, int, int]]) -> None:
+def test_seeds_differ_for_different_purposes(uses: list[tuple[int, str, int, int]]) -> None:
     seeds = {derive_seed(seed, stream, epoch, index) for seed, stream, epoch, index in uses}
     assert len(seeds) == len(set(uses))
     assert all(0 <= seed < 2**63 for seed in seeds)

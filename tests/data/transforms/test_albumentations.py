@@ -225,7 +225,7 @@ def test_an_affine_warp_by_lookup_equals_the_matrix(seed: int, scene: Scene, mon
     np.testing.assert_array_equal(new.maps["semantic"], expected.maps["semantic"])
 
 
-def test_it_happens_with_the_probability_by_default_albumentations_own(scene: Scene) -> None:
+def test_the_default_probability_is_that_of_albumentations(scene: Scene) -> None:
     sample = scene()
     for options, low, high in (({"p": 0.2}, 0.1, 0.3), ({}, 0.4, 0.6)):
         flip = Transform.parse([{"name": "albumentations", "of": "HorizontalFlip", **options}])

@@ -52,7 +52,7 @@ def test_colours_are_torchvisions(name: str, part: float, picture: Sample) -> No
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"autocontrast", "equalize"}))  # they have no amount
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_amount_of_nothing_changes_nothing(name: str, channels: int, picture: Sample) -> None:
+def test_amount_0_changes_nothing(name: str, channels: int, picture: Sample) -> None:
     sample = replace(picture, image=picture.image[..., :channels])
     np.testing.assert_array_equal(OPERATIONS[name].change(sample, 0.0, 128).image, sample.image)
 

@@ -47,7 +47,7 @@ def paste(sample: Sample, other: Sample, **options: float) -> tuple[Sample, Inst
     return new, new.instances
 
 
-def test_what_is_behind_is_cut_tightened_and_dropped_when_hidden() -> None:
+def test_covered_objects_are_cut_tightened_and_dropped_when_hidden() -> None:
     behind = rectangles((0, 0, 10, 10), (12, 0, 16, 4), (20, 10, 30, 20))
     front = rectangles((5, 0, 16, 10), labels=10)
     new, objects = paste(behind, front)

@@ -53,12 +53,12 @@ def test_the_same_is_done_to_every_dtype(name: str, channels: int, pixels: Pixel
 
 
 @pytest.mark.parametrize("name", sorted(BYTES_ONLY))
-def test_what_takes_bytes_only_says_so(name: str, scene: Scene) -> None:
+def test_transforms_that_take_only_uint8_report_it(name: str, scene: Scene) -> None:
     with pytest.raises(OptionError, match=r"takes uint8 images .* is float32"):
         Transform.parse([{"name": name}])(as_format(scene(0), FORMATS[1]), 0)
 
 
-def test_twelve_bits_in_a_geometric_transform_lose_nothing(scene: Scene) -> None:
+def test_geometric_transforms_keep_twelve_bits(scene: Scene) -> None:
     values = np.random.default_rng(0).integers(-1024, 3072, (40, 60, 5), dtype=np.int16)
     sample = replace(scene(0), image=values, value_range=(-1024.0, 3071.0))
     flipped = Transform.parse([{"name": "horizontal_flip", "p": 1}])(sample, 0)

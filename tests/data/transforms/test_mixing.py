@@ -43,7 +43,7 @@ def test_without_a_dataset_there_is_nothing_to_mix_with(name: str, p: float, sce
         ("copy_paste", {"instances": None}, "needs the masks"),
     ],
 )
-def test_what_cannot_be_mixed_is_refused_whatever_chance_says(
+def test_unmixable_annotations_are_refused_for_any_probability(
     name: str, p: float, without: dict[str, Any], message: str, scene: Scene, draw: Draw
 ) -> None:
     with pytest.raises(OptionError, match=message):
@@ -74,7 +74,7 @@ def test_cutmix_shares_the_tags_as_it_shares_the_pixels(seed: int, height: int, 
         assert (window == 255).all()
 
 
-def test_cutmix_shares_are_spread_as_beta_says_but_for_windows_cut_at_the_border(scene: Scene) -> None:
+def test_cutmix_fractions_follow_beta_except_for_windows_cut_at_the_border(scene: Scene) -> None:
     own, other = plain(scene, 0), plain(scene, 255)
     cutmix = Transform.parse([{"name": "cutmix", "alpha": 1.0}])
     shares = [float(cutmix(own, seed, lambda rng: other).tags["class:share"]) for seed in range(300)]

@@ -101,7 +101,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_answer_depends_on_sample_and_seed_alone_and_no_input_changes(name: str, scene: Scene) -> None:
+def test_the_result_depends_only_on_sample_and_seed_and_no_input_changes(name: str, scene: Scene) -> None:
     transform = Transform.parse([{"name": name}])
     scenes = [scene(number) for number in range(8)]
     if name == "mixup":

@@ -73,7 +73,7 @@ def test_all_first_party_formats_except_shapes_can_be_written() -> None:
         ("image-folder", {"class", "boxes"}, {"boxes"}),
     ],
 )
-def test_both_splits_are_written_and_what_is_lost_is_said(
+def test_both_splits_are_written_and_losses_are_reported(
     shapes: dict[str, Dataset], tmp_path: Path, format: str, only: set[str] | None, lost: set[str]
 ) -> None:
     done: list[tuple[int, int]] = []
@@ -281,7 +281,7 @@ def test_what_a_format_does_not_support_is_rejected_with_the_reason(
     assert [p.name for p in tmp_path.iterdir()] == ["in"]  # nothing half-written
 
 
-def test_formats_folders_and_kinds_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_formats_folders_and_kinds_are_reported(tmp_path: Path) -> None:
     splits = {"train": boxes(tmp_path / "in")}
     with pytest.raises(UnknownNameError, match="Did you mean yolo"):
         convert(splits, "yol", tmp_path / "out")

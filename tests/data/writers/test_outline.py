@@ -77,6 +77,6 @@ def test_parts_that_overlap_are_still_a_union() -> None:
     assert coco_mask.area(to_rle(json.dumps([points.ravel().tolist()]).encode(), 9, 9)) == 36 + 36 - 9
 
 
-def test_what_is_no_segmentation_is_named() -> None:
+def test_an_invalid_segmentation_is_reported() -> None:
     with pytest.raises(AnnotationError, match="annotation 3"):
         outline(b'{"size": [4, 4], "counts": [3]}', 4, 4, where="annotation 3")
