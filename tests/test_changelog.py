@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def draft() -> str:
-    """What `make changelog` prints."""
+    """Return the output of `make changelog`."""
     pytest.importorskip("towncrier", reason="renders the changelog")
     command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "unreleased"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -21,7 +21,7 @@ def draft() -> str:
 
 
 def test_every_entry_is_rendered(draft: str) -> None:
-    """A file whose name ends in an unknown type would be left out without a word."""
+    """A file of an unknown type would be left out silently."""
     entries = {path for path in (ROOT / "changelog.d").iterdir() if path.name not in ("README.md", "template.md.jinja")}
     for path in entries:
         first, *rest = path.read_text(encoding="utf-8").strip().splitlines()

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits, or of other channels than gray and RGB: each value comes back exactly."""
+"""Images of more than 8 bits, or of other channels than gray and RGB: each value is read exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `import hub` and the listing may load: tested in processes of their own."""
+"""The modules that `import hub` and the listing load, tested in separate processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pip would install: the wheel's contents."""
+"""The contents of the wheel."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_citation_names_this_version() -> None:
 
 
 def test_the_lowest_versions_are_those_that_are_declared() -> None:
-    """What CI installs with constraints/lowest.txt is what pyproject.toml promises."""
+    """constraints/lowest.txt has the lower bounds of pyproject.toml."""
     project = PROJECT["project"]
     declared = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["tiff"]]]
     lines = (ROOT / "constraints" / "lowest.txt").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Real distributions: a folder with modules and metadata on the path is what pip leaves behind."""
+"""Installed plugins: a folder with modules and metadata on the path, as pip creates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is public is listed, described, told to users, and all that tasks and plugins use."""
+"""Public names are listed, described and in the changelog; tasks and plugins use only these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples of the README and of docs/plugins.md must work as they are."""
+"""The examples of the README and of docs/plugins.md work."""
 
 from __future__ import annotations
 

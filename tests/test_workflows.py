@@ -1,4 +1,4 @@
-"""The workflows run what exists, and nothing that they should not."""
+"""The workflows use existing files and commands, and only allowed actions."""
 
 from __future__ import annotations
 

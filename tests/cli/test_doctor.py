@@ -1,4 +1,4 @@
-"""`hub plugins doctor`: every plugin in a process of its own."""
+"""`hub plugins doctor`: every plugin in a separate process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plugin(
     group: str = "tasks",
     point: str | None = None,
 ) -> Iterator[None]:
-    """A distribution with one plugin ``name``: a module of its spec, and one of its head."""
+    """Install a distribution with one plugin ``name``: a module with its spec, and one with its head."""
     module = name.replace("-", "_")
     files: Mapping[str, str] = {
         f"{module}_specs.py": spec or SPEC.format(name=name, target=f"{module}_head:Mine"),
@@ -43,7 +43,7 @@ def plugin(
 
 @pytest.fixture(autouse=True)
 def _third_party_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first party is examined elsewhere, in seconds."""
+    """Skip the plugins of the hub, which other tests examine."""
     monkeypatch.setattr("hub.cli.doctor.entries", lambda *args: [e for e in entries(*args) if e.version == "1.0"])
 
 

@@ -52,7 +52,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def forget() -> None:
-    """What a new process knows."""
+    """Start with the plugins of a new process."""
     registry.unregister("my-head")
     sys.modules.pop("my_one_file", None)
 

@@ -18,7 +18,7 @@ from hub.errors import HubError, NonFiniteLossError
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts a made-up command ``try`` on the command line, which does what it is given."""
+    """Adds a command ``try`` to the command line, which calls a given function."""
 
     def put(run: Callable[[argparse.Namespace], int]) -> None:
         module = ModuleType("tried_command")

@@ -179,7 +179,7 @@ def test_a_corrupt_image_is_named_from_a_worker_process(folder: Path, tmp_path: 
 
 
 def test_two_processes_learn_from_two_datasets_that_feed_different_heads(folder: Path) -> None:
-    """A head without its targets leaves the graph in both processes at once: nobody waits for its gradients."""
+    """A head without targets is left out in both processes, so that no process waits for its gradients."""
     objects = "{format: coco, images: train, annotations: annotations/instances_train.json}"
     shapes = "{format: shapes, split: train, train: 12, val: 4, size: 64}"
     words = ["model.name=faster-rcnn+classification/resnet18-fpn", "train.steps=4", "train.loss_weights=uncertainty"]

@@ -1,4 +1,4 @@
-"""Masks on fixed grids give a mask branch what full-size masks would."""
+"""Masks on fixed grids give the same mask targets as full-size masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ellipse(size: tuple[int, int], box: tuple[float, float, float, float]) -> np
 
 
 def both(plane: np.ndarray, box: list[float], bins: int = 28) -> tuple[torch.Tensor, torch.Tensor]:
-    """The target from the grid, and torchvision's from the full-size mask."""
+    """Return the target from the grid, and torchvision's from the full-size mask."""
     masks = BoxMasks.pack([InstanceMasks.from_planes(plane[None])], 1)
     boxes, index = torch.tensor([box]), torch.tensor([0])
     rois = torch.cat([torch.zeros(1, 1), masks.to_grid(index, boxes)], 1)

@@ -1,4 +1,4 @@
-"""Cropped masks behave as full-size ones; numpy on full planes is the oracle."""
+"""Cropped masks behave like full-size masks; numpy on full-size masks is the oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the tests of this folder compute."""
+"""The device of the tests in this folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 @pytest.fixture
 def device() -> Iterator[torch.device]:
-    """The GPU, with convolutions in full float32; the test is skipped where there is none.
+    """Return the GPU, with convolutions in full float32; skip the test if there is none.
 
     ``HUB_TEST_DEVICE=cpu`` rehearses the tests on a CPU.
     """

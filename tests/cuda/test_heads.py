@@ -1,4 +1,4 @@
-"""Every registered head computes on a GPU what it computes on the CPU: losses, gradients, predictions."""
+"""Every registered head gives the same losses, gradients and predictions on a GPU as on the CPU."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ PYRAMID = "resnet18-fpn"
 
 @dataclass(frozen=True)
 class Case:
-    """A head as it is tested: its options, the backbone, and the heads before it."""
+    """A test case of a head: its options, the backbone, and the heads before it."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     backbone: str = "resnet18"
@@ -138,7 +138,7 @@ def _make(task: str) -> tuple[Model, Batch]:
 
 
 def _enlarge(batch: Batch, scale: int) -> Batch:
-    """Images and maps of so many times the size."""
+    """Return the batch with images and maps enlarged by a factor."""
 
     def grow(image: Tensor) -> Tensor:
         return image.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
@@ -180,7 +180,7 @@ def test_losses_and_gradients(task: str, device: torch.device) -> None:
 @pytest.mark.cuda
 @pytest.mark.parametrize("task", WITH_LOSSES)
 def test_a_step_in_bfloat16(task: str, device: torch.device) -> None:
-    """Losses near those in float32, and gradients that an optimizer can use."""
+    """Losses are close to those in float32, and gradients are finite."""
     if not has_bf16(device):
         pytest.skip("no bfloat16 in hardware")
     model, batch = _make(task)
@@ -232,7 +232,7 @@ def _settle_norms(model: Model, batch: Batch) -> None:
 
 
 def _assert_the_same_objects(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Each object of one device is among those of the other; near ties of scores may change places."""
+    """Each device finds the objects of the other; objects with nearly equal scores may be in another order."""
     for image, valid in enumerate(expected["valid"]):
         own = {name: value[image][valid] for name, value in expected.items()}
         other = {name: value[image][found["valid"][image]] for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""What must be found when the data are opened, in every format: a run must not stop in the middle of an epoch."""
+"""Invalid data are found when a dataset is opened, in every format, not in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PALETTE = [0, 0, 0, 255, 0, 0] * 128
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An image of 10 × 8 pixels under the names that the formats look for, and what belongs to it, all sound."""
+    """Write an image of 10 × 8 pixels with valid annotations under the file names of all formats."""
     for name in ("images/a.png", "JPEGImages/a.png", "cat/a.png"):
         (tmp_path / name).parent.mkdir(parents=True)
         Image.new("RGB", (10, 8)).save(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Transforms move an image and everything on it together, and depend on the sample and the seed alone."""
+"""Transforms move an image and its annotations together, and depend only on the sample and the seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How losses add up: fixed weights, learned ones, and a weight of nothing."""
+"""Sums of losses with fixed weights, learned weights and a weight of 0."""
 
 from __future__ import annotations
 

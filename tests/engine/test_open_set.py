@@ -1,4 +1,4 @@
-"""Heads that are scored on identities which they have never seen."""
+"""Heads that are scored on identities that are not in the training data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Embedding(hub.Result):
 
 
 class RankOne:
-    """The share of images whose nearest other image shows the same identity."""
+    """The fraction of images whose nearest other image has the same identity."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.identity = {image: dataset.tags(i, frozenset({"person"}))["person"] for i, image in enumerate(dataset.ids)}

@@ -51,7 +51,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, how: Callable[[], object]) -> None:
-    """Let something happen during a step."""
+    """Call a function during a step."""
     original = TrainStep.__call__
 
     def step(self: TrainStep, batch: Batch, done: int, *, stop: StopRequest) -> object:
@@ -64,7 +64,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, how: Callable[[], ob
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory, tiny: dict) -> Path:
-    """The folder of a run that nothing interrupted."""
+    """Return the folder of an uninterrupted run."""
     from hub.engine.config import parse_config
 
     folder = tmp_path_factory.mktemp("runs") / "straight"

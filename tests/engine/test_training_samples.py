@@ -1,4 +1,4 @@
-"""The sheet shows the very samples that training reads."""
+"""The grid shows the samples that training uses."""
 
 from __future__ import annotations
 

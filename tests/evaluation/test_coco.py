@@ -68,7 +68,7 @@ class Packed(Dataset):
 
 
 def oracle(data: Json, records: list[Json], iou_type: str = "bbox", sigmas: Any = None) -> tuple[np.ndarray, Any]:
-    """The stats and the precision array that pycocotools gives."""
+    """Return the stats and the precision array of pycocotools."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
         truth.dataset = json.loads(json.dumps(data))
@@ -119,7 +119,7 @@ def annotations(seed: int, *, keypoints: int = 0) -> Json:
 
 
 def detections(data: Json, seed: int, *, skip: int = 1, many: int = 0) -> list[Detections]:
-    """Annotated objects moved a little and repeated, with wrong classes, equal scores and false boxes."""
+    """Return shifted and repeated copies of annotated objects, with wrong classes, equal scores and false positives."""
     rng = np.random.default_rng(seed)
     labels = LabelSpace(tuple(c["name"] for c in data["categories"]), tuple(c["id"] for c in data["categories"]))
     found = []

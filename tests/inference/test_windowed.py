@@ -1,4 +1,4 @@
-"""A model that looks at large images in windows, with heads whose answers are known."""
+"""Prediction of large images in windows, with heads whose results are known."""
 
 from __future__ import annotations
 

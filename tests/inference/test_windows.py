@@ -34,7 +34,7 @@ def image_of(size: Sequence[int], channels: int = 2) -> Tensor:
 
 
 def uneven(x: Tensor) -> Tensor:
-    """Answers that depend on the place in the window and on what else is in it."""
+    """Return predictions that depend on the position in the window and on its other pixels."""
     out = x * 2 + x.flatten(2).mean(-1).view(*x.shape[:2], *(1,) * (x.ndim - 2))
     for axis in range(2, x.ndim):
         ramp = torch.arange(x.shape[axis], dtype=torch.float32)
@@ -95,7 +95,7 @@ def test_windows_that_do_not_fit_are_named(asked: dict[str, Any], message: str) 
 
 
 def test_the_gaussian_is_a_blurred_point() -> None:
-    """As nnU-Net makes it, for sides with a middle; scipy cuts it off where the window ends."""
+    """The weights match nnU-Net's for odd sides; scipy truncates the Gaussian at the end of the window."""
     window = (33, 17)
     point = np.zeros(window)
     point[16, 8] = 1
@@ -151,7 +151,7 @@ def test_a_pointwise_model_gives_the_same_whatever_the_windows(sizes: Any, overl
     ("size", "window", "overlap"), [((40, 24), (16, 8), 0.5), ((20, 14, 16), (8, 6, 16), 0.25), ((30,), (10,), 0.0)]
 )
 def test_answers_equal_monais(size: tuple[int, ...], window: tuple[int, ...], overlap: float, kind: Any) -> None:
-    """Where both lay the windows alike: sides that whole steps divide. MONAI's weights are given ours."""
+    """Match MONAI for sizes where both place the windows at the same positions; MONAI gets our weights."""
     inferers = pytest.importorskip("monai.inferers", reason="MONAI is not installed")
     assert all((s - w) % int(w * (1 - overlap)) == 0 for s, w in zip(size, window, strict=True))
     image = image_of(size)
@@ -201,7 +201,7 @@ def test_slabs_are_in_order_and_cover_the_image(sizes: Any, overlap: float, batc
 
 
 def test_a_slab_comes_before_later_windows_are_read() -> None:
-    """A volume of which no more is read and held than is needed: the whole would be 400 GB of answers."""
+    """Read and keep only the needed part of a volume: the complete prediction would take 400 GB."""
     read: list[int] = []
 
     def volume(where: tuple[slice, ...]) -> Tensor:

@@ -22,13 +22,13 @@ ROWS: list[tuple[str, str, str, str, str]] = []  # config, head · metric, targe
 
 @dataclass
 class Learned:
-    """What a config came to: head → metric → value."""
+    """The metrics of a config: head → metric → value."""
 
     minutes: float
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def check(self, config: str, head: str, targets: dict[str, float]) -> None:
-        """Note every metric in the table, then insist on the targets."""
+        """Record every metric in the table, then assert the targets."""
         for name, least in targets.items():
             reached = self.metrics[head][name]
             row = (config, f"{head} · {name}", f"≥ {least:.3f}", f"{reached:.3f}", f"{self.minutes:.1f}")
@@ -62,7 +62,7 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Learned]:
 
 
 def pytest_terminal_summary() -> None:
-    """Print what each head reached, and in how many minutes, its evaluation included."""
+    """Print the metrics of each head, and the minutes of training with evaluation."""
     if not ROWS:
         return
     table = Table(title="trained from random weights on generated shapes", title_justify="left")

@@ -1,4 +1,4 @@
-"""What the shipped configs promise, trained from scratch: minutes each, so not in the default suite."""
+"""The metrics that shipped configs state, trained from scratch: minutes each, so not in the default suite."""
 
 from __future__ import annotations
 

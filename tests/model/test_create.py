@@ -1,4 +1,4 @@
-"""From a name to a model, with the smallest possible heads."""
+"""Create models by name, with the smallest possible heads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MeanOptions(Options):
 
 
 class MeanHead(Head):
-    """Answers with the mean of a level for each class: shapes and nothing else."""
+    """Predicts the mean of a level for each class."""
 
     Options = MeanOptions
 

@@ -1,4 +1,4 @@
-"""Heads on one trunk do not disturb each other: not when they are made, not when they learn, not when one is added."""
+"""Heads on one trunk do not affect each other: at creation, in training, or when a head is added."""
 
 from __future__ import annotations
 

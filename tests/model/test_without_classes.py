@@ -1,4 +1,4 @@
-"""A head without classes, alone and beside one that has some: labels are neither asked for nor taken."""
+"""A head without classes, alone and with another head: it needs and accepts no labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL = {"channels": 8}
 
 
 class Sharpness(Head):
-    """One number for an image."""
+    """One number per image."""
 
     needs = frozenset({"sharpness"})
     labels_from = None

@@ -1,4 +1,4 @@
-"""What is read of installed distributions, and when."""
+"""Reading of installed distributions."""
 
 from __future__ import annotations
 

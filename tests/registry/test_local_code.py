@@ -34,7 +34,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub.TaskSp
 
 
 def forget() -> None:
-    """What a new process knows."""
+    """Start with the plugins of a new process."""
     for name in ("my-head", "fpn"):
         registry.unregister(name)
     sys.modules.pop("my_local_head", None)

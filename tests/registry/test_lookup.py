@@ -1,4 +1,4 @@
-"""From names to plugins."""
+"""Look up plugins by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins of one process."""
+"""Plugins that are registered in one process."""
 
 from __future__ import annotations
 

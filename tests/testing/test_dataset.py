@@ -1,4 +1,4 @@
-"""The drawn images of the kit, and the maps and tags that a head asks for beside them."""
+"""The generated images of the kit, with the maps and tags that a head needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kit passes a sound head, and names what is wrong with each broken one."""
+"""The kit passes a correct head, and reports the defect of each broken head."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counted:
 
 
 class CentreHead(Head):
-    """Objects as the peaks of a heat map, all of one size: a detector in forty lines."""
+    """Detects objects of one size as the peaks of a heatmap: a detector in forty lines."""
 
     Options = CentreOptions
     needs = frozenset({"boxes"})
@@ -212,7 +212,7 @@ class Erring(Counted):
 
 
 class InMetres(CentreHead):
-    """With a metric that is no fraction."""
+    """A head with a metric that is not a fraction."""
 
     error = 7.5
     main = "score"
@@ -352,7 +352,7 @@ class Seen(Counted):
 
 
 class Brightness(CentreHead):
-    """No classes: how bright the image is."""
+    """A head without classes: predicts the brightness of the image."""
 
     needs = frozenset({"light"})
     labels_from = None

@@ -1,4 +1,4 @@
-"""The pages link to what exists, and a dead link does not go unnoticed."""
+"""The links of the pages exist, and a broken link is reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def build_docs() -> ModuleType:
-    """The script, which is no part of a package."""
+    """Import the script, which is not in a package."""
     spec = importlib.util.spec_from_file_location("build_docs", ROOT / "tools" / "build_docs.py")
     assert spec is not None
     assert spec.loader is not None

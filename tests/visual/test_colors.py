@@ -1,4 +1,4 @@
-"""Colors are the class's own, and text on them can be read."""
+"""Each class has a color, and text on it is readable."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ COORDINATE = st.integers(-5, 25) | st.sampled_from([float("nan"), float("inf"), 
 
 
 def _kind(box):
-    """Brute force: what one box is, pixel by pixel."""
+    """Classify one box by brute force, pixel by pixel."""
     if not np.isfinite(box).all():
         return "not_finite"
     x1, y1, x2, y2 = (int(side) for side in box)

@@ -13,7 +13,7 @@ IMAGES = hnp.arrays(np.int64, st.integers(0, 30), elements=st.integers(0, COUNT 
 
 
 def _pack(images, count=COUNT):
-    """Objects whose every column tells which one of the input it is."""
+    """Return objects whose columns all identify the row of the input."""
     n = np.arange(len(images))
     return pack_instances(
         images,

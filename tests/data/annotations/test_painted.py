@@ -1,4 +1,4 @@
-"""Maps painted from masks: what is seen is what was annotated, the smaller object in front."""
+"""Maps painted from masks have the annotated classes, smaller objects in front."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def test_keypoints_of_two_kinds_are_not_given(coco, content, caplog):
 
 
 def _edit(path, value=None):
-    """A change of the content: sets what ``path`` leads to, or removes it."""
+    """Return a change of the content: set the value at ``path``, or remove it."""
 
     def change(content):
         *way, last = path

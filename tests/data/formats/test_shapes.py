@@ -1,4 +1,4 @@
-"""The generated dataset: sound annotations, the same bytes for the same seed, and never half of it."""
+"""The generated dataset: valid annotations, the same bytes for the same seed, and never incomplete."""
 
 from __future__ import annotations
 

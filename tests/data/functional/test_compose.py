@@ -1,4 +1,4 @@
-"""What a region hides, against a count of pixels."""
+"""Visible parts of covered objects, compared with a count of pixels."""
 
 from __future__ import annotations
 

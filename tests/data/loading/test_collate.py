@@ -1,4 +1,4 @@
-"""A batch holds what the samples hold, padded and marked as padding."""
+"""A batch has the content of its samples; padding is marked."""
 
 from __future__ import annotations
 

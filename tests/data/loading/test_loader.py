@@ -1,4 +1,4 @@
-"""The same batches whatever the number of workers, and a worker's error arrives as it was raised."""
+"""Batches do not depend on the number of workers, and errors of workers keep their class and message."""
 
 from __future__ import annotations
 

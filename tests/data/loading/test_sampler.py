@@ -1,4 +1,4 @@
-"""The order is a pure function of (seed, step); nothing is lost, and shapes share batches."""
+"""The order is a pure function of (seed, step), every image is used, and batches have similar shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that show by their pixel values which object is where, and what must then hold after any transform."""
+"""Images whose pixel values identify the objects, and checks that hold after any transform."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_scene(
     crowds: bool = False,
     apart: bool = True,
 ) -> Sample:
-    """Ellipses and rectangles; labels, colours and maps tell image and object apart.
+    """Draw ellipses and rectangles; labels, colors and maps identify the image and the object.
 
     Args:
         number: of the scene, 0 to 7.
@@ -68,7 +68,7 @@ def make_scene(
 
 
 def check_scene(sample: Sample, *, exact: bool = True, colours: bool = True) -> None:
-    """Masks, boxes, keypoints, maps and pixels agree on which object is where.
+    """Assert that masks, boxes, keypoints, maps and pixels agree on the positions of the objects.
 
     Args:
         sample: a scene after transforms.

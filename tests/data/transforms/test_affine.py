@@ -1,4 +1,4 @@
-"""The matrix moves what it should to where it should."""
+"""Affine matrices move points as specified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operations are torchvision's, and are chosen as the papers say."""
+"""The operations match torchvision's, and are sampled as in the papers."""
 
 from __future__ import annotations
 

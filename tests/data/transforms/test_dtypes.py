@@ -1,4 +1,4 @@
-"""Every transform does to int16 and float32 images what it does to bytes, in units of their value range."""
+"""Every transform changes int16 and float32 images like uint8 images, in units of their value range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rectangle of the size and shape that was asked for is hidden, and nothing else changes."""
+"""A rectangle of the given size and aspect ratio is erased, and nothing else changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What steps that mix ask for, and what becomes of tags."""
+"""Transforms that mix images: their other samples, and the mixed tags."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def changed(image: np.ndarray, **step: object) -> np.ndarray:
 
 @pytest.mark.parametrize("channels", [2, 5, 9])
 def test_colour_changes_the_channels_of_other_images_alike(channels: int) -> None:
-    """Neighbouring slices of a volume, or windows of CT, must stay comparable."""
+    """Neighboring slices of a volume, or windows of CT, must stay comparable."""
     step = {"name": "color_jitter", "p": 1.0, "brightness": 0.4, "contrast": 0.4}
     found = changed(np.repeat(GREY, channels, axis=2), **step)
     assert found.shape == (30, 40, channels)

@@ -1,4 +1,4 @@
-"""Whatever a transform does, pixels, masks, boxes, keypoints and maps still tell of the same objects."""
+"""After any transform, pixels, masks, boxes, keypoints and maps agree on the objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixtures, too, are the same for any number of workers, and when a run is resumed."""
+"""Mixed samples do not depend on the number of workers, and are the same in a resumed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a conversion says, refuses, and leaves behind."""
+"""The messages, errors and files of conversions."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_without_links_images_are_copied(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_image_that_its_annotations_do_not_see_upright_is_written_as_they_see_it(tmp_path: Path) -> None:
-    """YOLO's boxes are parts of the image as it is read: turned by its EXIF, they would lie elsewhere."""
+    """YOLO's boxes are fractions of the image as it is read: with the EXIF rotation they would be elsewhere."""
     pixels = np.zeros((8, 10, 3), np.uint8)
     pixels[:, :5] = 255
     dataset = coco(tmp_path / "in", [{}])
@@ -347,7 +347,7 @@ def test_a_plugins_writer_is_found_and_its_faults_are_seen(tmp_path: Path, monke
 
 
 def test_a_box_that_only_voc_would_forget_is_still_one_when_its_class_has_no_other(tmp_path: Path) -> None:
-    """VOC keeps no list of classes: the section does, so that no index moves."""
+    """VOC has no list of classes; the printed section has one, so that no index changes."""
     found = convert({"train": coco(tmp_path / "in", [{"category_id": 2}])}, "voc", tmp_path / "out")
     again = Voc(
         VocOptions(root=str(tmp_path / "out"), **{k: v for k, v in found.sections["train"].items() if k != "format"})

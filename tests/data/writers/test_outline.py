@@ -39,7 +39,7 @@ def test_one_polygon_covers_just_the_masks_pixels(mask: np.ndarray) -> None:
 @settings(max_examples=100, deadline=None)
 @given(MASKS)
 def test_the_even_odd_rule_gives_the_mask_at_the_pixels_centres(mask: np.ndarray) -> None:
-    """By brute force: a centre is inside where a ray to the right crosses the polygon an odd number of times."""
+    """Rasterize by brute force: a center is inside if a ray to the right crosses the polygon an odd number of times."""
     points = outline(rle_of(mask), *mask.shape)
     if points is None:
         return

@@ -1,4 +1,4 @@
-"""There and back: what a format can hold comes back as it was."""
+"""Round trips: everything that a format supports is read back unchanged."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def source(content: dict[str, Any]) -> Iterator[tuple[Coco, Path]]:
 
 
 def there(dataset: Dataset, format: str, out: Path, **options: Any) -> Any:
-    """The dataset converted and opened again."""
+    """Convert the dataset, and open the result."""
     section = convert({"train": dataset}, format, out, **options).sections["train"]
     return open_dataset(section, root=str(out), where="train")
 

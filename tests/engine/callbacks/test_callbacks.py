@@ -1,4 +1,4 @@
-"""When callbacks are called, what they may do, and that their state survives a stop."""
+"""Callbacks: when they are called, what they may do, and that their state is resumed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_moments_come_in_order_and_state_survives(config: Make, tmp_path: Path) 
 
 
 def fake_scores(monkeypatch: pytest.MonkeyPatch, scores: dict[int, float]) -> None:
-    """Let evaluations find given scores, by the step of the run."""
+    """Replace the metrics of evaluations by given scores per step."""
 
     def evaluate(self: Trainer) -> dict[str, Evaluation]:
         self.evaluations = {"faster-rcnn": Evaluation({"AP": scores[self.step]}, main="AP")}

@@ -1,4 +1,4 @@
-"""What the loggers keep, also over a stop."""
+"""The records of loggers, also when a run is resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parameters learn at which rate."""
+"""Parameter groups and their learning rates."""
 
 from __future__ import annotations
 
