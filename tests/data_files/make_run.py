@@ -4,8 +4,9 @@
 
 It writes ``run_format_N/`` beside this file, N being the format of checkpoints: ``data/``, eight images of 64 pixels
 with boxes in COCO's format and with maps; ``run/``, a run that was stopped in the middle; and ``expected.json``, what
-its model predicts, its metrics, and the losses of its further steps. Until the first release it may be written again when the format changes. From then on the folder of a
-released format stays as it is, and a new format gets a folder beside it.
+its model predicts, its metrics, and the losses of its further steps. Until the first release it may be written again
+when the format changes. From then on the folder of a released format stays as it is, and a new format gets a folder
+beside it.
 """
 
 from __future__ import annotations

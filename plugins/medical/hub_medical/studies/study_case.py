@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from hub import Options
+from hub import Options, PixelFormat
 from hub.errors import ImageError
-from hub.pixel_format import PixelFormat
 from hub_medical.io.pictures import Intensity, intensity_rule, picture_size, read_channels
 from hub_medical.io.stacks import read_study, spread, study_image
 from hub_medical.volumes.intensity import PIXELS, IntensityRule, to_gray

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from hub import PixelFormat
 from hub.errors import DataError, OptionError, did_you_mean
-from hub.pixel_format import PixelFormat
 
 # What rules give: 0 and 1 of a rule's range as int16. A step is 0.12 HU of a range of 1000 HU, or 0.001 standard
 # deviations, and values outside the range are kept.

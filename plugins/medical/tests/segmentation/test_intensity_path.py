@@ -15,10 +15,9 @@ import pytest
 import torch
 
 from hub import Batch, Model, Preprocessing, create
-from hub.data.loading.collate import collate
-from hub.data.loading.pipeline import Pipeline
+from hub.data import Pipeline, collate
 from hub.data.transforms import Transform
-from hub.engine.reader import Request, reader_of
+from hub.engine import Request, reader_of
 from hub_medical.segmentation.datasets import Msd, NiftiFolder
 from hub_medical.volumes.intensity import PIXELS, CtRule, ZScoreRule
 
