@@ -13,7 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from hub_medical.errors import DicomError, NotDicomError
+from hub_medical.errors import DicomError, NotDicomError, TruncatedDicomError
 
 T = TypeVar("T")
 _TAGS = (
@@ -88,11 +88,12 @@ def read_header(file: str | os.PathLike[str]) -> DicomHeader | None:
         raise NotDicomError(f"{file} is not a DICOM file", fix="give a DICOM file or a folder of them") from None
     except Exception as error:  # truncated files fail in many ways
         raise DicomError(f"{file} cannot be read as DICOM ({type(error).__name__})", fix="replace the file") from None
-    if "Rows" not in data and not _text(data, "SOPClassUID"):
-        if data.file_meta.get("MediaStorageSOPClassUID") is None:
-            raise DicomError(f"{file} has no image: its header is cut off or empty", fix="replace the file")
+    if "Rows" not in data:
+        kind = _text(data, "SOPClassUID") or str(data.file_meta.get("MediaStorageSOPClassUID") or "")
+        if not kind or "Image Storage" in UID(kind).name:
+            raise TruncatedDicomError(f"{file} has no image: its header is cut off", fix="replace the file")
         return None
-    if "Rows" not in data or _text(data, "Modality") == "SEG":
+    if _text(data, "Modality") == "SEG":
         return None
     return _parsed(file, data)
 
