@@ -53,8 +53,8 @@ Medical data. For research only, not a medical device.
 
 def _export(args: argparse.Namespace) -> int:
     from hub_medical.io.folders import open_folder, open_msd
-    from hub_medical.io.nifti import read_labels, read_nifti
     from hub_medical.io.nnunet import TrainingCase, export_nnunet
+    from hub_medical.io.volume_files import read_labels
     from hub_medical.splits import fold_of
 
     root = Path(args.root)
@@ -72,7 +72,7 @@ def _export(args: argparse.Namespace) -> int:
         for k in range(args.folds)
     ]
     cases = (
-        TrainingCase(case.id, [read_nifti(path) for path in case.images], read_labels(case.labels))
+        TrainingCase(case.id, case.read_images(), read_labels(case.labels))
         for case in folder.cases
         if case.labels is not None
     )

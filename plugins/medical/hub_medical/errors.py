@@ -79,7 +79,7 @@ class ColorDicomError(DicomError):
 
 
 class MissingDecoderError(DicomError):
-    """A compressed DICOM image that no installed package decodes."""
+    """A file that no installed package decodes."""
 
 
 class SegmentationWriteError(SaveError):

@@ -46,7 +46,7 @@ def imported(folder: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if name not in sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize(("folder", "extras"), [("hub_medical", ()), ("tests", ("test",))])
+@pytest.mark.parametrize(("folder", "extras"), [("hub_medical", ("itk", "monai")), ("tests", ("test",))])
 def test_every_import_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     if not (ROOT / "pyproject.toml").is_file():
         pytest.skip("the hub's own pyproject.toml is not beside the plugin")

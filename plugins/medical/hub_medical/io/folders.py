@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hub import LabelSpace
 from hub.errors import AnnotationError, OptionError
-from hub_medical.errors import MissingGroupError, VolumeError
-from hub_medical.io.nifti import SUFFIXES, nifti_stem
+from hub_medical.errors import MissingGroupError, NotThreeDimensionalError, VolumeError
+from hub_medical.io.volume_files import SUFFIXES, is_volume_file, read_volume, read_volume_grid, volume_stem
+from hub_medical.volumes.volume import Grid, Volume
 
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 
@@ -24,14 +25,28 @@ class Case:
     Attributes:
         id: the file's name without its ending.
         patient: the key of its patient.
-        images: one file a channel.
+        images: one file per channel; one file several times where it holds them along a fourth axis.
         labels: the file of its labels, or None.
+        stacked: the channels are the fourth axis of one file, as in the Medical Segmentation Decathlon.
     """
 
     id: str
     patient: str
     images: tuple[Path, ...]
     labels: Path | None
+    stacked: bool = False
+
+    def read_image(self, channel: int) -> Volume:
+        """Read one channel; see `hub_medical.io.volume_files.read_volume`."""
+        return read_volume(self.images[channel], channel=channel if self.stacked else None)
+
+    def read_images(self) -> list[Volume]:
+        """Read all channels."""
+        return [self.read_image(channel) for channel in range(len(self.images))]
+
+    def read_grid(self, channel: int) -> Grid:
+        """Read the grid of a channel, without its voxels."""
+        return read_volume_grid(self.images[channel], channel=channel if self.stacked else None)
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,7 @@ class Folder:
         names: of the labels with their values; the first is the background, 0.
         ignore: the label value of voxels to ignore, or None.
         channels: what each channel is, such as "CT" or "T1".
+        regions: structures that are scored as unions of label values, by name; empty where each label is one.
     """
 
     name: str
@@ -51,6 +67,13 @@ class Folder:
     names: LabelSpace
     ignore: int | None = None
     channels: tuple[str, ...] = ("image",)
+    regions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def structures(self) -> list[str]:
+        """What is scored: the regions, or every label but the background."""
+        labels = [name for name, value in zip(self.names.names, self.names.ids, strict=True) if value != 0]
+        return list(self.regions) or labels
 
 
 def open_folder(root: Path, *, images: str, labels: str | None, names: Sequence[str], patient: str) -> Folder:
@@ -80,7 +103,7 @@ def open_msd(root: Path, *, patient: str) -> Folder:
     """A folder with a dataset.json, of the Medical Segmentation Decathlon or of nnU-Net, version 2.
 
     Raises:
-        AnnotationError: the JSON is missing, broken, or has labels made of regions; a case without labels.
+        AnnotationError: the JSON is missing or broken; a case without labels.
         VolumeError, MissingGroupError: as `open_folder`.
     """
     path = root / "dataset.json"
@@ -88,7 +111,7 @@ def open_msd(root: Path, *, patient: str) -> Folder:
         data = json.loads(path.read_text(encoding="utf-8"))
         channels = data.get("channel_names", data.get("modality", {"0": "image"}))
         channels = tuple(str(channels[key]) for key in sorted(channels, key=int))
-        names, ignore = _names(data["labels"])
+        names, ignore, regions = _names(data["labels"])
         listed = data.get("training")
         files = _listed(root, listed) if listed else _channel_files(root, str(data.get("file_ending", SUFFIXES[0])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -98,13 +121,15 @@ def open_msd(root: Path, *, patient: str) -> Folder:
         ) from None
     cases = []
     for id, (images, labels) in sorted(files.items()):
+        stacked = len(images) == 1 < len(channels) and _is_stacked(images[0])
+        images = images * len(channels) if stacked else images
         if len(images) != len(channels):
             raise AnnotationError(
                 f"{path} tells of {len(channels)} channels, but {id} has {len(images)}", fix="add the missing files"
             )
         found = labels or _labels(root / "labelsTr", id, images[0])
-        cases.append(Case(id, patient_key(id, patient), images, found))
-    return Folder(str(path), cases, names, ignore, channels)
+        cases.append(Case(id, patient_key(id, patient), images, found, stacked))
+    return Folder(str(path), cases, names, ignore, channels, regions)
 
 
 def patient_key(id: str, pattern: str) -> str:
@@ -130,21 +155,43 @@ def patient_key(id: str, pattern: str) -> str:
     return key
 
 
-def _names(labels: Mapping[str, Any]) -> tuple[LabelSpace, int | None]:
-    """From value → name as in MSD, or name → value as in nnU-Net."""
-    pairs: dict[int, str] = {}
+def _names(labels: Mapping[str, Any]) -> tuple[LabelSpace, int | None, dict[str, tuple[int, ...]]]:
+    """From value → name as in MSD, or name → value or values as in nnU-Net.
+
+    Where a name has several values, structures are regions that may lie within each other. The classes to learn then
+    are the values, each called after its smallest region.
+    """
+    sets: dict[str, tuple[int, ...]] = {}
     for key, value in labels.items():
         if isinstance(value, list):
-            raise ValueError(f"label {key!r} is made of regions {value}, which have no map of classes")
-        number, name = (int(key), value) if key.isdigit() else (int(value), key)
-        pairs[number] = str(name)
-    ignore = next((number for number, name in pairs.items() if name == "ignore"), None)
-    kept = sorted(number for number in pairs if number != ignore)
-    return LabelSpace(tuple(pairs[number] for number in kept), tuple(kept)), ignore
+            sets[key] = tuple(sorted(int(v) for v in value))
+        elif key.isdigit():
+            sets[str(value)] = (int(key),)
+        else:
+            sets[key] = (int(value),)
+    ignore = next((values[0] for name, values in sets.items() if name == "ignore"), None)
+    sets.pop("ignore", None)
+    pairs: dict[int, str] = {}
+    for name, values in sorted(sets.items(), key=lambda item: len(item[1])):
+        for value in values:
+            pairs.setdefault(value, name if name not in pairs.values() else f"{name}:{value}")
+    kept = sorted(pairs)
+    nested = any(len(values) > 1 for values in sets.values())
+    regions = {name: values for name, values in sets.items() if values != (0,)} if nested else {}
+    return LabelSpace(tuple(pairs[number] for number in kept), tuple(kept)), ignore, regions
+
+
+def _is_stacked(path: Path) -> bool:
+    """Whether a file holds channels along a fourth axis."""
+    try:
+        read_volume_grid(path)
+    except NotThreeDimensionalError:
+        return True
+    return False
 
 
 def _listed(root: Path, listed: Sequence[Mapping[str, str]]) -> dict[str, tuple[tuple[Path, ...], Path | None]]:
-    return {nifti_stem(row["image"]): ((root / row["image"],), root / row["label"]) for row in listed}
+    return {volume_stem(row["image"]): ((root / row["image"],), root / row["label"]) for row in listed}
 
 
 def _channel_files(root: Path, ending: str) -> dict[str, tuple[tuple[Path, ...], Path | None]]:
@@ -160,10 +207,15 @@ def _channel_files(root: Path, ending: str) -> dict[str, tuple[tuple[Path, ...],
 
 
 def _niftis(folder: Path) -> dict[str, Path]:
-    files = sorted(p for p in folder.glob("*") if p.name.endswith(SUFFIXES) and not p.name.startswith("."))
+    files = sorted(p for p in folder.glob("*") if is_volume_file(p))
     if not files:
         raise VolumeError(f"{folder} holds no NIfTI file", fix="check root and the names of the folders")
-    return {nifti_stem(p): p for p in files}
+    found: dict[str, Path] = {}
+    for path in files:
+        other = found.setdefault(volume_stem(path), path)
+        if other != path:
+            raise VolumeError(f"{folder} holds {other.name} and {path.name}", fix="leave one of them")
+    return found
 
 
 def _labels(folder: Path, id: str, image: Path) -> Path:

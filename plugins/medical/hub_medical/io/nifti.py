@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 import nibabel as nib
@@ -12,72 +11,46 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from hub.files import write_atomic
-from hub_medical.errors import NotThreeDimensionalError, UnknownLabelError, VolumeError
+from hub_medical.errors import NotThreeDimensionalError, VolumeError
 from hub_medical.volumes.volume import Grid, Volume, check_finite
 
 SUFFIXES = (".nii.gz", ".nii")
 
 
-def nifti_stem(path: str | os.PathLike[str]) -> str:
-    """The file's name without ``.nii`` or ``.nii.gz``.
-
-    >>> nifti_stem("imagesTr/case_01.nii.gz")
-    'case_01'
-    """
-    name = Path(path).name
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
-
-
-def read_grid(path: str | os.PathLike[str]) -> Grid:
+def read_grid(path: str | os.PathLike[str], *, channel: int | None = None) -> Grid:
     """Shape and affine from the header, without the voxels.
 
     Raises:
         NotThreeDimensionalError, VolumeError: see `read_nifti`.
     """
-    return _grid(_open(path), path)
+    return _grid(_open(path), path, channel)
 
 
-def read_nifti(path: str | os.PathLike[str]) -> Volume:
+def read_nifti(path: str | os.PathLike[str], *, channel: int | None = None) -> Volume:
     """Read intensities.
+
+    Args:
+        path: of the file.
+        channel: index along the fourth axis, of files that hold several channels; None for files of one volume.
 
     Returns:
         A volume of float32, the header's slope and intercept applied, in the axes of the file.
 
     Raises:
-        VolumeError: the file is missing, damaged or no NIfTI, or its affine places nothing in space.
-        NotThreeDimensionalError: it has a fourth axis of more than one entry, or only a plane.
+        VolumeError: the file is missing, damaged or not NIfTI, has no affine, or its voxels are no real numbers.
+        NotThreeDimensionalError: it has a fourth axis without ``channel``, or only a plane.
         NonFiniteVoxelsError: a voxel is NaN or infinite.
     """
-    return check_finite(_volume(path, np.float32))
-
-
-def read_labels(path: str | os.PathLike[str], values: Collection[int] | None = None) -> Volume:
-    """Read labels: whole numbers, however they are stored.
-
-    Args:
-        path: of the file.
-        values: that may occur; None allows all from 0 to 65535.
-
-    Returns:
-        A volume of uint8, or uint16 where a value is above 255.
-
-    Raises:
-        UnknownLabelError: another value, or one that is not whole.
-        VolumeError, NotThreeDimensionalError, NonFiniteVoxelsError: as `read_nifti`.
-    """
-    volume = check_finite(_volume(path, np.float32))
-    found = np.unique(volume.array)
-    allowed = range(65536) if values is None else values
-    unknown = [v for v in found.tolist() if v != int(v) or int(v) not in allowed]
-    if unknown:
-        known = "" if values is None else f"; known are {', '.join(map(str, sorted(values)))}"
-        raise UnknownLabelError(
-            f"{path}: {len(unknown)} label values have no name, the first is {unknown[0]:g}{known}",
-            fix="name it among the labels, or mend the file",
-        )
-    return volume.with_array(volume.array.astype(np.uint8 if found.max(initial=0) < 256 else np.uint16))
+    image = _open(path)
+    grid = _grid(image, path, channel)
+    try:
+        if channel is None:
+            array = image.get_fdata(dtype=np.float32, caching="unchanged").reshape(grid.shape)
+        else:
+            array = np.asarray(image.dataobj[..., channel], np.float32)
+    except Exception as error:  # a truncated file shows itself only here
+        raise VolumeError(f"{path} cannot be decoded: {error}", fix="replace the file") from None
+    return check_finite(Volume(array, grid, str(path)))
 
 
 def write_nifti(path: str | os.PathLike[str], volume: Volume) -> Path:
@@ -117,10 +90,27 @@ def _open(path: str | os.PathLike[str]) -> nib.Nifti1Pair:
     return image
 
 
-def _grid(image: nib.Nifti1Pair, path: str | os.PathLike[str]) -> Grid:
+def _grid(image: nib.Nifti1Pair, path: str | os.PathLike[str], channel: int | None) -> Grid:
+    if image.get_data_dtype().kind not in "biuf":
+        raise VolumeError(
+            f"{path} has voxels of {image.get_data_dtype()}, not real numbers",
+            fix="save the magnitude, or each channel, in a file of its own",
+        )
+    if not (image.header["qform_code"] or image.header["sform_code"]):
+        raise VolumeError(
+            f"{path} has no affine: neither its qform nor its sform is set, so left and right are unknown",
+            fix="convert the original images again, for example with dcm2niix",
+        )
     shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:  # a single time point is a volume
+    while len(shape) > 3 and shape[-1] == 1 and channel is None:  # a single time point is a volume
         shape = shape[:-1]
+    if channel is not None:
+        if len(shape) != 4 or channel >= shape[3]:
+            raise NotThreeDimensionalError(
+                f"{path} has shape {image.shape}, and so no channel {channel}",
+                fix="check the modalities in dataset.json",
+            )
+        shape = shape[:3]
     if len(shape) != 3:
         raise NotThreeDimensionalError(
             f"{path} has shape {image.shape}: a volume has three axes",
@@ -130,13 +120,3 @@ def _grid(image: nib.Nifti1Pair, path: str | os.PathLike[str]) -> Grid:
         return Grid(shape, image.affine)
     except VolumeError as error:
         raise VolumeError(f"{path}: {error}") from None
-
-
-def _volume(path: str | os.PathLike[str], dtype: type[np.float32]) -> Volume:
-    image = _open(path)
-    grid = _grid(image, path)
-    try:
-        array = image.get_fdata(dtype=dtype, caching="unchanged").reshape(grid.shape)
-    except Exception as error:  # a truncated file shows itself only here
-        raise VolumeError(f"{path} cannot be decoded: {error}", fix="replace the file") from None
-    return Volume(array, grid, str(path))

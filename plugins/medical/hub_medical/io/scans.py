@@ -11,7 +11,7 @@ from pathlib import Path
 from hub_medical.errors import DicomError, EmptySeriesError, VolumeError
 from hub_medical.io.dicom import Series, read_series
 from hub_medical.io.dicom_scan import DicomScan, is_dicom, scan_dicom, series_name
-from hub_medical.io.nifti import SUFFIXES, nifti_stem, read_nifti
+from hub_medical.io.volume_files import SUFFIXES, is_volume_file, read_volume, volume_stem
 from hub_medical.volumes.volume import Volume
 
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
@@ -62,8 +62,13 @@ def find_scans(path: Path, channels: int, *, gaps: bool = False) -> list[ScanSou
     if not path.exists():
         raise VolumeError(f"{path} does not exist", fix="give a NIfTI file, or a folder of NIfTI files or DICOM series")
     if path.is_file() and path.name.endswith(SUFFIXES):
-        return [source for source in _nifti_sources(path.parent, channels) if str(path) in source.origin["files"]]
-    found = _nifti_sources(path, channels) if path.is_dir() and any(_is_nifti(p) for p in path.iterdir()) else []
+        return [source for source in _file_sources(path.parent, channels) if str(path) in source.origin["files"]]
+    found: list[ScanSource] = []
+    if path.is_dir():
+        if any(is_volume_file(p) for p in path.iterdir()):
+            found = _file_sources(path, channels)
+        elif any(path.glob("sub-*")):
+            found = _bids_sources(path, channels)
     if not (path.is_file() or is_dicom(path)):
         if not found:
             raise VolumeError(f"{path} holds neither NIfTI files nor DICOM images", fix="check the path")
@@ -95,10 +100,24 @@ def _dicom_sources(scan: DicomScan, channels: int, *, gaps: bool) -> list[ScanSo
     return sources
 
 
-def _nifti_sources(folder: Path, channels: int) -> list[ScanSource]:
+def _file_sources(folder: Path, channels: int) -> list[ScanSource]:
     return [
         ScanSource(case, partial(_read, case, files), {"files": [str(file) for file in files]})
         for case, files in _cases(folder, channels).items()
+    ]
+
+
+def _bids_sources(root: Path, channels: int) -> list[ScanSource]:
+    """The volumes of a BIDS tree, each a case; those of ``derivatives`` are no images."""
+    if channels > 1:
+        raise VolumeError(
+            f"{root} is a BIDS tree, but this model reads {channels} images of each case",
+            fix="give a folder with files named case_0000.nii.gz, case_0001.nii.gz, …",
+        )
+    files = sorted(p for folder in root.glob("sub-*") for p in folder.rglob("*") if is_volume_file(p))
+    return [
+        ScanSource(volume_stem(file), partial(_read, volume_stem(file), [file]), {"files": [str(file)]})
+        for file in files
     ]
 
 
@@ -106,8 +125,8 @@ def _cases(folder: Path, channels: int) -> dict[str, list[Path]]:
     """Case → its files in the order of channels; a case with two files of one name has both, and fails when read."""
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if _is_nifti(path):
-            files.setdefault(nifti_stem(path), []).append(path)
+        if is_volume_file(path):
+            files.setdefault(volume_stem(path), []).append(path)
     named = {stem: _CHANNEL.fullmatch(stem) for stem in files}
     if channels == 1:
         # nnU-Net numbers the only channel, too.
@@ -132,17 +151,13 @@ def _cases(folder: Path, channels: int) -> dict[str, list[Path]]:
     return {case: [file for n in range(channels) for file in numbers[n]] for case, numbers in found.items()}
 
 
-def _is_nifti(path: Path) -> bool:
-    return path.is_file() and path.name.endswith(SUFFIXES) and not path.name.startswith(".")
-
-
 def _read(case: str, files: Sequence[Path]) -> Scan:
-    stems = [nifti_stem(file) for file in files]
+    stems = [volume_stem(file) for file in files]
     if len(set(stems)) < len(stems):
         raise VolumeError(
             f"case {case} has the files {' and '.join(file.name for file in files)}", fix="leave one of them"
         )
-    return Scan([read_nifti(file) for file in files])
+    return Scan([read_volume(file) for file in files])
 
 
 def _read_series(scan: DicomScan, uid: str, channels: int, *, gaps: bool) -> Scan:

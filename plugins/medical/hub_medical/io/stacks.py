@@ -14,8 +14,8 @@ from hub_medical.errors import VolumeError
 from hub_medical.io.dicom import read_dicom
 from hub_medical.io.dicom_scan import is_dicom
 from hub_medical.io.images import read_stack
-from hub_medical.io.nifti import SUFFIXES as NIFTI
-from hub_medical.io.nifti import read_nifti
+from hub_medical.io.volume_files import SUFFIXES as VOLUMES
+from hub_medical.io.volume_files import read_volume
 from hub_medical.volumes.intensity import IntensityRule
 from hub_medical.volumes.prepare import prepare_case
 from hub_medical.volumes.resample import canonical_grid
@@ -138,8 +138,8 @@ def _pictures(path: Path) -> list[Path]:
 
 
 def _volume(path: Path) -> Volume:
-    if path.is_file() and path.name.endswith(NIFTI):
-        return read_nifti(path)
+    if path.is_file() and path.name.endswith(VOLUMES):
+        return read_volume(path)
     if not path.exists():
         raise VolumeError(f"{path} does not exist", fix="check the data root and the table of studies")
     if is_dicom(path):

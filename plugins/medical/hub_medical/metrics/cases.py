@@ -79,6 +79,7 @@ def score_case(
     names: LabelSpace,
     *,
     tolerance: float | Mapping[str, float] | None,
+    regions: Mapping[str, Sequence[int]] | None = None,
 ) -> CaseScore:
     """Score every structure of a case; the name with the id 0 is the background and no structure.
 
@@ -89,6 +90,7 @@ def score_case(
         reference: labels.
         names: of the structures with their label values.
         tolerance: of NSD in mm, one for all structures or by name; None leaves NSD out.
+        regions: structures as unions of label values, by name, in place of ``names``.
 
     Raises:
         GridMismatchError: the two do not lie on one grid.
@@ -96,14 +98,13 @@ def score_case(
     """
     check_same_grid(prediction, reference)
     scores = {}
-    for value, name in zip(names.ids, names.names, strict=True):
-        if value == 0:
-            continue
+    each = regions or {name: (value,) for name, value in zip(names.names, names.ids, strict=True) if value != 0}
+    for name, values in each.items():
         allowed = tolerance.get(name) if isinstance(tolerance, Mapping) else tolerance
         if allowed is None and tolerance is not None:
             raise MetricError(f"no tolerance for {name!r}", fix="give every structure its tolerance in mm")
         scores[name] = score_structure(
-            prediction.array == value, reference.array == value, reference.spacing, tolerance=allowed
+            np.isin(prediction.array, values), np.isin(reference.array, values), reference.spacing, tolerance=allowed
         )
     return CaseScore(case, patient, scores)
 

@@ -17,7 +17,7 @@ from hub.data import Dataset, Sample
 from hub.errors import DataError
 from hub.evaluation import target_labels
 from hub_medical.io.folders import Case, Folder, open_folder, open_msd
-from hub_medical.io.nifti import read_grid, read_labels, read_nifti
+from hub_medical.io.volume_files import read_labels, read_volume_grid
 from hub_medical.segmentation.options import NiftiFolderOptions, VolumeOptions
 from hub_medical.segmentation.predictor import check_mirror
 from hub_medical.segmentation.truth import MAP, VolumeTruth
@@ -76,7 +76,7 @@ class VolumeDataset(Dataset):
         self.label_spaces = {MAP: folder.names} if labelled else {}
         self.provides = frozenset(self.label_spaces)
         check_mirror(options.plane, options.mirror)
-        check_tolerance(options.tolerance, folder.names, name=folder.name)
+        check_tolerance(options.tolerance, folder.structures, name=folder.name)
         self.rules = self._rules(sides["train"])
         self.pixels = PIXELS
         self.reader = _plain(
@@ -170,12 +170,10 @@ class VolumeDataset(Dataset):
                 fix="give ct: [low, high, mean, std] of the training data, or use a window",
             )
         logger.info("reading the intensities of %d training cases", len(training))
-        return fit_ct_rule(
-            (read_nifti(case.images[channel]).array, read_labels(case.labels or "").array) for case in training
-        )
+        return fit_ct_rule((case.read_image(channel).array, read_labels(case.labels or "").array) for case in training)
 
     def _warn_of_ct(self, channel: int, name: str, training: Sequence[Case]) -> None:
-        if training and looks_like_ct(read_nifti(training[0].images[channel]).array):
+        if training and looks_like_ct(training[0].read_image(channel).array):
             logger.warning(
                 "%s: the channel %r looks like CT in Hounsfield units, but each case is z-scored by its own mean; "
                 "set intensity: ct, or windows such as intensity: [soft-tissue] (intensity: z-score keeps this)",
@@ -187,7 +185,7 @@ class VolumeDataset(Dataset):
         """Images (C, N, H, W) int16 and labels (N, H, W) uint8 of a case; those of the last cases are cached."""
         planes, labels = self._cache.pop(number, (None, None))
         if planes is None:
-            images = [read_nifti(path) for path in self.cases[number].images]
+            images = self.cases[number].read_images()
             prepared = prepare_case(images, self.rules, spacing=self.options.spacing)
             planes = np.stack([take_planes(channel, self.options.plane) for channel in prepared])
         if labels is None and with_labels:
@@ -244,9 +242,11 @@ class Msd(VolumeDataset):
 
 def _checked_grid(case: Case) -> Grid:
     """Of the first image, if the other files of the case share it."""
-    grid = read_grid(case.images[0])
-    for file in (*case.images[1:], *(() if case.labels is None else (case.labels,))):
-        check_grids(read_grid(file), grid, labels=str(file), image=str(case.images[0]))
+    grid = case.read_grid(0)
+    for channel in range(1, len(case.images)):
+        check_grids(case.read_grid(channel), grid, labels=str(case.images[channel]), image=str(case.images[0]))
+    if case.labels is not None:
+        check_grids(read_volume_grid(case.labels), grid, labels=str(case.labels), image=str(case.images[0]))
     return grid
 
 

@@ -12,7 +12,7 @@ from hub import LabelSpace
 from hub.contract import IGNORE
 from hub.errors import AnnotationError
 from hub_medical.io.folders import Case, Folder
-from hub_medical.io.nifti import read_labels
+from hub_medical.io.volume_files import read_labels
 from hub_medical.reports.overlay import draw_labels, stretched, worst_slice
 from hub_medical.volumes.resample import canonical_grid, to_canonical
 from hub_medical.volumes.slicing import AXES, Plane, plane_shape, take_planes

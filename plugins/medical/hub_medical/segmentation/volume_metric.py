@@ -118,6 +118,7 @@ class VolumeMetric:
             truth,
             self.truth.labels,
             tolerance=self.truth.tolerance,
+            regions=self.truth.folder.regions,
         )
 
     def _planes(self, case: int) -> np.ndarray:
@@ -150,12 +151,12 @@ class VolumeMetric:
         return self.places[result.image_id]
 
 
-def check_tolerance(tolerance: float | Mapping[str, float] | None, names: LabelSpace, *, name: str) -> None:
-    """Refuse a tolerance of a structure that there is not, or of some structures only: before the first epoch.
+def check_tolerance(tolerance: float | Mapping[str, float] | None, structures: Sequence[str], *, name: str) -> None:
+    """Refuse a tolerance of an unknown structure, or of some structures only, before the first epoch.
 
     Args:
         tolerance: see `hub_medical.metrics.score_case`.
-        names: of the structures with their label values.
+        structures: their names.
         name: of the data, for messages.
 
     Raises:
@@ -163,7 +164,6 @@ def check_tolerance(tolerance: float | Mapping[str, float] | None, names: LabelS
     """
     if not isinstance(tolerance, Mapping):
         return
-    structures = [label for label, value in zip(names.names, names.ids, strict=True) if value != 0]
     for label in tolerance:
         if label not in structures:
             raise OptionError(

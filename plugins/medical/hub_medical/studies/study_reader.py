@@ -19,8 +19,8 @@ from hub.visual import write_image
 from hub_medical import NOTICE, __version__
 from hub_medical.errors import VolumeError
 from hub_medical.io.dicom_scan import is_dicom
-from hub_medical.io.nifti import SUFFIXES as NIFTI
 from hub_medical.io.stacks import spread
+from hub_medical.io.volume_files import SUFFIXES as VOLUMES
 from hub_medical.studies.study_case import CaseRule
 from hub_medical.studies.study_result import StudyScores
 from hub_medical.volumes.intensity import to_gray
@@ -111,7 +111,7 @@ def find_cases(source: Path, kind: str) -> list[Path]:
         found = [p for p in files if p.suffix.lower() in SUFFIXES or is_dicom(p)]
     else:
         inside = [p for p in sorted(source.iterdir()) if not p.name.startswith(".")]
-        found = [p for p in inside if p.name.endswith(NIFTI)] or [p for p in inside if p.is_dir()]
+        found = [p for p in inside if p.name.endswith(VOLUMES)] or [p for p in inside if p.is_dir()]
         if any(p.is_file() and (p.suffix.lower() in SUFFIXES or is_dicom(p)) for p in inside):
             found = [source]
     if not found:

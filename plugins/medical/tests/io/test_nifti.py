@@ -14,7 +14,8 @@ from hub_medical.errors import (
     UnknownLabelError,
     VolumeError,
 )
-from hub_medical.io.nifti import read_grid, read_labels, read_nifti, write_nifti
+from hub_medical.io.nifti import read_grid, read_nifti, write_nifti
+from hub_medical.io.volume_files import read_labels
 from hub_medical.volumes.volume import Volume
 
 OBLIQUE = np.array([[-1.8, 0.3, 0.1, 40.0], [0.3, 0.9, -0.4, -7.5], [0.05, 0.2, 3.0, 12.25], [0, 0, 0, 1]])

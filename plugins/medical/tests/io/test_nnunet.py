@@ -11,8 +11,9 @@ import pytest
 from hub import LabelSpace
 from hub.errors import SaveError
 from hub_medical.errors import GridMismatchError, UnknownLabelError
-from hub_medical.io.nifti import read_labels, read_nifti
+from hub_medical.io.nifti import read_nifti
 from hub_medical.io.nnunet import TrainingCase, export_nnunet
+from hub_medical.io.volume_files import read_labels
 from hub_medical.segmentation.datasets import Msd
 from hub_medical.volumes.volume import Volume
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monai.metrics import compute_dice, compute_hausdorff_distance, compute_surface_dice
 
 from hub_medical.errors import MetricError
-from hub_medical.io.nifti import read_labels
+from hub_medical.io.volume_files import read_labels
 from hub_medical.metrics import score_structure
 
 SPACING = (0.9, 1.4, 3.1)

@@ -204,7 +204,6 @@ def test_nnunet_with_two_channels_and_ignored_voxels(root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"labels": {"background": 0, "whole": [1, 2]}}, "made of regions"),
         ({"labels": None}, "is no dataset.json"),
         ({"modality": {"0": "T1", "1": "T2"}}, "tells of 2 channels"),
     ],

@@ -17,7 +17,7 @@ from hub import LabelSpace, Result, SemanticMap
 from hub.errors import DataError, OptionError
 from hub_medical import NOTICE
 from hub_medical.errors import MetricError
-from hub_medical.io.nifti import read_labels
+from hub_medical.io.volume_files import read_labels
 from hub_medical.metrics import score_case, summarize_cases
 from hub_medical.segmentation.datasets import Msd, NiftiFolder
 from hub_medical.segmentation.volume_metric import VolumeMetric

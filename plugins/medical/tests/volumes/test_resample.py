@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_medical.errors import GridMismatchError
-from hub_medical.io.nifti import read_labels, read_nifti
+from hub_medical.io.nifti import read_nifti
+from hub_medical.io.volume_files import read_labels
 from hub_medical.volumes.resample import canonical_grid, restore, restore_scores, to_canonical, to_grid
 from hub_medical.volumes.volume import Grid, Volume
 
