@@ -9,6 +9,7 @@ from hub.errors import ImageError, MissingRequirementError, PixelFormatError
 
 if TYPE_CHECKING:
     import numpy as np
+    from tifffile import TiffFile, TiffPage
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RGB = 2  # the value of the tag PhotometricInterpretation
@@ -61,12 +62,12 @@ def has_colors(path: str | os.PathLike[str]) -> bool:
         return is_rgb(file.series[0].keyframe)
 
 
-def is_rgb(page: Any) -> bool:
+def is_rgb(page: TiffPage) -> bool:
     """Return whether the first three bands of a page are red, green and blue."""
     return bool(page.photometric == _RGB and page.samplesperpixel >= 3)
 
 
-def open_tiff(path: str | os.PathLike[str]) -> Any:
+def open_tiff(path: str | os.PathLike[str]) -> TiffFile:
     """Return an open ``tifffile.TiffFile``, a context manager.
 
     Raises:
@@ -75,7 +76,7 @@ def open_tiff(path: str | os.PathLike[str]) -> Any:
     return _tifffile(path).TiffFile(path)
 
 
-def read_segment(path: str | os.PathLike[str], page: Any, index: int) -> np.ndarray:
+def read_segment(path: str | os.PathLike[str], page: TiffPage, index: int) -> np.ndarray:
     """Return a tile or a strip of a page of an open file, (h, w, C), cut at the border of the image.
 
     Raises:

@@ -45,13 +45,13 @@ def evaluate(
         batch: images computed together in a process.
         workers: loader processes.
         precision: see `hub.precision.autocast`.
-        windows: look at each image in these, at its own resolution, and at one image at a time.
+        windows: predict in these windows at the original resolution, one image at a time.
 
     Returns:
         Head → metrics on rank 0, nothing on the others.
 
     Raises:
-        LabelMismatchError: a dataset has labels that the model does not know.
+        LabelMismatchError: a dataset has labels that the model lacks.
         DataError: an image cannot be read, a head has no dataset, or a dataset no head.
     """
     found: dict[str, Evaluation] = {}
@@ -118,7 +118,7 @@ def scored_on(model: Model, datasets: Sequence[Dataset]) -> list[tuple[Dataset, 
     for name, head in model.items():
         able = [i for i, data in enumerate(datasets) if _has_truth(head, data)]
         if not able:
-            raise DataError(f"no dataset can score {name}", fix="add one that has what it learns from to data.val")
+            raise DataError(f"no dataset can score {name}", fix="add one that provides its targets to data.val")
         heads[able[0]].append(name)
     for data, names in zip(datasets, heads, strict=True):
         if not names:

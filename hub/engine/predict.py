@@ -33,21 +33,21 @@ def predict_files(
     precision: str = "auto",
     windows: Windows | None = None,
 ) -> int:
-    """Draw and record what a model finds in image files.
+    """Predict image files, and write drawings and results.
 
     Args:
         model: in any mode.
         files: images.
         out: gets ``<path of the image>.png`` for each image, whatever files its result has, and ``results.json``;
             with several heads a folder each.
-        score: least score that is drawn; the results file holds every answer.
+        score: minimum score to draw; the results file has all results.
         ids_from: COCO JSON whose image ids to use, matched by file name; by default see `image_ids`.
         batch_size: images computed together.
         precision: see `hub.precision.autocast`.
-        windows: look at each image in these, at its own resolution, and at one image at a time.
+        windows: predict in these windows at the original resolution, one image at a time.
 
     Returns:
-        How many images could not be read; each is logged, and the others are done.
+        The number of images that could not be read; each is logged, and the others are predicted.
 
     Raises:
         SaveError: ``out`` cannot be written.

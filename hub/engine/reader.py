@@ -23,11 +23,11 @@ class Request:
     Attributes:
         source: a file or folder.
         out: folder to write to.
-        score: least score that is drawn.
+        score: minimum score to draw.
         ids_from: COCO JSON whose image ids to use, for readers of image files.
         batch_size: images computed together.
         precision: see `hub.precision.autocast`.
-        windows: look at images in these, at their own resolution; for readers of large images.
+        windows: predict in these windows at the original resolution; for readers of large images.
         options: of the model's reader, see `Reader.RequestOptions`; None for their defaults.
     """
 
@@ -75,7 +75,7 @@ class Reader(ABC):
 
     @abstractmethod
     def predict(self, model: Model, request: Request) -> Outcome:
-        """Read what is asked for, let the model answer, and write drawings and answers.
+        """Read the source, predict, and write drawings and results.
 
         Raises:
             DataError: nothing can be read; a file among several is logged and counted instead.
@@ -84,10 +84,10 @@ class Reader(ABC):
 
 
 class ImageReader(Reader):
-    """The reader of models that come without one: image files."""
+    """The default reader: image files."""
 
     def predict(self, model: Model, request: Request) -> Outcome:
-        """See `hub.engine.predict.predict_files`."""
+        """Predict image files; see `hub.engine.predict.predict_files`."""
         files = find_images(request.source)
         failed = predict_files(
             model,
@@ -103,10 +103,10 @@ class ImageReader(Reader):
 
 
 def reader_of(model: Model) -> Reader:
-    """The reader that a model's recipe names.
+    """Return the reader of a model.
 
     Raises:
-        UnknownNameError, BrokenPluginError, OptionError: the plugin that brings it is missing, broken or another.
+        UnknownNameError, BrokenPluginError, OptionError: its plugin is missing, broken or of another version.
     """
     if model.recipe.reader is None:
         return ImageReader(BaseOptions())

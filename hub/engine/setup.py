@@ -88,7 +88,7 @@ def prepare(config: Config, strategy: Strategy, *, pretrained: bool = True) -> P
 
 def _optimizer(objective: Objective, c: TrainConfig) -> torch.optim.Optimizer:
     lr = scaled_lr(c.lr, c.batch)
-    log.info("learning rate: %g is stated for %d images a step; with %d it is %g", c.lr, REFERENCE_BATCH, c.batch, lr)
+    log.info("learning rate: %g for %d images per step; with %d it is %g", c.lr, REFERENCE_BATCH, c.batch, lr)
     groups = parameter_groups(
         objective, lr=lr, weight_decay=c.weight_decay, backbone_lr=c.backbone_lr, layer_decay=c.layer_decay
     )

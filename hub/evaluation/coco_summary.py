@@ -19,7 +19,7 @@ class SummaryMetric:
         array: ``"precision"`` or ``"recall"``.
         ious: indices of the IoU thresholds to average over.
         area: index of the area range.
-        limit: position among the limits of detections an image.
+        limit: index into the maximum numbers of detections per image.
     """
 
     array: str

@@ -295,7 +295,7 @@ def test_fine_tuning_starts_from_the_weights_of_a_run(straight: Path, config: Ma
 def test_the_log_states_how_lr_was_scaled(config: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="hub"):
         start(config("train.steps=1"), tmp_path).fit()
-    assert "learning rate: 0.01 is stated for 16 images a step; with 4 it is 0.0025" in caplog.text
+    assert "learning rate: 0.01 for 16 images per step; with 4 it is 0.0025" in caplog.text
     assert "random weights" in caplog.text
 
 

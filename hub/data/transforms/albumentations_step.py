@@ -49,7 +49,7 @@ class Albumentations(Step):
     min_visibility: Fraction = 0.1
     _effect: Effect = PrivateAttr()
 
-    def model_post_init(self, context: Any) -> None:
+    def model_post_init(self, context: object) -> None:
         """Create the transform.
 
         Raises:
