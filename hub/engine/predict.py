@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ def predict_files(
     Args:
         model: in any mode.
         files: images.
-        out: gets ``<path of the image>.png`` for each image, whatever files its result has, and ``results.json``;
-            with several heads a folder each.
+        out: gets a drawing ``<path of the image>.png`` for each image (see `output_names`), further files of its
+            result, and ``results.json``; with several heads in a folder for each.
         score: minimum score to draw; the results file has all results.
         ids_from: COCO JSON whose image ids to use, matched by file name; by default see `image_ids`.
         batch_size: images computed together.
@@ -55,6 +56,8 @@ def predict_files(
     ids = image_ids(files, ids_from)
     base = Path(os.path.commonpath([f.parent for f in files]))
     many = len(model.heads) > 1
+    folders = {name: out / name if many else out for name in model.heads}
+    names = {head: output_names(files, base, folder) for head, folder in folders.items()}
     records: dict[str, list[dict[str, Any]]] = {name: [] for name in model.heads}
     failed = 0
     at_once = batch_size if windows is None else 1
@@ -83,16 +86,37 @@ def predict_files(
             batch.ids = [ids[file] for file in chosen]
             answers = model.infer(batch, precision=precision, windows=windows)
         for name, head in model.items():
-            folder = out / name if many else out
             for file, image, result in zip(chosen, pixels, answers[name], strict=True):
-                shown = str(file.relative_to(base))
-                write_image(folder / f"{shown}.png", head.draw(to_rgb(image), result, score=score))
+                place = str(folders[name] / names[name][file])
+                write_image(f"{place}.png", head.draw(to_rgb(image), result, score=score))
                 for suffix, content in result.files().items():
-                    write_bytes(folder / f"{shown}{suffix}", content)
+                    write_bytes(f"{place}{suffix}", content)
+                shown = file.relative_to(base).as_posix()
                 records[name] += [{**record, "file_name": shown} for record in result.to_records()]
     for name, found in records.items():
-        write_text((out / name if many else out) / "results.json", json.dumps(found))
+        write_text(folders[name] / "results.json", json.dumps(found))
     return failed
+
+
+def output_names(files: Sequence[Path], base: Path, out: Path) -> dict[Path, str]:
+    """Return for each image the name of its output files, relative to ``out``, without a suffix.
+
+    ``street/a.jpg`` becomes ``street/a``. An image keeps its suffix if another image has the same name otherwise, or if
+    its drawing would replace one of the images.
+
+    >>> names = output_names([Path("x/a.jpg"), Path("x/b.jpg"), Path("x/b.tif")], Path("x"), Path("out"))
+    >>> list(names.values())
+    ['a', 'b.jpg', 'b.tif']
+    """
+    sources = {file.resolve() for file in files}
+    stems = {file: file.relative_to(base).with_suffix("").as_posix() for file in files}
+    counts = Counter(stem.lower() for stem in stems.values())  # some file systems ignore case
+    return {
+        file: file.relative_to(base).as_posix()
+        if counts[stem.lower()] > 1 or (out / f"{stem}.png").resolve() in sources
+        else stem
+        for file, stem in stems.items()
+    }
 
 
 def image_ids(files: Sequence[Path], ids_from: Path | None = None) -> dict[Path, int]:

@@ -50,7 +50,7 @@ def test_a_folder_gives_drawings_and_a_coco_results_file(model: Path, tmp_path: 
         height, width = (40, 60) if record["image_id"] == 139 else (90, 70)
         assert 0 <= x <= x + w <= width + 1e-2
         assert 0 <= y <= y + h <= height + 1e-2
-    drawn = Image.open(tmp_path / "out/deeper/000000000285.jpg.png")
+    drawn = Image.open(tmp_path / "out/deeper/000000000285.png")
     assert drawn.size == (70, 90)
 
 
@@ -61,7 +61,7 @@ def test_boxes_and_drawings_follow_the_exif_orientation(model: Path, tmp_path: P
     assert len(found)
     assert found.boxes[:, 2].max() <= 40
     assert main(["predict", str(model), str(turned), "--out", str(tmp_path / "out")]) == 0
-    assert Image.open(tmp_path / "out/turned.jpg.png").size == (40, 80)
+    assert Image.open(tmp_path / "out/turned.png").size == (40, 80)
 
 
 def test_a_broken_image_is_reported_and_the_others_are_done(
@@ -73,7 +73,7 @@ def test_a_broken_image_is_reported_and_the_others_are_done(
     expected = capsys.readouterr()
     assert "bad.jpg cannot be decoded" in expected.err
     assert "1 of 2 images" in expected.out
-    assert (tmp_path / "out/good.jpg.png").exists()
+    assert (tmp_path / "out/good.png").exists()
 
 
 def test_a_missing_folder_and_an_empty_one_are_named(
@@ -116,3 +116,15 @@ def test_one_image_or_many_in_python(model: Path, tmp_path: Path) -> None:
 def test_an_array_that_is_not_an_image_is_rejected(model: Path, bad: np.ndarray) -> None:
     with pytest.raises(ImageError, match="is no image for this model|the model takes uint8|has no pixels"):
         hub.load(model).predict(bad)
+
+
+def test_drawings_of_one_name_keep_their_suffix_and_replace_no_image(model: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.bmp", "b.jpg", "c.png"):
+        picture(tmp_path / name, height=40, width=60)
+    before = (tmp_path / "c.png").read_bytes()
+    assert main(["predict", str(model), str(tmp_path), "--out", str(tmp_path)]) == 0
+    drawn = {path.name for path in tmp_path.iterdir()} - {"a.jpg", "a.bmp", "b.jpg", "c.png", "results.json"}
+    assert drawn == {"a.jpg.png", "a.bmp.png", "b.png", "c.png.png"}
+    assert (tmp_path / "c.png").read_bytes() == before
+    records = json.loads((tmp_path / "results.json").read_text())
+    assert {r["file_name"] for r in records} <= {"a.jpg", "a.bmp", "b.jpg", "c.png"}

@@ -63,7 +63,7 @@ def test_predicting_in_windows_finds_more_than_the_limit_of_one_window(detector:
     for x, y, width, height in (record["bbox"] for record in cut):
         assert 0 <= x <= x + width <= 260 + 1e-2
         assert 0 <= y <= y + height <= 150 + 1e-2
-    assert Image.open(tmp_path / "cut/1.png.png").size == (260, 150)
+    assert Image.open(tmp_path / "cut/1.png").size == (260, 150)
 
 
 def test_evaluating_in_windows_scores_what_predicting_in_windows_finds(segmenter: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from hub.engine.optim import Constant, sgd
 from hub.engine.reader import Request
 from hub.engine.strategy import Single
 from hub.errors import ConfigError, DataError, StoppedError
+from hub.visual import write_image
 
 ROOT = Path(__file__).parents[2]
 Make = Callable[..., Config]
@@ -112,7 +114,7 @@ def test_invalid_arguments_of_a_trainer_are_refused(parts: dict[str, Any], tmp_p
     with pytest.raises(ConfigError, match="pass run="):
         trainer.fit()
     (tmp_path / "a/x").mkdir(parents=True)
-    (tmp_path / "a/x/1.png").write_bytes((ROOT / "docs/quickstart.png").read_bytes())
+    write_image(tmp_path / "a/x/1.png", np.zeros((8, 8, 3), np.uint8))
     pictures = hub.open_dataset("image-folder", root=tmp_path / "a")
     with pytest.raises(DataError):
         hub.Trainer(**parts | {"train_data": pictures}, strategy=Single("cpu"))

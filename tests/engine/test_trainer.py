@@ -151,7 +151,7 @@ def test_a_truncated_training_checkpoint_is_named(straight: Path, config: Make, 
 
 def test_a_checkpoint_of_another_model_is_refused(straight: Path, config: Make, tmp_path: Path) -> None:
     content = Run(straight).resume(config())
-    with pytest.raises(CheckpointMismatchError, match="holds another model"):
+    with pytest.raises(CheckpointMismatchError, match="does not match the model"):
         Trainer.from_config(config("model.channels=24"), Run(tmp_path), strategy=ALONE, resume=content)
 
 
@@ -256,11 +256,11 @@ def test_a_full_disk_stops_and_keeps_the_old_checkpoint_intact(
     ("overrides", "error", "said"),
     [
         (["train.batch=4", "data.train.format=cocoo"], HubError, "Did you mean coco"),
-        (["data.train={split: train}"], ConfigError, "data.train names no format"),
+        (["data.train={split: train}", "data.root=/nowhere"], DataError, "the folder /nowhere does not exist"),
         (["data.train.splitt=train"], HubError, "Did you mean split"),
         (["model.name=resnet18-fpn", "model.heads={}"], ConfigError, "has no head to train"),
         (["model.labels=[circle, square]"], LabelMismatchError, "does not know: triangle, star, ring"),
-        (["data.transforms=[{name: flipp}]"], ConfigError, "Did you mean flip"),
+        (["data.transforms=[{name: horizontal_flipp}]"], ConfigError, "Did you mean horizontal_flip"),
         (["data.root=/nowhere", "data.train={format: coco, images: i, annotations: a.json}"], DataError, "a.json"),
         (["model.weights=/nowhere"], CheckpointError, "/nowhere does not exist"),
         (["model.heads={faster-rcnn: {box_batch_size_per_img: 3}}"], HubError, "Did you mean box_batch_size_per_image"),

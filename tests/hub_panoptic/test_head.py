@@ -155,7 +155,7 @@ def test_the_map_is_written_next_to_the_drawing(tmp_path: Path) -> None:
     model = create()
     dict(model.items())["panoptic"].options = Panoptic.Options(stuff_area_limit=1)
     predict_files(model, [tmp_path / "street.png"], out=tmp_path / "out")
-    written = np.array(Image.open(tmp_path / "out/panoptic/street.png.panoptic.png"))
+    written = np.array(Image.open(tmp_path / "out/panoptic/street.panoptic.png"))
     assert written.shape == (40, 60, 3)
     (record,) = json.loads((tmp_path / "out/panoptic/results.json").read_text())
     assert record["file_name"] == "street.png"

@@ -130,9 +130,9 @@ def test_the_run_is_evaluated_and_predicts(run: Path, motorcycle: Path, tmp_path
     assert (
         main(["predict", str(run), str(motorcycle / "images"), "--batch", "1", "--out", str(tmp_path / "drawn")]) == 0
     )
-    depth = np.load(tmp_path / "drawn/val.png.npy")
+    depth = np.load(tmp_path / "drawn/val.npy")
     assert depth.shape == (500, 261)
-    assert Image.open(tmp_path / "drawn/val.png.png").size == (261, 500)
+    assert Image.open(tmp_path / "drawn/val.png").size == (261, 500)
     (record,) = [r for r in json.loads((tmp_path / "drawn/results.json").read_text()) if r["file_name"] == "val.png"]
     assert record["median"] == pytest.approx(float(np.median(depth)), rel=1e-3)
     model = load(run)
