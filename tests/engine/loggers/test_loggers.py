@@ -111,7 +111,7 @@ def test_a_logger_of_others_is_used_by_name(config: Make, tmp_path: Path) -> Non
 
 
 def test_a_client_that_is_not_installed_is_named(config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub.registry._is_installed", lambda package: package != "wandb")
+    monkeypatch.setattr("hub.registry.entry._is_installed", lambda package: package != "wandb")
     with pytest.raises(MissingRequirementError, match=r"wandb(?s:.*)pip install 'backbone-hub\[wandb\]'"):
         Trainer.from_config(config("train.loggers=[wandb]"), Run(tmp_path), strategy=Single("cpu"))
 

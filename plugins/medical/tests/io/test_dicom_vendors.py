@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from hub import LabelSpace, Model
-from hub.engine.reader import Outcome, Request, reader_of
+from hub.engine import Outcome, Request, reader_of
 from hub_medical.errors import (
     DicomError,
     MosaicError,
