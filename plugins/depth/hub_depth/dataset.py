@@ -40,7 +40,7 @@ class DepthFolderOptions(Options):
             .png, .npy, .npz, .pfm, .tif, .tiff there is.
         values: what the files hold: "depth", or the "disparity" of a rectified stereo pair in pixels, where
             depth = focal · baseline / (disparity + offset).
-        scale: a step of the file in the unit wanted, a number or a fraction: 1/256 for KITTI's PNGs in metres, 1/1000
+        scale: a step of the file in the unit wanted, a number or a fraction: 1/256 for KITTI's PNGs in meters, 1/1000
             for NYU's and RealSense's. Of disparity, in pixels.
         focal: focal length in pixels of the images. Disparity only.
         baseline: distance between the cameras, in the unit that depth shall have. Disparity only.
@@ -147,7 +147,7 @@ class DepthFolder(ListedDataset):
         if (known & (measured < 0)).any():
             raise AnnotationError(
                 f"{path} has negative values, the first {raw[known & (measured < 0)][0]:g}",
-                fix="add the value to unknown if it means that nothing was measured; else mend the map",
+                fix="add the value to unknown if it means that nothing was measured; otherwise correct the map",
             )
         known &= measured > 0  # disparity 0: infinitely far
         if options.focal is not None and options.baseline is not None:
@@ -161,9 +161,9 @@ def _files(folder: Path, split: Path | None) -> list[str]:
     files: dict[str, str] = {}
     for path in find_images(folder):
         name = path.relative_to(folder)
-        twin = files.setdefault(name.with_suffix("").as_posix(), name.as_posix())
-        if twin != name.as_posix():
-            raise DataError(f"{folder} has both {twin} and {name}, which share a depth map", fix="rename one")
+        other = files.setdefault(name.with_suffix("").as_posix(), name.as_posix())
+        if other != name.as_posix():
+            raise DataError(f"{folder} has both {other} and {name}, which share a depth map", fix="rename one")
     if split is None:
         return list(files.values())
     try:
@@ -171,5 +171,5 @@ def _files(folder: Path, split: Path | None) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the list of the split, {split}, cannot be read: {error}", fix="check split") from None
     if missing := [name for name in wanted if name not in files]:
-        raise DataError(f"{split} names {missing[0]!r}, but {folder} has no such image", fix="mend the list")
+        raise DataError(f"{split} names {missing[0]!r}, but {folder} has no such image", fix="correct the list")
     return [files[name] for name in wanted]

@@ -1,4 +1,4 @@
-"""Depth in colours."""
+"""Depth in colors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from hub.visual import font, text_color_on
 
-RANGE = (2.0, 98.0)  # percentiles of depth that the colours span: a few stray pixels would take most of them
+RANGE = (2.0, 98.0)  # percentiles of depth that the colors span: a few stray pixels would take most of them
 
 
 def draw_depth(depth: np.ndarray, *, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -18,7 +18,7 @@ def draw_depth(depth: np.ndarray, *, size: tuple[int, int] | None = None) -> np.
 
     Returns:
         (height, width, 3) uint8 RGB; a scale at the bottom has the depths of its two ends, the 2nd and the 98th
-        percentile, beyond which colours do not change.
+        percentile, beyond which colors do not change.
     """
     import cv2
 
@@ -34,7 +34,7 @@ def draw_depth(depth: np.ndarray, *, size: tuple[int, int] | None = None) -> np.
 
 
 def _colors(nearness: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 RGB for numbers from 0, far, to 1, near, in the colours of turbo."""
+    """(H, W, 3) uint8 RGB for numbers from 0, far, to 1, near, in the colors of turbo."""
     import cv2
 
     levels = np.rint(nearness.clip(0, 1) * 255).astype(np.uint8)
@@ -42,7 +42,7 @@ def _colors(nearness: np.ndarray) -> np.ndarray:
 
 
 def _with_scale(picture: np.ndarray, near: float, far: float) -> np.ndarray:
-    """A strip of all colours along the bottom with a depth at either end, where there is room."""
+    """A strip of all colors along the bottom with a depth at either end, where there is room."""
     from PIL import Image, ImageDraw
 
     height, width = picture.shape[:2]

@@ -1,4 +1,4 @@
-"""Reading the numbers of a depth or disparity map, whatever kind of file they are in."""
+"""Reading the numbers of a depth or disparity map, from every kind of file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read_map(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def map_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """(height, width) where the head of the file tells it, None where only reading it would; see `read_map`."""
+    """(height, width) from the header of the file, None where it has to be read; see `read_map`."""
     from PIL import Image
 
     try:
@@ -57,7 +57,7 @@ def map_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         if Path(path).suffix.lower() == ".npy":
             shape = np.load(path, mmap_mode="r").shape
             return (shape[0], shape[1]) if len(shape) == 2 else None
-    except Exception:  # `read_map` says what is wrong
+    except Exception:  # `read_map` reports what is wrong
         return None
     return None
 
@@ -67,7 +67,7 @@ def _picture(path: Path) -> np.ndarray:
 
     with Image.open(path) as picture:
         if picture.mode == "P":
-            raise ValueError("it has a palette, so its values are colours")
+            raise ValueError("it has a palette, so its values are colors")
         return np.array(picture)
 
 

@@ -28,7 +28,7 @@ LIMIT = 10.0  # of log depth about the typical one: a factor of 22,000 either wa
 class Depth(Head):
     """Fuses the levels from the coarsest to the finest and reads off the logarithm of depth.
 
-    It learns from the map ``"depth"``: floats in any unit, the one that it then answers in; a pixel that is NaN,
+    It learns from the map ``"depth"``: floats in any unit, the one of its predictions; a pixel that is NaN,
     infinite or not positive is unknown. It has no classes.
 
     Args:
@@ -103,7 +103,7 @@ class Depth(Head):
         return DepthMetric(dataset, MAP)
 
     def draw(self, image: np.ndarray, result: DepthMap, *, score: float = 0.5) -> np.ndarray:
-        """The depth in colours, with a scale; ``score`` has no meaning here."""
+        """The depth in colors, with a scale; ``score`` has no meaning here."""
         from hub_depth.draw import draw_depth
 
         return draw_depth(result.depth.numpy(), size=image.shape[:2])

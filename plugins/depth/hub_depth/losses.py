@@ -62,10 +62,10 @@ def berhu(depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 
 def gradient(depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Differences of the log error between neighbours, over four scales: edges lie where the target has them.
+    """Differences of the log error between neighbors, over four scales: edges lie where the target has them.
 
     Li and Snavely 2018 (https://arxiv.org/abs/1804.00607, equation 3); here each scale is a mean over the pairs of
-    neighbours that are both known.
+    neighbors that are both known.
     """
     error = _log_error(depth, target, valid)
     total = error.sum() * 0

@@ -78,8 +78,8 @@ class DepthMetric:
     def compute(self) -> Evaluation:
         """``delta1`` (the main metric), ``delta2``, ``delta3``, of which more is better, and errors.
 
-        ``deltaN`` is the share of pixels where max(answer / truth, truth / answer) < 1.25ᴺ. ``RMSE`` is in the unit of
-        the data.
+        ``deltaN`` is the share of pixels where max(prediction / truth, truth / prediction) < 1.25ᴺ. ``RMSE`` is in
+        the unit of the data.
         """
         mean = dict(zip(_SUMS, (self.sums / self.count if self.count else self.sums * math.nan).tolist(), strict=True))
         errors = {
@@ -96,14 +96,14 @@ class DepthMetric:
 
     def _add(self, index: int, result: DepthMap) -> None:
         truth = self.dataset.load(index, frozenset({self.map})).maps[self.map]
-        answer = result.depth.numpy()
-        if answer.shape != truth.shape:
+        prediction = result.depth.numpy()
+        if prediction.shape != truth.shape:
             raise DataError(
-                f"the depth of {result.image_id!r} has the shape {answer.shape}, its annotation {truth.shape}",
-                fix="give the answer at the size of the file",
+                f"the depth of {result.image_id!r} has the shape {prediction.shape}, its annotation {truth.shape}",
+                fix="give the prediction at the size of the file",
             )
         known = np.isfinite(truth) & (truth > 0)
-        p, t = answer[known].astype(np.float64), truth[known].astype(np.float64)
+        p, t = prediction[known].astype(np.float64), truth[known].astype(np.float64)
         log = np.log(p) - np.log(t)
         ratio = np.maximum(p / t, t / p)
         self.count += len(t)

@@ -14,15 +14,15 @@ import numpy as np
 from hub.files import write_text
 from hub.visual import write_image
 
-FOCAL, BASELINE, OFFSET = 994.978, 0.193001, 31.086  # pixels, metres, pixels
+FOCAL, BASELINE, OFFSET = 994.978, 0.193001, 31.086  # pixels, meters, pixels
 CUT = 480  # the columns before it are to train on, those after it are held out
 
 
 def write_motorcycle(root: str | os.PathLike[str]) -> dict[str, int]:
     """Write the photograph as a dataset for the format ``depth-folder``.
 
-    Its left part is to train on (``train.txt``), its right part held out (``val.txt``). The depth is in millimetres,
-    16-bit PNGs, 0 where it was not measured: ``scale: 1/1000`` gives metres.
+    Its left part is to train on (``train.txt``), its right part held out (``val.txt``). The depth is in millimeters,
+    16-bit PNGs, 0 where it was not measured: ``scale: 1/1000`` gives meters.
 
     Args:
         root: folder to make.
@@ -38,11 +38,11 @@ def write_motorcycle(root: str | os.PathLike[str]) -> dict[str, int]:
     root = Path(root)
     image, _, disparity = stereo_motorcycle()
     known = np.isfinite(disparity)
-    metres = FOCAL * BASELINE / (np.where(known, disparity, 1) + OFFSET)
-    millimetres = np.where(known, np.rint(metres * 1000), 0).astype(np.uint16)
+    meters = FOCAL * BASELINE / (np.where(known, disparity, 1) + OFFSET)
+    millimeters = np.where(known, np.rint(meters * 1000), 0).astype(np.uint16)
     parts = {"train": slice(None, CUT), "val": slice(CUT, None)}
     for split, columns in parts.items():
         write_image(root / "images" / f"{split}.png", np.ascontiguousarray(image[:, columns]))
-        write_image(root / "depth" / f"{split}.png", np.ascontiguousarray(millimetres[:, columns]))
+        write_image(root / "depth" / f"{split}.png", np.ascontiguousarray(millimeters[:, columns]))
         write_text(root / f"{split}.txt", f"{split}\n")
     return {split: image[:, columns].shape[1] for split, columns in parts.items()}

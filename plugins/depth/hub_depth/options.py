@@ -17,11 +17,11 @@ class DepthOptions(Options):
     """Options of `Depth`.
 
     Attributes:
-        from_levels: pyramid levels that are fused, in any order; the answer has the resolution of the finest.
+        from_levels: pyramid levels that are fused, in any order; the prediction has the resolution of the finest.
         width: channels while they are.
         loss: name of a loss → its weight: silog, l1, log_l1, berhu, gradient.
         variance: λ of silog: at 1 a factor common to a whole image costs nothing, at 0 silog is the squared log error.
-        typical: the depth, in the unit of the data, that a head answers before it has learned anything. Near the
+        typical: the depth, in the unit of the data, that a head predicts before training. Near the
             middle of the data's, it saves the steps that finding the unit would take.
     """
 

@@ -1,4 +1,4 @@
-"""What the head answers for one image."""
+"""The depth that the head predicts for one image."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def test_near_is_red_and_far_is_blue() -> None:
 
 
 def test_the_scale_says_where_its_ends_are() -> None:
-    """Other depths in the same order give the same colours and another scale."""
+    """Other depths in the same order give the same colors and another scale."""
     depth = np.geomspace(2, 50, 200)[None].repeat(120, 0)
     one, other = draw_depth(depth), draw_depth(depth * 3)
     different = np.flatnonzero((one != other).any((1, 2)))

@@ -61,7 +61,7 @@ def test_no_weights_make_depth_zero_or_infinite(extreme: float) -> None:
 def test_results_are_the_part_inside_the_padding_at_the_size_of_the_file() -> None:
     """A plane that rises from left to right stays one; what lies in the padding must not leak in."""
     head = create("depth/resnet18-fpn", **SMALL).heads["depth"]
-    across = torch.arange(32, dtype=torch.float32) * 4 + 2  # at stride 4, the x of each cell's centre
+    across = torch.arange(32, dtype=torch.float32) * 4 + 2  # at stride 4, the x of each cell's center
     depth = across.expand(1, 32, 32).clone()
     depth[:, :, 24:] = 1e6  # beyond the image's 88 columns, with the two cells that interpolation reaches
     batch = Batch(

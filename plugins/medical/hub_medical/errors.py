@@ -1,13 +1,13 @@
 """One class for each way in which medical data can be wrong.
 
-Messages name files and positions, never what a DICOM header says of the patient.
+Messages name files and positions, never what a DICOM header holds about the patient.
 """
 
 from hub.errors import AnnotationError, DataError, ImageError, SaveError, UnknownCategoryError
 
 
 class VolumeError(ImageError):
-    """A volume that cannot be read, or is not what its format announces."""
+    """A volume that cannot be read, or that contradicts its header."""
 
 
 class NotThreeDimensionalError(VolumeError):
@@ -27,7 +27,7 @@ class UnknownLabelError(UnknownCategoryError):
 
 
 class DicomError(VolumeError):
-    """A DICOM series that must not be read as a volume; the subclasses say why."""
+    """A DICOM series that must not be read as a volume; the subclasses state the cause."""
 
 
 class NotDicomError(DicomError):
@@ -75,7 +75,7 @@ class GantryTiltError(DicomError):
 
 
 class ColorDicomError(DicomError):
-    """A DICOM image in colour, where intensities have a meaning."""
+    """A DICOM image in color, where intensities have a meaning."""
 
 
 class MissingDecoderError(DicomError):
@@ -91,7 +91,7 @@ class PatientOverlapError(DataError):
 
 
 class MissingGroupError(DataError):
-    """A case without a patient: splits by patient need to know everybody's."""
+    """A case without a patient: splits by patient need one for every case."""
 
 
 class StudyTableError(AnnotationError):

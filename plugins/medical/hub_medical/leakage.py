@@ -1,4 +1,4 @@
-"""Leakage between the parts of a split: the same slice twice, or slices that are neighbours in one volume."""
+"""Leakage between the parts of a split: the same slice twice, or slices that are neighbors in one volume."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 from hub.data import Dataset
 
 SIDE = 64  # of the thumbnails that are compared
-SIGMA = 2.0  # of the blur that is taken from them: coarse anatomy is alike in everybody, fine detail is one's own
+SIGMA = 2.0  # of the blur that is taken from them: coarse anatomy is similar between patients, fine detail is not
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A pair of slices that are too alike to be on both sides of a split.
+    """A pair of slices that are too similar to be on both sides of a split.
 
     Attributes:
         train: index of the slice in the training part.
         val: index in the other part.
-        kind: "duplicate" for equal pixels, "near" for another copy or a neighbouring slice.
+        kind: "duplicate" for equal pixels, "near" for another copy or a neighboring slice.
         similarity: correlation of the thumbnails, at most 1.
     """
 
@@ -41,9 +41,9 @@ def find_leaks(train: Iterable[np.ndarray], val: Iterable[np.ndarray], *, thresh
     slice is like no other.
 
     Args:
-        train: (H, W) of any number type; each is looked at once, so they need not be in memory together.
+        train: (H, W) of any number type; each is read once, so they need not be in memory together.
         val: likewise.
-        threshold: of the correlation. On 80 hippocampi in MR at 1 mm, 0.6 finds more than half of all neighbouring
+        threshold: of the correlation. On 80 hippocampi in MR at 1 mm, 0.6 finds more than half of all neighboring
             slices and takes no two patients for one.
 
     Returns:
@@ -60,9 +60,9 @@ def find_leaks(train: Iterable[np.ndarray], val: Iterable[np.ndarray], *, thresh
     leaks = []
     for number, plane in enumerate(val):
         small = _thumbnail(plane)
-        twin = hashes.get(_hash(plane)) if small.any() else None
-        if twin is not None:
-            leaks.append(Leak(twin, number, "duplicate", 1.0))
+        same = hashes.get(_hash(plane)) if small.any() else None
+        if same is not None:
+            leaks.append(Leak(same, number, "duplicate", 1.0))
             continue
         similarities = gallery @ small
         best = int(similarities.argmax())

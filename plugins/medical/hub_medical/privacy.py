@@ -21,7 +21,7 @@ IDENTITY = ("PatientName", "PatientID")
 
 
 def short_name(uid: str) -> str:
-    """The name of a case that tells nothing of the patient: a hash of its series' UID.
+    """The name of a case without information about the patient: a hash of its series' UID.
 
     >>> short_name("1.2.3")
     'series-27a1303c'
@@ -39,7 +39,7 @@ def read_identity(file: Path) -> dict[str, str]:
 
 
 def warn_burned_in(file: Path) -> None:
-    """Warn that the header says that text is burned into the pixels; only a person can see what it is."""
+    """Warn that by its header the pixels show text, which may name the patient."""
     logger.warning(
         "%s: BurnedInAnnotation is YES: the pixels may show the patient's name; look before sharing pictures", file
     )

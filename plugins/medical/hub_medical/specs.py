@@ -1,4 +1,4 @@
-"""What the plugin announces to the hub; importable without torch."""
+"""The plugin's specs; importable without torch."""
 
 from hub import BackboneSpec, CommandSpec, DatasetSpec, ReaderSpec, TaskSpec
 
@@ -28,7 +28,7 @@ msd_patches = DatasetSpec(
 
 inflated = BackboneSpec(
     name="inflated",
-    summary="a 2D network of timm made one of volumes, with its weights (Carreira and Zisserman 2017)",
+    summary="a 2D network of timm inflated to 3D with its weights (Carreira and Zisserman 2017)",
     target="hub_medical.backbones.inflated:Inflated",
 )
 
@@ -53,20 +53,20 @@ study_slices = DatasetSpec(
 
 slicewise = BackboneSpec(
     name="slicewise",
-    summary="a 2D network of timm on every slice of a volume by itself",
+    summary="a 2D network of timm on every slice of a volume",
     target="hub_medical.backbones.slicewise:Slicewise",
 )
 
 study = TaskSpec(
     name="study",
     kind="classification",
-    summary="Any number of findings a stack of slices: gated attention (Ilse et al. 2018); unknown ones are masked",
+    summary="findings of a stack of slices by gated attention (Ilse et al. 2018); unknown findings are masked",
     target="hub_medical.studies.study_head:StudyHead",
 )
 
 studies = ReaderSpec(
     name="studies",
-    summary="images and stacks of slices: scores, and which slices tell them, in JSON and pictures",
+    summary="images and stacks of slices: scores and the attention of slices, in JSON and pictures",
     target="hub_medical.studies.study_reader:StudyReader",
 )
 
@@ -78,6 +78,6 @@ volume = ReaderSpec(
 
 medical = CommandSpec(
     name="medical",
-    summary="medical data: export to nnU-Net's format, look into a DICOM folder, find leaks",
+    summary="medical data: export to nnU-Net's format, list DICOM series, find leaks",
     target="hub_medical.commands:Medical",
 )

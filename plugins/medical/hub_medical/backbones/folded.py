@@ -1,4 +1,4 @@
-"""Layers that see a map only place by place, or as a whole: for them a volume is an image of all its slices."""
+"""Layers that work on each place of a map alone, or on its mean: for them a volume is one image of all slices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMES = frozenset(
 
 
 class Folded(nn.Module):
-    """Mixed into a layer for images: it sees the slices of a volume one below the other."""
+    """Mixed into a layer for images: it computes the slices of a volume as one tall image."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same."""
@@ -26,7 +26,7 @@ class Folded(nn.Module):
 
 
 def can_fold(layer: nn.Module) -> bool:
-    """Whether the layer is of this kind: batch norm, normalisation over channels, squeeze-and-excitation."""
+    """Whether the layer is one of these: batch norm, normalization over channels, squeeze-and-excitation."""
     return isinstance(layer, _BatchNorm | Folded) or type(layer).__name__ in _NAMES
 
 

@@ -28,8 +28,8 @@ def inflate(
     """Make a network of images one of volumes, in place.
 
     On a volume that is constant along depth, everything it computes is what it computed on one slice: kernels are
-    divided by their depth, and depth is padded with the outermost slices, not with zeros. This is tried out, so that
-    a network is refused which holds layers that nobody knows how to inflate. Keys of the state dict stay.
+    divided by their depth, and depth is padded with the outermost slices, not with zeros. This is checked: a network
+    with a layer that cannot be inflated is refused. Keys of the state dict stay.
 
     Args:
         net: maps (B, in_chans, H, W) to a list of maps; its input then is (B, in_chans, D, H, W).
@@ -68,7 +68,7 @@ def inflate(
 
 
 class InflatedConv(nn.Conv3d):
-    """A convolution that sees the outermost slices repeated beyond both ends."""
+    """A convolution with the outermost slices repeated beyond both ends."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to (B, C', ⌈D / stride⌉, H', W')."""

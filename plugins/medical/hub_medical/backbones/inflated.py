@@ -69,7 +69,7 @@ class Inflated(nn.Module):
         """Maps of volumes, finest first.
 
         Args:
-            x: (B, D · C, H, W) normalised.
+            x: (B, D · C, H, W) normalized.
 
         Returns:
             (B, C, D, H, W), the volume itself, and (B, channels, ⌈D / depth stride⌉, H / stride, W / stride).

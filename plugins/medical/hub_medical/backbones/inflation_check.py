@@ -20,7 +20,7 @@ TOLERANCE = 1e-3  # of the largest value: other kernels add up in another order
 
 
 def whole_layers(net: nn.Module, path: str = "") -> list[tuple[str, nn.Module]]:
-    """The layers that are inflated or tried as a whole, with their names: nothing within them is looked at."""
+    """The layers that are inflated or checked as one, with their names; nothing within them is checked."""
     children = list(net.named_children())
     if can_fold(net) or not children:
         return [(path, net)]
@@ -94,7 +94,7 @@ def check_inflation(net: nn.Module, calls: Calls, *, name: str) -> None:
 
     def after(path: str, module: nn.Module, output: Any) -> None:
         if path in expected and not _same(output, expected.pop(path)):
-            raise _refused(name, path, module, "its answer to a constant volume is not that to a slice")
+            raise _refused(name, path, module, "its output for a constant volume is not that for a slice")
 
     volume = calls.image.unsqueeze(2).repeat(1, 1, DEPTH, 1, 1)
     with _watched(net, before, after):
@@ -102,7 +102,7 @@ def check_inflation(net: nn.Module, calls: Calls, *, name: str) -> None:
             outputs = net(volume)
         except ContractError:
             raise
-        except Exception as error:  # whatever a layer for images makes of a volume
+        except Exception as error:  # layers for images fail on volumes in many ways
             raise _refused(name, str(place[0]), place[1], _line(error)) from error
     found = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     if not all(_same(a, b) for a, b in zip(found, calls.outputs, strict=True)):
@@ -134,7 +134,7 @@ def _same(volume: Any, image: Tensor) -> bool:
 
 @contextmanager
 def _watched(net: nn.Module, before: Any, after: Any) -> Iterator[None]:
-    """The network in eval mode, ``before`` and ``after`` called around every layer that is tried as a whole."""
+    """The network in eval mode, ``before`` and ``after`` called around every layer that is checked as one."""
     hooks = []
     for path, module in whole_layers(net):
         hooks.append(module.register_forward_pre_hook(lambda m, x, path=path: before(path, m, x)))

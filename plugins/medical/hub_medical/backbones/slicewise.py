@@ -14,7 +14,7 @@ PROBE = (64, 128)  # small, as many slices are tried at once; not square, so tha
 
 
 class Slicewise(nn.Module):
-    """Features of the slices that are the channels of an image; no slice knows of another.
+    """Features of the slices that are the channels of an image; slices are independent of each other.
 
     Args:
         pretrained: as for `hub.create`: weights of the 2D network.
@@ -69,7 +69,7 @@ class Slicewise(nn.Module):
         """Maps of every slice, finest first.
 
         Args:
-            x: (B, S · C, H, W) normalised.
+            x: (B, S · C, H, W) normalized.
 
         Returns:
             (B, channels, S, H / stride, W / stride).

@@ -40,7 +40,7 @@ class Series:
             rows of the images, j down their columns, k from slice to slice.
         images: one per slice in the order of k, or a single multi-frame one.
         frames: for a multi-frame image the frame of each slice, from 1; otherwise empty.
-        key: a name for the case that tells nothing of the patient.
+        key: a name for the case without information about the patient.
     """
 
     volume: Volume
@@ -149,7 +149,7 @@ def read_picture(path: str | os.PathLike[str], *, window: int = 0) -> np.ndarray
 
     Args:
         path: of a file with one frame, such as a radiograph.
-        window: which of the header's windows or VOI LUTs. Without any, the whole range is shown.
+        window: which of the header's windows or VOI LUTs. Without any, the full range is shown.
 
     Returns:
         (H, W) float32 from 0, black, to 1, white.

@@ -60,7 +60,7 @@ def arrange(planes: Planes, *, gaps: bool = False) -> tuple[np.ndarray, np.ndarr
     Raises:
         MixedSeriesError: directions or pixel spacings differ.
         SeveralVolumesError: each position occurs several times.
-        DuplicateSliceError, MissingSliceError, UnevenSlicesError, GantryTiltError: what the names say.
+        DuplicateSliceError, MissingSliceError, UnevenSlicesError, GantryTiltError: as the names state.
         DicomError: one plane of unknown thickness.
     """
     for what, values in (("ImageOrientationPatient", planes.orientations), ("PixelSpacing", planes.spacings)):

@@ -24,7 +24,7 @@ def check_pixels(header: DicomHeader) -> None:
     """Refuse pixels that are not intensities, or that cannot be decoded here; from the header alone.
 
     Raises:
-        ColorDicomError, MissingDecoderError: what the names say.
+        ColorDicomError, MissingDecoderError: as the names state.
     """
     if header.samples != 1 or header.photometric.startswith(("RGB", "YBR", "PALETTE")):
         raise ColorDicomError(

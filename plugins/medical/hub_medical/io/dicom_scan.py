@@ -74,7 +74,7 @@ def scan_dicom(path: str | os.PathLike[str]) -> DicomScan:
 
 
 def series_name(headers: Sequence[DicomHeader]) -> str:
-    """The short name of a series in results, logs and file names; it tells nothing of the patient."""
+    """The short name of a series in results, logs and file names; it holds no information about the patient."""
     return short_name(headers[0].series or str(headers[0].file.parent))
 
 

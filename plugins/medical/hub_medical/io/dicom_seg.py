@@ -58,7 +58,7 @@ def write_dicom_seg(
     unknown = sorted(set(np.unique(labels.array).tolist()) - {0, *segments})
     if unknown:
         raise UnknownLabelError(f"{labels.name}: label {unknown[0]} has no name", fix="name it among the labels")
-    # Segments are numbered from 1 without gaps, whatever the label values are.
+    # Segments are numbered from 1 without gaps, independent of the label values.
     numbered = np.zeros(labels.array.shape, np.uint8 if len(segments) < 256 else np.uint16)
     for number, value in enumerate(segments, 1):
         numbered[labels.array == value] = number

@@ -125,7 +125,7 @@ def open_msd(root: Path, *, patient: str) -> Folder:
         images = images * len(channels) if stacked else images
         if len(images) != len(channels):
             raise AnnotationError(
-                f"{path} tells of {len(channels)} channels, but {id} has {len(images)}", fix="add the missing files"
+                f"{path} describes {len(channels)} channels, but {id} has {len(images)}", fix="add the missing files"
             )
         found = labels or _labels(root / "labelsTr", id, images[0])
         cases.append(Case(id, patient_key(id, patient), images, found, stacked))
@@ -145,7 +145,7 @@ def patient_key(id: str, pattern: str) -> str:
     try:
         found = re.search(pattern, id)
     except re.error as error:
-        raise OptionError(f"patient: {pattern!r} is no regular expression: {error}", fix="mend it") from None
+        raise OptionError(f"patient: {pattern!r} is no regular expression: {error}", fix="correct it") from None
     key = found and found[1 if found.re.groups else 0]
     if not key:
         raise MissingGroupError(

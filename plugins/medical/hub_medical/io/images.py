@@ -1,4 +1,4 @@
-"""Grey pictures of 8 or 16 bits: PNG and TIFF, single planes or stacks of them."""
+"""Gray pictures of 8 or 16 bits: PNG and TIFF, single planes or stacks of them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from PIL import Image, ImageSequence
 from hub_medical.errors import GridMismatchError, VolumeError
 from hub_medical.volumes.volume import Volume, check_finite
 
-_GREY = {"1": np.uint8, "L": np.uint8, "I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
+_GRAY = {"1": np.uint8, "L": np.uint8, "I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
 
 
 def read_planes(path: str | os.PathLike[str]) -> np.ndarray:
-    """Every page of a grey PNG or TIFF as it is stored, nothing rescaled.
+    """Every page of a gray PNG or TIFF as it is stored, nothing rescaled.
 
     Returns:
         (N, H, W) uint8, uint16, int32 or float32; N is 1 for all but multi-page TIFF.
 
     Raises:
-        VolumeError: the file is missing, damaged, in colour, or its pages differ in size.
+        VolumeError: the file is missing, damaged, in color, or its pages differ in size.
     """
     try:
         with Image.open(path) as file:
-            if file.mode not in _GREY:
-                raise VolumeError(f"{path} has {file.mode} pixels, not grey ones", fix="save it in one channel")
-            dtype = _GREY[file.mode]
+            if file.mode not in _GRAY:
+                raise VolumeError(f"{path} has {file.mode} pixels, not gray ones", fix="save it in one channel")
+            dtype = _GRAY[file.mode]
             pages = [np.array(page).astype(dtype) for page in ImageSequence.Iterator(file)]
     except VolumeError:
         raise
@@ -46,12 +46,12 @@ def read_stack(files: Sequence[str | os.PathLike[str]], *, spacing: Sequence[flo
 
     Args:
         files: one multi-page TIFF, or one file a plane.
-        spacing: millimetres along a row, down a column, and from plane to plane: such files do not tell.
+        spacing: millimeters along a row, down a column, and from plane to plane: such files do not store it.
         name: for messages.
 
     Returns:
         A volume whose k runs from plane to plane; rows run to the patient's left, columns to the back, as in axial
-        pictures. The files do not tell this either.
+        pictures. The files do not store this either.
 
     Raises:
         VolumeError: no file, one that cannot be read, or NaN.

@@ -54,7 +54,7 @@ def read_nifti(path: str | os.PathLike[str], *, channel: int | None = None) -> V
 
 
 def write_nifti(path: str | os.PathLike[str], volume: Volume) -> Path:
-    """Write a volume with its affine as both qform and sform, in millimetres; all or nothing.
+    """Write a volume with its affine as both qform and sform, in millimeters; all or nothing.
 
     A sheared affine goes into the sform alone, as a qform cannot hold it. The header carries no free text.
 

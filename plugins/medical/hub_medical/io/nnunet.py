@@ -1,4 +1,4 @@
-"""nnU-Net's dataset format, version 2, so that its metrics can be had for the same data.
+"""nnU-Net's dataset format, version 2, to compare with nnU-Net on the same data.
 
 Reference: https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
 """
@@ -28,7 +28,7 @@ class TrainingCase:
 
     Attributes:
         id: becomes the file's name, so it must not name a patient.
-        images: one a channel, on one grid.
+        images: one per channel, on one grid.
         labels: on that grid.
     """
 
@@ -50,7 +50,7 @@ def export_nnunet(
     Args:
         cases: read one after the other.
         out: the folder to make, by nnU-Net's custom called DatasetNNN_Name; it must not exist, or be empty.
-        names: of the labels with their values; nnU-Net wants them without gaps, so values are renumbered in order.
+        names: of the labels with their values; nnU-Net needs them without gaps, so values are renumbered in order.
         channels: what each channel is; "CT" chooses nnU-Net's rule for CT.
         folds: (training ids, validation ids) of each fold, for splits_final.json.
 

@@ -54,9 +54,9 @@ def read_channels(path: str | os.PathLike[str], rule: IntensityRule | None, *, i
     """Read one image.
 
     Args:
-        path: PNG, JPEG, TIFF or another picture of 8 or 16 bits a channel, or DICOM with one frame.
-        rule: from the numbers of a grey image to its channels: those of the file, or with the modality's slope and
-            intercept applied for DICOM, of which MONOCHROME1 is inverted afterwards. None shows images as they
+        path: PNG, JPEG, TIFF or another picture of 8 or 16 bits per channel, or DICOM with one frame.
+        rule: from the numbers of a gray image to its channels: those of the file, or with the modality's slope and
+            intercept applied for DICOM, of which MONOCHROME1 is inverted afterwards. None keeps images as they
             are: pictures of 8 bits unchanged, DICOM by its own LUT or window.
         in_chans: one channel is repeated as often as it takes; others must be as many as the rule has.
 
@@ -65,12 +65,12 @@ def read_channels(path: str | os.PathLike[str], rule: IntensityRule | None, *, i
 
     Raises:
         OptionError: another number of channels, or more than 8 bits without a rule.
-        ImageError: the file is missing, damaged, or in colour where a rule wants intensities.
+        ImageError: the file is missing, damaged, or in color where a rule needs intensities.
     """
     if rule is None and not _is_dicom(path):
         if _is_deep(path):
             raise OptionError(
-                f"{path} has more than 8 bits a channel, and nothing says which of them to show",
+                f"{path} has more than 8 bits per channel, and no intensity rule",
                 fix="write intensity: z-score, or a window of its numbers as center/width, such as ['2048/4096']",
             )
         return read_image(path, in_chans=in_chans)

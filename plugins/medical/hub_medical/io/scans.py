@@ -35,7 +35,7 @@ class ScanSource:
     """A case that can be read.
 
     Attributes:
-        case: its name: that of the files, or for DICOM a hash that tells nothing of the patient.
+        case: its name: that of the files, or for DICOM a hash without information about the patient.
         read: reads it.
         origin: what it was read from, to be kept local: files or UIDs by name.
     """

@@ -1,4 +1,4 @@
-"""Studies of several slices, whatever they are kept in: DICOM, NIfTI, multi-page TIFF, folders of pictures."""
+"""Studies of several slices, as DICOM, NIfTI, multi-page TIFF, or folders of pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_study(path: Path, rule: IntensityRule | None, *, plane: Plane | None = 
     """Read the slices of a study.
 
     Args:
-        path: a NIfTI file, a multi-page TIFF, a folder of one DICOM series or a multi-frame file, or a folder of grey
+        path: a NIfTI file, a multi-page TIFF, a folder of one DICOM series or a multi-frame file, or a folder of gray
             pictures of one size, in the order of the numbers in their names.
         rule: of intensities; None only for pictures of 8 bits, which it leaves as they are.
         plane: of the slices, as radiologists look at them; None for that in which they were taken, the one with the
@@ -143,14 +143,14 @@ def _volume(path: Path) -> Volume:
     if not path.exists():
         raise VolumeError(f"{path} does not exist", fix="check the data root and the table of studies")
     if is_dicom(path):
-        return read_dicom(path, gaps=True).volume  # attention asks nothing of the distances
+        return read_dicom(path, gaps=True).volume  # attention does not depend on distances
     raise VolumeError(
-        f"{path} is no study", fix="give a NIfTI file, a multi-page TIFF, or a folder of DICOM images or pictures"
+        f"{path} is not a study", fix="give a NIfTI file, a multi-page TIFF, or a folder of DICOM images or pictures"
     )
 
 
 def _no_rule(path: Path, window: str) -> OptionError:
     return OptionError(
-        f"{path} has more than 8 bits, and nothing says which of them to show",
+        f"{path} has more than 8 bits, and no intensity rule",
         fix=f"write intensity: z-score, or windows such as ['{window}']",
     )

@@ -1,4 +1,4 @@
-"""Metrics as Metrics Reloaded asks for them (Maier-Hein et al., Nature Methods 2024): real spacing, whole patients."""
+"""Metrics that Metrics Reloaded recommends (Maier-Hein et al., Nature Methods 2024), in mm and by patient."""
 
 from hub_medical.metrics.bootstrap import Interval, bootstrap_groups
 from hub_medical.metrics.calibration import brier_score, calibration_error, fit_temperature, scaled_probabilities

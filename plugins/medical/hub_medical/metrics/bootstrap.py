@@ -21,7 +21,7 @@ def bootstrap_mean(values: Sequence[float], *, level: float = 0.95, draws: int =
     """The bias-corrected and accelerated bootstrap interval of a mean (Efron 1987), by `scipy.stats.bootstrap`.
 
     Args:
-        values: one a patient; NaN are left out.
+        values: one per patient; NaN are left out.
         level: of confidence.
         draws: bootstrap samples.
         seed: of the draws.
@@ -49,7 +49,7 @@ def bootstrap_groups(
     draws: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """The percentile bootstrap interval of any metric, with whole patients drawn.
+    """The percentile bootstrap interval of any metric, over patients: all images of a patient are drawn together.
 
     Args:
         patients: the patient of each image.

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, before and after temperature scaling."""
+"""Calibration of probabilities, before and after temperature scaling."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ def _two_dimensional(logits: np.ndarray) -> np.ndarray:
 def _labels(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     labels = np.asarray(labels).astype(np.int64)
     if not len(labels) or len(labels) != len(rows):
-        raise MetricError(f"{len(rows)} predictions, {len(labels)} labels", fix="give one label a prediction")
+        raise MetricError(f"{len(rows)} predictions, {len(labels)} labels", fix="give one label per prediction")
     return labels

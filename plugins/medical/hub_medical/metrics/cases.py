@@ -81,7 +81,7 @@ def score_case(
     tolerance: float | Mapping[str, float] | None,
     regions: Mapping[str, Sequence[int]] | None = None,
 ) -> CaseScore:
-    """Score every structure of a case; the name with the id 0 is the background and no structure.
+    """Score every structure of a case; the name with the id 0 is the background, not a structure.
 
     Args:
         case: its id.
@@ -117,7 +117,7 @@ def summarize_cases(cases: Sequence[CaseScore], *, draws: int = 2000, seed: int 
         MissingGroupError: a case without a patient.
     """
     if not cases:
-        raise MetricError("no case to summarise", fix="check the split")
+        raise MetricError("no case to summarize", fix="check the split")
     check_split({"cases": [case.patient for case in cases]})
     names = list(cases[0].structures)
     patients = list(dict.fromkeys(case.patient for case in cases))

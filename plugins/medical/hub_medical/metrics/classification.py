@@ -1,4 +1,4 @@
-"""Figures of findings by image, NaN-masked, with intervals over patients."""
+"""Metrics of findings by image, NaN-masked, with intervals over patients."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def _with_interval(
     truth, scores = _known(truth, scores)
 
     defined = len(np.unique(truth)) == 2
-    whole = float(metric(truth, scores, np.ones((1, len(truth))))[0]) if defined else float("nan")
+    value = float(metric(truth, scores, np.ones((1, len(truth))))[0]) if defined else float("nan")
     drawn = [metric(truth, scores, weights) for weights in bootstrap_weights(owners, draws=draws, seed=seed)]
-    return whole, interval_of(np.concatenate(drawn) if defined and drawn else np.zeros(0))
+    return value, interval_of(np.concatenate(drawn) if defined and drawn else np.zeros(0))
 
 
 def _known(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

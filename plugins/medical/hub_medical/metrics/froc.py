@@ -32,7 +32,7 @@ class ImageFindings:
 
         Args:
             scores: (D,).
-            overlap: (D, lesions), such as IoU, or 1 where a mark's centre is inside.
+            overlap: (D, lesions), such as IoU, or 1 where a mark's center is inside.
             threshold: of the overlap.
         """
         count = overlap.shape[1]

@@ -1,4 +1,4 @@
-"""How well one structure was found: Dice, normalised surface distance, 95 % Hausdorff distance."""
+"""How well one structure was found: Dice, normalized surface distance, 95 % Hausdorff distance."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class StructureScore:
     the structure is            Dice  NSD  HD95
     ==========================  ====  ===  ==============================
     in both                     as defined
-    missed, or found in vain    0     0    the diagonal of the volume
-    in neither                  NaN: the case says nothing of the structure
+    missed or false positive    0     0    the diagonal of the volume
+    in neither                  NaN: the case has no part in the mean
     ==========================  ====  ===  ==============================
 
     So a missed structure never improves a mean, and nothing is gained where there was nothing to find.
@@ -64,7 +64,7 @@ def score_structure(
     Args:
         prediction: bool, of any number of axes.
         reference: likewise, of the same shape.
-        spacing: millimetres along each axis.
+        spacing: millimeters along each axis.
         tolerance: of NSD in mm: how far apart two experts' surfaces may be. It depends on the structure, so there
             is no default. Without one NSD is NaN.
 

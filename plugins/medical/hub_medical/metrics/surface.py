@@ -1,4 +1,4 @@
-"""Distances between the surfaces of two masks, in millimetres."""
+"""Distances between the surfaces of two masks, in millimeters."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def surface_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each surface voxel of one mask the distance to the nearest surface voxel of the other.
 
-    A surface voxel is one of the mask with a face neighbour outside it; beyond the array is outside.
+    A surface voxel is one of the mask with a face neighbor outside it; beyond the array is outside.
 
     Args:
         prediction: bool, of any number of axes; not empty.
         reference: likewise, of the same shape.
-        spacing: millimetres along each axis.
+        spacing: millimeters along each axis.
 
     Returns:
         Distances from the prediction's surface to the reference's, and back.

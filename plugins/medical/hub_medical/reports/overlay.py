@@ -1,4 +1,4 @@
-"""Labels drawn over slices: the reference as a white-rimmed outline, the prediction as a tint, in a colour each."""
+"""Labels drawn over slices: the reference as a white-rimmed outline, the prediction as a tint, in a color each."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hub_medical.volumes.slicing import Plane, plane_shape, take_planes
 
 ALPHA = 0.45
 SLICES = 12  # in a contact sheet
-SHORTEST = 256  # pixels: smaller slices are enlarged, so that outlines can be told apart
+SHORTEST = 256  # pixels: smaller slices are enlarged, so that outlines are distinct
 
 
 def structure_color(index: int) -> tuple[int, int, int]:
-    """The RGB colour of the structure with this index, from 1: neighbours differ more than colours by name would.
+    """The RGB color of the structure with this index, from 1: neighbors differ more than colors by name would.
 
     >>> structure_color(1), structure_color(2)
     ((255, 51, 51), (51, 111, 255))
@@ -47,7 +47,7 @@ def draw_labels(
         names: of the classes; see `structure_color`.
 
     Returns:
-        (H · s, W · s, 3) uint8 RGB, s the whole number that makes the shorter side `SHORTEST` or more.
+        (H · s, W · s, 3) uint8 RGB, s the integer that makes the shorter side `SHORTEST` or more.
 
     Raises:
         MetricError: shapes differ.
@@ -84,17 +84,17 @@ def stretched(image: np.ndarray) -> np.ndarray:
 def contact_sheet(
     image: np.ndarray, labels: np.ndarray, names: Sequence[str], *, plane: Plane, spacing: Sequence[float]
 ) -> np.ndarray:
-    """Some slices of a case with what was found, evenly spread over those where something was.
+    """Draw slices of a case with the prediction, evenly spread over those that it is not empty in.
 
     Args:
         image: (I, J, K) in RAS+, of any dtype.
         labels: indices into ``names`` on the same grid, 0 for the background.
         names: of the classes.
         plane: of the slices shown.
-        spacing: millimetres along right, front and head: pictures have the proportions of the patient.
+        spacing: mm along R, A and S: pictures have the proportions of the patient.
 
     Returns:
-        (H, W, 3) uint8 RGB; each slice has its number, counted from 0, and a strip names the colours.
+        (H, W, 3) uint8 RGB; each slice has its number, counted from 0, and a strip names the colors.
     """
     shown, found = take_planes(stretched(image), plane), take_planes(labels, plane)
     some = np.flatnonzero((found > 0).any(axis=(1, 2)))
@@ -111,7 +111,7 @@ def contact_sheet(
 
 
 def _legend(names: Sequence[str], width: int) -> np.ndarray:
-    """Plates with the names in their colours on white paper, line after line."""
+    """Plates with the names in their colors on white paper, line after line."""
     letters = font(16)
     places, x, y = [], 6, 4
     for index, name in enumerate(names, 1):

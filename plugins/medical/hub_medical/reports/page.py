@@ -24,7 +24,7 @@ _STYLE = (
 
 
 def page(title: str, body: str) -> str:
-    """A whole page: the title, the notice, and a body of HTML."""
+    """A complete page: the title, the notice, and a body of HTML."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"

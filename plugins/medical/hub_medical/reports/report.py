@@ -92,8 +92,9 @@ def report_page(data: Mapping[str, Any], overlays: Mapping[str, np.ndarray] | No
     return page(
         data["title"],
         "<h2>Structures</h2><p>Means over patients with 95 % bootstrap intervals. A missed structure counts as Dice 0, "
-        "NSD 0, and the volume's diagonal as HD95; a case without the structure counts only where it was predicted in "
-        f"vain.</p><table><tr><th>structure</th>{heads}<th>missed</th><th>in vain</th></tr>{''.join(rows)}</table>"
+        "NSD 0, and the volume's diagonal as HD95; a case without the structure counts only as a false "
+        f"positive.</p><table><tr><th>structure</th>{heads}<th>missed</th><th>false positives</th></tr>"
+        f"{''.join(rows)}</table>"
         f"{settings_table(data['settings'])}<h2>Cases, the worst first</h2>"
         "<p>Tint: prediction. Outline: reference. Each picture is the slice in which they differ most.</p>"
         f"{cases}",

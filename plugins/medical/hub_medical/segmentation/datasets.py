@@ -1,4 +1,4 @@
-"""Volumes as the hub's datasets: every slice is an image, its neighbours are channels, its labels a map."""
+"""Volumes as the hub's datasets: every slice is an image, its neighbors are channels, its labels a map."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ logger = logging.getLogger("hub")
 class VolumeDataset(Dataset):
     """The slices of volumes, in RAS+ and as radiologists look at them; base of the formats.
 
-    An image has C · (2k + 1) channels: C from the files and windows, and k neighbours on either side, as
+    An image has C · (2k + 1) channels: C from the files and windows, and k neighbors on either side, as
     ``in_chans`` asks. The map "semantic" holds the labels of the slice in the middle, the background among them.
     An image's id is ``case/slice``, with ``#n`` where foreground slices are repeated.
 
@@ -72,8 +72,8 @@ class VolumeDataset(Dataset):
         )
         self.cases: list[Case] = sides[options.split]
         self.name = f"{folder.name} ({options.split})"
-        labelled = all(case.labels is not None for case in self.cases)
-        self.label_spaces = {MAP: folder.names} if labelled else {}
+        labeled = all(case.labels is not None for case in self.cases)
+        self.label_spaces = {MAP: folder.names} if labeled else {}
         self.provides = frozenset(self.label_spaces)
         check_mirror(options.plane, options.mirror)
         check_tolerance(options.tolerance, folder.structures, name=folder.name)
@@ -107,7 +107,7 @@ class VolumeDataset(Dataset):
         self.ids = _ids([f"{self.cases[case].id}/{index:03}" for case, index in self.slices.tolist()])
 
     def load(self, index: int, needs: frozenset[str], *, in_chans: int = 3) -> Sample:
-        """One slice with its neighbours; see `hub.data.Dataset.load`.
+        """One slice with its neighbors; see `hub.data.Dataset.load`.
 
         Raises:
             OptionError: ``in_chans`` is no odd multiple of the channels.

@@ -12,14 +12,14 @@ from hub.contract import IGNORE, find_loss
 
 
 def voxel_losses(weights: Mapping[str, float], scales: Mapping[float, Tensor], target: Tensor) -> dict[str, Tensor]:
-    """Each loss times its weight, as ``loss_<name>``, averaged over answers at several scales.
+    """Each loss times its weight, as ``loss_<name>``, averaged over logits at several scales.
 
-    Dice and Tversky count over the whole batch, and leave out classes that it does not show.
+    Dice and Tversky are computed over the batch, without classes that it does not contain.
 
     Args:
         weights: name of a loss → factor.
         scales: share → logits (B, C, D', H', W'); the shares add up to 1.
-        target: (B, D, H, W) integer classes, 255 where there is none; smaller answers are compared with the nearest
+        target: (B, D, H, W) integer classes, 255 where there is none; smaller logits are compared with the nearest
             voxels.
 
     Returns:

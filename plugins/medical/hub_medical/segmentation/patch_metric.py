@@ -24,7 +24,7 @@ from hub_medical.volumes.slicing import patch_start
 
 @dataclass
 class OpenCase:
-    """What is known of a case before its last patch has come.
+    """The patches of a case before the last one has arrived.
 
     Attributes:
         scores: (classes, N, H, W) float32, weighted sums.
@@ -46,7 +46,7 @@ class OpenCase:
 class PatchVolumeMetric(VolumeMetric):
     """As `VolumeMetric`, of patches: where they overlap, probabilities are averaged, those at their ends least.
 
-    A volume's probabilities are held until its last patch has come: in one process those of one volume, in several
+    A volume's probabilities are held until its last patch has arrived: in one process those of one volume, in several
     those of all that its patches are divided among.
 
     Args:
@@ -65,7 +65,7 @@ class PatchVolumeMetric(VolumeMetric):
         Raises:
             DataError: a patch is not of this dataset.
             ContractError: a result is no `PatchScores`.
-            MetricError: patches leave slices out.
+            MetricError: patches do not cover all slices.
         """
         for result in results:
             case, place = self._place(result)
@@ -127,14 +127,14 @@ class PatchVolumeMetric(VolumeMetric):
         return set(self.truth.image_slices(case))
 
     def _close(self, case: int) -> None:
-        """Once the last patch has come, keep the classes only; weights do not change which is the largest."""
+        """Once the last patch has arrived, keep the classes only; weights do not change which is the largest."""
         if self.open[case].places >= self._expected(case):
             classes = self._index[self.open.pop(case).scores.argmax(0)]
             self.planes[case] = {i: zlib.compress(plane.tobytes(), 1) for i, plane in enumerate(classes)}
 
 
 class PatchMetric:
-    """Dice of patches as they are, whatever volumes they are of: voxels are added up over all of them.
+    """Dice of patches as they are, independent of the volumes that they are from: voxels are summed over all patches.
 
     Args:
         dataset: gives the map of each patch, (D, H, W), as its file has it.
@@ -151,7 +151,7 @@ class PatchMetric:
         self.images = {image: index for index, image in enumerate(dataset.ids)}
         to_class = np.asarray(labels.map_to(self.classes), np.int64)
         self._to_class = np.where(to_class < 0, len(self.classes), to_class)
-        self.counts = np.zeros((3, len(self.classes)), np.int64)  # in both, annotated, answered
+        self.counts = np.zeros((3, len(self.classes)), np.int64)  # in both, annotated, predicted
         self.seen: set[int | str] = set()
 
     def update(self, results: Sequence[Result]) -> None:
@@ -165,17 +165,17 @@ class PatchMetric:
             index = image_index(result, self.images, self.dataset.name)
             if result.image_id in self.seen:
                 continue
-            answer = self._to_class[expect_result(result, PatchScores).classes.numpy()]
+            prediction = self._to_class[expect_result(result, PatchScores).classes.numpy()]
             truth = self.dataset.load(index, frozenset({self.map})).maps[self.map]
-            if truth.shape != answer.shape:
+            if truth.shape != prediction.shape:
                 raise DataError(
-                    f"{self.dataset.name}: image {result.image_id!r} has labels of shape {truth.shape}, but the answer "
-                    f"{answer.shape}",
+                    f"{self.dataset.name}: image {result.image_id!r} has labels of shape {truth.shape}, but the "
+                    f"prediction {prediction.shape}",
                     fix="evaluate on data of patches, such as nifti-patches",
                 )
             counted = truth != IGNORE
-            both = truth[counted][truth[counted] == answer[counted]]
-            for row, values in enumerate((both, truth[counted], answer[counted])):
+            both = truth[counted][truth[counted] == prediction[counted]]
+            for row, values in enumerate((both, truth[counted], prediction[counted])):
                 self.counts[row] += np.bincount(values.ravel(), minlength=len(self.classes) + 1)[: len(self.classes)]
             self.seen.add(result.image_id)
 
@@ -190,9 +190,9 @@ class PatchMetric:
             self.seen |= other.seen
 
     def compute(self) -> Evaluation:
-        """``mDice``, the mean over classes that are annotated or answered."""
-        both, annotated, answered = self.counts
-        sizes = annotated + answered
+        """``mDice``, the mean over classes that are annotated or predicted."""
+        both, annotated, predicted = self.counts
+        sizes = annotated + predicted
         dice = np.divide(2 * both, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0).tolist()
         return Evaluation(
             metrics={"mDice": nan_mean(dice)},

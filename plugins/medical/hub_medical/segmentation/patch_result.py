@@ -1,4 +1,4 @@
-"""What a head for volumes answers: scores for every voxel of a part of one."""
+"""The prediction of a head of volumes: probabilities for every voxel of a patch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a canonical volume to scores for its classes, plane after plane: by slices, or however a head wants it."""
+"""From a canonical volume to class scores of its voxels: slice by slice, or by the head's own predictor."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hub.precision import autocast
 from hub_medical.volumes.prepare import slab
 from hub_medical.volumes.slicing import AXES, Plane, take_planes
 
-Direction = Literal["right", "front", "head"]
-DIRECTIONS: dict[Direction, int] = {"right": 0, "front": 1, "head": 2}  # axes of a canonical volume
+Direction = Literal["right", "anterior", "superior"]
+DIRECTIONS: dict[Direction, int] = {"right": 0, "anterior": 1, "superior": 2}  # axes of a canonical volume
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Settings:
 
     Attributes:
         plane: of the slices that the model learned from.
-        mirror: directions along which answers for mirror images are averaged.
+        mirror: directions along which predictions for mirror images are averaged.
         batch_size: slices or windows computed together.
         precision: see `hub.precision.autocast`.
     """
@@ -39,7 +39,7 @@ class Settings:
 
 
 class VolumePredictor(Protocol):
-    """Scores of a volume's voxels, in slabs, so that those of a large volume are never held whole.
+    """Scores of a volume's voxels, in slabs, so that those of a large volume are never held at once.
 
     Attributes:
         axis: of the canonical volume, along which the slabs follow each other.
@@ -58,14 +58,14 @@ class VolumePredictor(Protocol):
 
 @runtime_checkable
 class PredictsVolumes(Protocol):
-    """A head that reads whole volumes or parts of them, and no slices."""
+    """A head that predicts volumes or parts of them, not slices."""
 
     def volume_predictor(self, model: Model, settings: Settings) -> VolumePredictor:
-        """What predicts with this head of ``model``."""
+        """Return the predictor of this head of ``model``."""
 
 
 def predictor_of(model: Model, name: str, settings: Settings) -> VolumePredictor:
-    """What predicts volumes with the head ``name``: the head's own predictor, or else slice by slice."""
+    """Return the predictor of volumes of the head ``name``: the head's own, or one that works slice by slice."""
     head = dict(model.items())[name]
     if isinstance(head, PredictsVolumes):
         return head.volume_predictor(model, settings)
@@ -73,11 +73,11 @@ def predictor_of(model: Model, name: str, settings: Settings) -> VolumePredictor
 
 
 class SlicePredictor:
-    """Predicts slice by slice, each with the neighbours that the model's ``in_chans`` leaves room for.
+    """Predicts slice by slice, each with the neighbors that the model's ``in_chans`` leaves room for.
 
     Args:
         model: in eval mode.
-        name: of a head that names every pixel's class.
+        name: of a head that gives every pixel a class.
         settings: see `Settings`.
 
     Raises:
@@ -118,7 +118,7 @@ class SlicePredictor:
 
 
 def check_mirror(plane: Plane, mirror: Sequence[Direction]) -> None:
-    """Refuse mirror images that slices do not have.
+    """Refuse to mirror along the direction in which slices follow each other.
 
     Raises:
         OptionError: the slices follow each other in that direction.
@@ -133,7 +133,7 @@ def check_mirror(plane: Plane, mirror: Sequence[Direction]) -> None:
 
 
 def _scores(head: Head, raw: dict[str, Tensor], batch: Batch) -> Iterator[Tensor]:
-    """Of each image (classes, H, W) probabilities, or for a head without scores 1 for its answer."""
+    """Of each image (classes, H, W) probabilities, or for a head without scores 1 for its class."""
     scores: Callable[[dict[str, Tensor], Batch], Iterator[Tensor]] | None = getattr(head, "scores", None)
     if scores is not None:
         return (logits.softmax(0) for logits in scores(raw, batch))

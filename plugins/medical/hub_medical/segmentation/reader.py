@@ -21,7 +21,7 @@ from hub_medical.segmentation.outputs import FORMATS, CaseWriter, Format
 from hub_medical.segmentation.predictor import Direction, Settings, VolumePredictor, predictor_of
 from hub_medical.volumes.intensity import ZScoreRule, rule_from_dict
 from hub_medical.volumes.prepare import prepare_case
-from hub_medical.volumes.resample import Millimetres, canonical_grid, restore_scores
+from hub_medical.volumes.resample import Millimeters, canonical_grid, restore_scores
 from hub_medical.volumes.slicing import Plane
 from hub_medical.volumes.volume import Volume, check_same_grid
 
@@ -41,7 +41,7 @@ class VolumeReaderOptions(Options):
 
     rules: tuple[dict[str, Any], ...]
     plane: Plane = "axial"
-    spacing: tuple[Millimetres, Millimetres, Millimetres] | None = None
+    spacing: tuple[Millimeters, Millimeters, Millimeters] | None = None
     mirror: tuple[Direction, ...] = ()
 
 

@@ -86,7 +86,7 @@ class VolumeTruth:
         return read_labels(path, {*self.folder.names.ids, *ignored})
 
     def planes(self, case: int) -> np.ndarray:
-        """(N, H, W) uint8 indices into `labels`, 255 where the file says to ignore a voxel.
+        """(N, H, W) uint8 indices into `labels`, 255 for voxels to ignore.
 
         Raises:
             AnnotationError: see `volume`.

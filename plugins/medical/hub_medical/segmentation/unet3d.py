@@ -1,4 +1,4 @@
-"""The head ``unet3d``: a class for every voxel of a part of a volume, and of whole volumes in windows."""
+"""The head ``unet3d``: a class for every voxel of a patch, and of volumes in windows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class UNet3dOptions(Options):
         norm: "group" or "instance".
         window: height and width of the windows in which whole volumes are predicted; rounded up to the backbone's
             largest stride. Their depth is the one that the model learned from.
-        overlap: share of a window that its neighbour covers at least.
+        overlap: share of a window that its neighbor covers at least.
     """
 
     loss: dict[str, Positive] = Field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0}, min_length=1)
@@ -61,7 +61,7 @@ class UNet3dOptions(Options):
     @classmethod
     def _whole(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if value[0] != "c0":
-            raise ValueError("the first must be c0, the volume itself, whose size the answer has")
+            raise ValueError("the first must be c0, the volume itself, whose size the prediction has")
         return value
 
     @field_validator("widths")
@@ -139,7 +139,7 @@ class UNet3d(Head):
         return {"logits": self._logits(features)[0].float()}
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[PatchScores]:
-        """One `hub_medical.segmentation.patch_result.PatchScores` an image, at the size of its file."""
+        """One `hub_medical.segmentation.patch_result.PatchScores` per image, at the size of its file."""
         found = []
         sizes, originals = batch.sizes.tolist(), batch.original_sizes.tolist()
         for i, logits in enumerate(predictions["logits"]):
@@ -161,7 +161,7 @@ class UNet3d(Head):
         return WindowPredictor(model, self, settings, window=self.options.window, overlap=self.options.overlap)
 
     def metric(self, dataset: Dataset) -> Metric:
-        """Dice of the patches as they are; data of whole volumes bring their own."""
+        """Dice of the patches as they are; datasets of volumes bring their own."""
         return PatchMetric(dataset, self.labels)
 
     def draw(self, image: np.ndarray, result: PatchScores, *, score: float = 0.5) -> np.ndarray:

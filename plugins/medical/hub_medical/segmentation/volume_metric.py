@@ -27,7 +27,7 @@ class VolumeMetric:
     """Dice, NSD and HD95 of whole volumes, as means over patients with bootstrap intervals.
 
     Slices are put together and brought back onto the grid of the file, where they are compared with its labels. Voxels
-    that the file says to ignore count nowhere.
+    to ignore do not count.
 
     Args:
         truth: the labels to score against.
@@ -45,11 +45,11 @@ class VolumeMetric:
         self.planes: dict[int, dict[int, bytes]] = {}  # case → slice → its classes, packed
 
     def update(self, results: Sequence[Result]) -> None:
-        """Take in the `hub.SemanticMap` of some slices; one that is given twice counts once.
+        """Add the `hub.SemanticMap` of some slices; a slice that is given twice counts once.
 
         Raises:
             DataError: a slice is not of this dataset.
-            ContractError: a result is no `hub.SemanticMap`.
+            ContractError: a result is not a `hub.SemanticMap`.
         """
         for result in results:
             case, position = self._place(result)

@@ -19,9 +19,9 @@ from hub_medical.volumes.slicing import AXES, take_planes
 class WindowPredictor:
     """Predicts with a head of volumes; a `hub_medical.segmentation.predictor.VolumePredictor`.
 
-    Windows are as deep as the model's ``in_chans`` says, and as high and wide as the head's options. Where they overlap
-    their probabilities are averaged, those near their edges least. A volume that is smaller is seen as in training:
-    its last slice repeats, and nothing lies beyond its height and width.
+    The depth of windows follows from the model's ``in_chans``, their height and width are the head's options. Where
+    windows overlap, probabilities are averaged, those near the edges least. A smaller volume is padded as in
+    training: its last slice repeats, and nothing lies beyond its height and width.
 
     Args:
         model: that the head is of.
@@ -71,7 +71,7 @@ class WindowPredictor:
         )
         for start, scores in slabs:
             if start < count:
-                # From pictures, seen as radiologists look at them, back to the volume's axes.
+                # From radiological display orientation back to the volume's axes.
                 yield start, scores[:, : count - start].flip(-1, -2).transpose(-1, -2)
 
     def _depth(self, channels: int) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class GatedAttention(nn.Module):
-    """One vector of a bag: a mean of its instances, weighted by what they are, whatever their order.
+    """One vector of a bag: the mean of its instances with learned weights, independent of their order.
 
     Args:
         channels: of an instance.

@@ -1,4 +1,4 @@
-"""One page and one JSON of how findings were told, the worst cases first."""
+"""The report of findings as one HTML page and one JSON file, the worst cases first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROWS = (  # heading, metric, is there an interval
 
 
 def worst_first(truth: np.ndarray, scores: np.ndarray) -> list[int]:
-    """The order of images by how far a score is from what is known, the farthest first.
+    """The order of images by how far a score is from the truth, the farthest first.
 
     >>> worst_first(np.array([[1.0], [0.0], [np.nan]]), np.array([[0.9], [0.8], [0.5]]))
     [1, 0, 2]
@@ -75,7 +75,7 @@ def finding_page(data: Mapping[str, Any], shown: Sequence[tuple[np.ndarray, Sequ
     cases = "".join(_case(case, *one) for case, one in zip(data["cases"], shown, strict=False))
     return page(
         data["title"],
-        "<h2>Findings</h2><p>With 95 % bootstrap intervals over patients. Findings that are not known count nowhere. "
+        "<h2>Findings</h2><p>With 95 % bootstrap intervals over patients. Unknown findings do not count. "
         "Calibration (ECE and Brier) is before → after temperature scaling.</p>"
         f"<table><tr><th>finding</th>{heads}<th>ECE</th><th>Brier</th><th>threshold</th><th>temperature</th>"
         f"<th>with</th><th>without</th></tr>{rows}</table>{settings_table(data['settings'])}"
@@ -105,12 +105,12 @@ def _case(case: Mapping[str, Any], image: np.ndarray, slices: Sequence[int]) -> 
         for name, one in case["findings"].items()
     )
     weights = case.get("attention")
-    told = ""
+    attention_text = ""
     if weights:
         best = sorted(range(len(weights)), key=lambda i: -weights[i])[:3]
         names = ", ".join(f"{slices[i]} ({weights[i]:.0%})" for i in best)
-        told = f"<p>Slices with most attention, counted from 0: {names}. The first of them is shown.</p>"
+        attention_text = f"<p>Slices with most attention, counted from 0: {names}. The first of them is shown.</p>"
     return (
         f"<h3>{escape(case['case'])}</h3><table><tr><th>finding</th><th>truth</th><th>score</th></tr>{rows}</table>"
-        f"{told}{picture(image)}"
+        f"{attention_text}{picture(image)}"
     )

@@ -1,4 +1,4 @@
-"""Figures of findings: chosen on one part of the patients, told on another."""
+"""Metrics of findings: thresholds chosen on one part of the patients, metrics reported on another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ METRICS = (*RANKING, "specificity", "ECE", "ECE_scaled", "Brier", "Brier_scaled"
 
 @dataclass(frozen=True)
 class Chosen:
-    """What validation data decide of a finding; NaN where they cannot, as without a positive and a negative.
+    """What is chosen on validation data for a finding; NaN where there is no positive or no negative.
 
     Attributes:
         threshold: a score from there on is a positive.
@@ -86,7 +86,7 @@ def score_findings(
         seed: of the draws.
     """
     count = truth.shape[1]
-    points = [_figures(truth[:, k], scores[:, k], chosen[k]) for k in range(count)]
+    points = [_metrics(truth[:, k], scores[:, k], chosen[k]) for k in range(count)]
     drawn = _bootstrap(truth, scores, patients, chosen, draws=draws, seed=seed)
     each = [
         FindingScores(
@@ -113,7 +113,7 @@ def _choose(truth: np.ndarray, scores: np.ndarray, specificity: float) -> Chosen
     )
 
 
-def _figures(truth: np.ndarray, scores: np.ndarray, chosen: Chosen) -> dict[str, float]:
+def _metrics(truth: np.ndarray, scores: np.ndarray, chosen: Chosen) -> dict[str, float]:
     known = ~np.isnan(truth)
     truth, scores = truth[known], scores[known]
     found = dict.fromkeys(METRICS, NAN)

@@ -20,10 +20,10 @@ Side = Annotated[int, Field(gt=0)]
 
 
 class CaseRule(Options):
-    """Everything that must be the same for a model to understand an image.
+    """How a study is read; the same in training and prediction.
 
     Attributes:
-        kind: "image" for one image a study, "slices" for a stack of them as channels.
+        kind: "image" for one image per study, "slices" for a stack of them as channels.
         intensity: see `hub_medical.studies.study_data.StudyOptions`.
         plane, side: see `hub_medical.studies.study_data.StudySlicesOptions`.
     """
@@ -81,7 +81,7 @@ class CaseRule(Options):
             position: of the one to show among these.
 
         Returns:
-            (H, W, 3) uint8 RGB, or (H, W) grey of the first channel, and the slices of the study as `read` tells.
+            (H, W, 3) uint8 RGB, or (H, W) gray of the first channel; and the slices of the study, as `read`.
 
         Raises:
             ImageError: a file that cannot be read.

@@ -36,7 +36,7 @@ class StudyOptions(Options):
         patient: column of the patients; splits never divide one. There is no default, as without it they would.
         patient_key: regular expression whose first group within that column is the patient, where the column holds
             more, such as a path.
-        classes: columns of the findings: 1, 0, −1 or u for uncertain, empty for not known.
+        classes: columns of the findings: 1, 0, −1 or u for uncertain, empty for unknown.
         uncertain: what uncertain ones count as: "mask" (not known), "zero" or "one", for all or by class. There is no
             default where the table has some.
         part: column of a split, whose words ``split`` and ``calibrate_on`` name; without it, folds by patient.
@@ -47,10 +47,10 @@ class StudyOptions(Options):
         seed: another one gives other folds.
         calibrate_on: for the final evaluation: another part, such as "val", whose images are predicted, too, to choose
             thresholds and temperatures on. They count in no metric.
-        specificity: at which sensitivity is told.
+        specificity: at which sensitivity is reported.
         draws: bootstrap samples of patients for the intervals; 0 leaves them out.
         intensity: "as-shown" (8 bits as they are, DICOM images by their own window), "z-score" (each image or study
-            by its own mean and deviation), or windows, one a channel, by name or as center/width.
+            by its own mean and deviation), or windows, one per channel, by name or as center/width.
     """
 
     root: str
@@ -180,7 +180,7 @@ class StudyImages(Dataset):
 
 
 class StudySlices(StudyImages):
-    """A row of the table is a stack: DICOM series, NIfTI file, multi-page TIFF, or folder of grey pictures.
+    """A row of the table is a stack: DICOM series, NIfTI file, multi-page TIFF, or folder of gray pictures.
 
     An image's channels are slices, evenly chosen from the study's, as many as ``in_chans`` asks for; where a study has
     fewer, each is repeated as often as it takes, so that no mask needs to travel. The size of images is ``side``.

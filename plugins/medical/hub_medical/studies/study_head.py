@@ -1,4 +1,4 @@
-"""The head ``study``: findings of a stack of slices, and which slices tell them."""
+"""The head ``study``: findings of a stack of slices, with the attention of each slice."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StudyHead(Head):
     """Gated attention over slices and a sigmoid for each class; learns from the tag ``"labels"``.
 
     Reads maps of volumes, (B, C, S, h, w), such as those of the backbone ``slicewise``. The tag holds 0, 1, or NaN
-    where nobody knows.
+    where a finding is unknown.
 
     Args:
         channels, strides: level → channels, stride.
@@ -111,7 +111,7 @@ class StudyHead(Head):
         return {"scores": logits.sigmoid(), "attention": weights}
 
     def results(self, predictions: Mapping[str, Tensor], batch: Batch) -> list[StudyScores]:
-        """One `hub_medical.studies.study_result.StudyScores` a study, on the CPU."""
+        """One `hub_medical.studies.study_result.StudyScores` per study, on the CPU."""
         scores, attention = predictions["scores"].cpu(), predictions["attention"].cpu()
         return [
             StudyScores(

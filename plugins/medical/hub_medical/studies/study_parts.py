@@ -25,7 +25,7 @@ def study_parts(
 
     Raises:
         PatientOverlapError: the column has a patient in two parts.
-        DataError: a row without a part, or a fold that there is not.
+        DataError: a row without a part, or a fold out of range.
         OptionError: "val" and "test" are one fold; see also `hub_medical.splits.fold_of`.
     """
     words = table.parts

@@ -31,8 +31,8 @@ log = logging.getLogger("hub")
 class StudyReader(Reader):
     """Predicts findings; ``results.json`` has the scores of every case, ``<case>.png`` shows them.
 
-    A study of slices is shown by the slice that has most attention, and its entry tells the attention of each slice
-    that the model saw, with the slice's number in the study, counted from 0.
+    A study of slices is shown by the slice that has most attention, and its entry has the attention of each slice
+    that the model read, with the slice's number in the study, counted from 0.
     """
 
     Options: ClassVar[type[CaseRule]] = CaseRule
@@ -42,7 +42,7 @@ class StudyReader(Reader):
         """See `hub.engine.reader.Reader.predict`; one case among several that fails is logged and counted.
 
         Raises:
-            DataError: there is nothing to predict, or the model has no head of findings.
+            DataError: there is nothing to predict, or the model has no head that predicts findings.
             SaveError: the folder cannot be written, or it is the one that holds the images.
         """
         cases = find_cases(request.source, self.options.kind)
@@ -51,7 +51,7 @@ class StudyReader(Reader):
             raise SaveError(f"{request.out} holds the images, which pictures might replace", fix="give another --out")
         heads = {name: head for name, head in model.items() if head.labels_from == "labels"}
         if not heads:
-            raise DataError(f"{model.recipe.name} has no head of findings", fix="train one, such as study")
+            raise DataError(f"{model.recipe.name} has no head that predicts findings", fix="train one, such as study")
         entries: dict[str, list[dict[str, Any]]] = {name: [] for name in heads}
         folders = {name: request.out / name if len(heads) > 1 else request.out for name in heads}
         failed = 0
@@ -62,9 +62,9 @@ class StudyReader(Reader):
             failed += len(cases[start : start + request.batch_size]) - len(read)
             if not read:
                 continue
-            answers = model.infer(model.prepare([image for _, image, _ in read]), precision=request.precision)
+            results = model.infer(model.prepare([image for _, image, _ in read]), precision=request.precision)
             for name, head in heads.items():
-                for (path, image, slices), result in zip(read, answers[name], strict=True):
+                for (path, image, slices), result in zip(read, results[name], strict=True):
                     shown = str(path.relative_to(base))
                     write_image(folders[name] / f"{shown}.png", self._drawn(head, image, result, request.score))
                     entries[name].append(_entry(shown, result, slices))
@@ -120,7 +120,7 @@ def find_cases(source: Path, kind: str) -> list[Path]:
 
 
 def _entry(case: str, result: Result, slices: Sequence[int]) -> dict[str, Any]:
-    assert isinstance(result, Classification)  # what a head of findings gives
+    assert isinstance(result, Classification)  # what a head that predicts findings gives
     scores = zip(result.label_space.names, result.scores.tolist(), strict=True)
     entry: dict[str, Any] = {"case": case, "scores": {name: round(score, 6) for name, score in scores}}
     if isinstance(result, StudyScores):

@@ -1,4 +1,4 @@
-"""What the head ``study`` answers: scores, and how much each slice counted."""
+"""The prediction of the head ``study``: scores, and the attention of each slice."""
 
 from __future__ import annotations
 

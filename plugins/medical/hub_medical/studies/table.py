@@ -1,4 +1,4 @@
-"""A table of studies in CSV: which file belongs to which patient, and what is known of it."""
+"""A table of studies in CSV: which file belongs to which patient, and its findings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StudyTable:
         patients: the group of each study; splits never divide it.
         findings: names of the columns with findings.
         values: (studies, findings) float32: 0 absent, 1 present, NaN not known.
-        parts: the part of a split that each study is in, or None where no column tells.
+        parts: the part of a split that each study is in, or None without such a column.
     """
 
     paths: list[Path]
@@ -63,7 +63,7 @@ def read_studies(
         uncertain: what uncertain ones count as: "mask" (not known), "zero" or "one", for all findings or by name.
             None refuses them: there is no default, as the choice changes results (Irvin et al., CheXpert, 2019,
             https://arxiv.org/abs/1901.07031, section 3).
-        part: the column that says which part of a split a study is in.
+        part: the column with the part of a split that a study is in.
         folder: of the files; by default the table's.
 
     Raises:
@@ -131,9 +131,7 @@ def _value(text: str | None, uncertain: Uncertain | None, where: str) -> float:
         return float("nan")
     if word in _UNCERTAIN:
         if uncertain is None:
-            raise StudyTableError(
-                f"{where}: an uncertain finding", fix="say what such count as: uncertain: mask, zero or one"
-            )
+            raise StudyTableError(f"{where}: an uncertain finding", fix="set the option uncertain to mask, zero or one")
         return _COUNTS_AS[uncertain]
     if word in ("0", "0.0", "1", "1.0"):
         return float(word)

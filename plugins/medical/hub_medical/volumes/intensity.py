@@ -2,7 +2,7 @@
 
 nnU-Net's rules (Isensee et al., nnU-Net, Nature Methods 2021, https://doi.org/10.1038/s41592-020-01008-z): CT is
 clipped to the 0.5 and 99.5 percentiles of the training foreground and z-scored with its mean and deviation; anything
-else is z-scored case by case. Or CT windows, one a channel.
+else is z-scored case by case. Or CT windows, one per channel.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class IntensityRule(ABC):
 
     @property
     def channels(self) -> int:
-        """How many come out."""
+        """Number of channels that it makes."""
         return 1
 
     @abstractmethod
     def unit(self, array: np.ndarray) -> np.ndarray:
-        """Intensities (…) of a whole case in units of the rule's range as float32, (channels, …)."""
+        """Intensities (…) of a case in units of the rule's range as float32, (channels, …)."""
 
     @abstractmethod
     def normalization(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -62,7 +62,7 @@ class IntensityRule(ABC):
 
 @dataclass(frozen=True)
 class WindowRule(IntensityRule):
-    """CT windows: center − width / 2 becomes 0, center + width / 2 becomes 1, each window a channel.
+    """CT windows: center − width / 2 becomes 0, center + width / 2 becomes 1, one channel per window.
 
     >>> WindowRule(((40, 400),)).unit(np.array([-160, 40, 240, 1000])).tolist()
     [[0.0, 0.5, 1.0, 1.0]]
@@ -77,7 +77,7 @@ class WindowRule(IntensityRule):
 
     @property
     def channels(self) -> int:
-        """One a window."""
+        """One per window."""
         return len(self.windows)
 
     def unit(self, array: np.ndarray) -> np.ndarray:

@@ -9,19 +9,19 @@ import numpy as np
 from hub.errors import OptionError
 from hub_medical.volumes.intensity import IntensityRule, to_pixels
 from hub_medical.volumes.resample import to_canonical
-from hub_medical.volumes.slicing import neighbours
+from hub_medical.volumes.slicing import neighbors
 from hub_medical.volumes.volume import Volume, check_same_grid
 
 
 def prepare_case(
     images: Sequence[Volume], rules: Sequence[IntensityRule], *, spacing: Sequence[float] | None = None
 ) -> np.ndarray:
-    """Normalise, turn to RAS+, and resample linearly, in nnU-Net's order.
+    """Normalize, turn to RAS+, and resample linearly, in nnU-Net's order.
 
     Args:
-        images: one a channel, on one grid.
-        rules: one an image.
-        spacing: millimetres along right, front and head; None keeps the file's.
+        images: one per channel, on one grid.
+        rules: one per image.
+        spacing: mm along R, A and S; None keeps that of the file.
 
     Returns:
         (C, I, J, K) int16 in RAS+, in the format `hub_medical.volumes.intensity.PIXELS`; C is the sum of the rules'
@@ -40,12 +40,12 @@ def prepare_case(
 
 
 def slab(planes: np.ndarray, index: int, in_chans: int) -> np.ndarray:
-    """One slice with its neighbours as an image of the hub: 2.5D, or 2D where ``in_chans`` is the channels.
+    """One slice with its neighbors as an image of the hub: 2.5D, or 2D where ``in_chans`` is the channels.
 
     Args:
         planes: (C, N, H, W), slices as `hub_medical.volumes.slicing.take_planes` gives them.
         index: of the slice in the middle.
-        in_chans: C · (2k + 1); k neighbours on either side, the last slice repeated beyond an end.
+        in_chans: C · (2k + 1); k neighbors on either side, the last slice repeated beyond an end.
 
     Returns:
         (H, W, in_chans), slice after slice, the channels of each together.
@@ -61,7 +61,7 @@ def slab(planes: np.ndarray, index: int, in_chans: int) -> np.ndarray:
     if rest or slices % 2 == 0:
         raise OptionError(
             f"in_chans is {in_chans}, for slices of {channels} channel{'s' if channels > 1 else ''}",
-            fix=f"use {channels} for single slices, {3 * channels} with one neighbour on either side, and so on",
+            fix=f"use {channels} for single slices, {3 * channels} with one neighbor on either side, and so on",
         )
-    stack = planes[:, neighbours(index, slices, count)]  # (C, slices, H, W)
+    stack = planes[:, neighbors(index, slices, count)]  # (C, slices, H, W)
     return np.ascontiguousarray(stack.transpose(2, 3, 1, 0).reshape(*planes.shape[2:], in_chans))

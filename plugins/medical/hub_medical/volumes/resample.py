@@ -13,19 +13,19 @@ from scipy import ndimage
 from hub_medical.errors import GridMismatchError
 from hub_medical.volumes.volume import Grid, Volume
 
-Millimetres = Annotated[float, Field(gt=0)]
+Millimeters = Annotated[float, Field(gt=0)]
 ORDERS = {"nearest": 0, "linear": 1, "cubic": 3}
 
 
 def canonical_grid(grid: Grid, spacing: Sequence[float] | None = None) -> Grid:
     """The RAS+ grid over the same box, with another spacing if one is given.
 
-    Axes are permuted and turned to the nearest of right, front and head, not rotated, so oblique volumes stay
-    oblique. With a spacing, the number of voxels is rounded and both grids keep one centre.
+    Axes are permuted and flipped to the nearest of R, A and S, not rotated, so oblique volumes stay
+    oblique. With a spacing, the number of voxels is rounded and both grids keep one center.
 
     Args:
         grid: of the file.
-        spacing: millimetres along right, front and head.
+        spacing: mm along R, A and S.
 
     >>> grid = Grid((4, 5, 6), np.diag([-2.0, 1.0, 3.0, 1.0]))
     >>> canonical_grid(grid, (1, 1, 1)).shape
@@ -48,7 +48,7 @@ def canonical_grid(grid: Grid, spacing: Sequence[float] | None = None) -> Grid:
 def to_grid(volume: Volume, grid: Grid, *, interpolation: str) -> Volume:
     """The volume on another grid whose axes are parallel to its own.
 
-    Beyond the outermost voxel centres the nearest voxel counts. Turning axes alone moves voxels and computes
+    Beyond the outermost voxel centers the nearest voxel counts. Turning axes alone moves voxels and computes
     nothing, so that there and back is exact; labels taken to a finer grid by "nearest" come back as they were.
 
     Args:
@@ -68,8 +68,8 @@ def to_grid(volume: Volume, grid: Grid, *, interpolation: str) -> Volume:
     places = [o + s * np.arange(n) for o, s, n in zip(offset, scale, grid.shape, strict=True)]
     if order == 0 or all(np.abs(p - p.round()).max() < 1e-4 for p in places):
         # Half-way points go down on every machine: rounding noise in the affine must not choose.
-        whole = [np.ceil(p - 0.5 - 1e-6).astype(int).clip(0, n - 1) for p, n in zip(places, array.shape, strict=True)]
-        moved = array[np.ix_(*whole)]
+        nearest = [np.ceil(p - 0.5 - 1e-6).astype(int).clip(0, n - 1) for p, n in zip(places, array.shape, strict=True)]
+        moved = array[np.ix_(*nearest)]
         return Volume(moved if order == 0 else moved.astype(np.float32), grid, volume.name)
     resampled = ndimage.affine_transform(
         array.astype(np.float32), scale, offset, output_shape=grid.shape, order=order, mode="nearest"
@@ -78,9 +78,9 @@ def to_grid(volume: Volume, grid: Grid, *, interpolation: str) -> Volume:
 
 
 def to_canonical(volume: Volume, spacing: Sequence[float] | None = None, *, interpolation: str = "linear") -> Volume:
-    """The volume in RAS+, at another spacing if one is given; `restore` takes the answer back.
+    """The volume in RAS+, at another spacing if one is given; `restore` is the way back.
 
-    Labels want ``interpolation="nearest"``.
+    Labels need ``interpolation="nearest"``.
     """
     return to_grid(volume, canonical_grid(volume.grid, spacing), interpolation=interpolation)
 

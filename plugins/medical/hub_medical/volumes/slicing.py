@@ -1,4 +1,5 @@
-"""Planes of a canonical volume, as radiologists look at them: patient's right on the left, head or front on top."""
+"""Planes of a canonical volume in radiological display orientation: the patient's right is on the left, superior or
+anterior on top."""
 
 from __future__ import annotations
 
@@ -43,13 +44,13 @@ def put_planes(planes: np.ndarray, plane: Plane) -> np.ndarray:
     return np.moveaxis(planes.swapaxes(1, 2)[:, ::-1, ::-1], 0, AXES[plane])
 
 
-def neighbours(index: int, count: int, length: int) -> list[int]:
+def neighbors(index: int, count: int, length: int) -> list[int]:
     """The ``count`` slices around one, which is in the middle; beyond an end the last slice repeats.
 
     Raises:
         VolumeError: ``count`` is even.
 
-    >>> neighbours(0, 5, 10), neighbours(4, 3, 10)
+    >>> neighbors(0, 5, 10), neighbors(4, 3, 10)
     ([0, 0, 0, 1, 2], [3, 4, 5])
     """
     if count % 2 == 0:

@@ -1,4 +1,4 @@
-"""Voxels and where they lie: an array with its affine, whatever file it came from."""
+"""Voxels and where they lie: an array with its affine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Grid:
 
     Attributes:
         shape: voxels along i, j, k.
-        affine: (4, 4) float64, from voxel indices (i, j, k, 1) to millimetres in RAS+, NIfTI's world: x to the
-            patient's right, y to the front, z to the head. Integer indices are the voxels' centres.
+        affine: (4, 4) float64, from voxel indices (i, j, k, 1) to millimeters in RAS+, NIfTI's world: x to the
+            right, y to anterior, z to superior. Integer indices are the voxels' centers.
 
     >>> grid = Grid((4, 5, 6), np.diag([-2.0, 1.0, 3.0, 1.0]))
     >>> grid.spacing, grid.orientation
@@ -45,29 +45,29 @@ class Grid:
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
             raise VolumeError(
                 f"the affine {affine.tolist()} places no volume in space",
-                fix="mend the header: spacing and directions must be finite and not 0",
+                fix="correct the header: spacing and directions must be finite and not 0",
             )
         affine.flags.writeable = False
         object.__setattr__(self, "affine", affine)
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
-        """Distance between voxel centres along i, j, k in millimetres."""
+        """Distance between voxel centers along i, j, k in millimeters."""
         x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0).round(6).tolist()
         return x, y, z
 
     @cached_property
     def orientation(self) -> str:
-        """Where i, j and k go, as in nibabel: ``"RAS"`` is right, front, head."""
+        """Where i, j and k go, as in nibabel: ``"RAS"`` is right, anterior, superior."""
         return "".join(nib.aff2axcodes(self.affine))
 
     @property
     def diagonal(self) -> float:
-        """Length in millimetres of the box that holds all voxels: no distance inside is larger."""
+        """Length in millimeters of the box that holds all voxels: no distance inside is larger."""
         return float(np.linalg.norm(np.array(self.shape) * self.spacing))
 
     def matches(self, other: Grid, *, tolerance: float = TOLERANCE) -> bool:
-        """Whether both have one shape and every corner within ``tolerance`` millimetres of the other's."""
+        """Whether both have one shape and every corner within ``tolerance`` millimeters of the other's."""
         if self.shape != other.shape:
             return False
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape], [1])).reshape(4, -1)
@@ -140,13 +140,13 @@ def check_finite(volume: Volume) -> Volume:
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise NonFiniteVoxelsError(
             f"{volume.name}: {int(bad.sum())} voxels are NaN or infinite, the first at {first}",
-            fix="replace them in the file: what they stand for only its maker knows",
+            fix="replace them in the file, for example by the value of air",
         )
     return volume
 
 
 def check_same_grid(labels: Volume, image: Volume) -> None:
-    """Refuse labels that do not lie where their image lies.
+    """Refuse labels on another grid than their image.
 
     Raises:
         GridMismatchError: shape or affine differ.
@@ -163,7 +163,7 @@ def check_grids(one: Grid, other: Grid, *, labels: str, image: str) -> None:
         )
     if not one.matches(other):
         raise GridMismatchError(
-            f"{labels} lies elsewhere than its image {image}: affines {one.affine[:3].round(4).tolist()} "
+            f"{labels} has another affine than its image {image}: affines {one.affine[:3].round(4).tolist()} "
             f"and {other.affine[:3].round(4).tolist()}",
             fix="resample the labels onto the image's grid, or pair them with the right image",
         )

@@ -17,7 +17,7 @@ from hub_medical.backbones.inflate import InflatedConv, inflate, pad_depth
 
 
 def network(name: str, in_chans: int = 1) -> nn.Module:
-    """With statistics of normalisation that are not those of the start."""
+    """With statistics of normalization that are not those of the start."""
     torch.manual_seed(0)
     net = timm.create_model(name, features_only=True, in_chans=in_chans).eval()
     for layer in net.modules():

@@ -18,7 +18,7 @@ RAMP = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(4, 16)
 def test_sixteen_bits_need_a_rule_and_keep_their_top_bits(tmp_path: Path, name: str) -> None:
     Image.fromarray(RAMP).save(tmp_path / name)
     assert picture_size(tmp_path / name) == (4, 16)
-    with pytest.raises(OptionError, match="more than 8 bits a channel"):
+    with pytest.raises(OptionError, match="more than 8 bits per channel"):
         read_channels(tmp_path / name, intensity_rule("as-shown"))
     whole = read_channels(tmp_path / name, intensity_rule(("32768/65536",)))
     np.testing.assert_array_equal(whole, np.rint(RAMP / 65536 * 8192).astype(np.int16)[..., None].repeat(3, 2))
@@ -29,10 +29,10 @@ def test_sixteen_bits_need_a_rule_and_keep_their_top_bits(tmp_path: Path, name: 
 
 
 def test_pictures_of_eight_bits_are_shown_as_they_are(tmp_path: Path) -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    Image.fromarray(colours).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_channels(tmp_path / "a.png", None), colours)
-    with pytest.raises(VolumeError, match="RGB pixels, not grey"):
+    colors = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    Image.fromarray(colors).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_channels(tmp_path / "a.png", None), colors)
+    with pytest.raises(VolumeError, match="RGB pixels, not gray"):
         read_channels(tmp_path / "a.png", intensity_rule("z-score"))
 
 

@@ -24,7 +24,7 @@ def test_patients_count_once_and_missed_structures_count() -> None:
         case(1, "a", predicted=[1, 1, 0, 0], real=[1, 1, 0, 0]),  # head 1, tail absent
         case(2, "a", predicted=[1, 0, 0, 0], real=[1, 1, 1, 0]),  # head 0.5
         case(3, "b", predicted=[0, 0, 0, 2], real=[1, 1, 0, 2]),  # head missed, tail 1
-        case(4, "c", predicted=[1, 1, 2, 0], real=[1, 1, 0, 0]),  # head 1, tail in vain
+        case(4, "c", predicted=[1, 1, 2, 0], real=[1, 1, 0, 0]),  # head 1, tail a false positive
     ]
     summary = summarize_cases(cases, draws=200)
     assert summary.structures["head"]["dice"].mean == pytest.approx((0.75 + 0 + 1) / 3)

@@ -34,7 +34,7 @@ def test_a_contact_sheet_shows_the_slices_where_something_is() -> None:
     assert some.shape[0] < empty.shape[0] / 2  # 2 slices, and 12
     assert some.shape[1] < 3 * 256
     assert not reddish(empty[:-40]).any()
-    for index in (1, 2):  # the legend names both in their colours
+    for index in (1, 2):  # the legend names both in their colors
         assert (some[-30:] == structure_color(index)).all(axis=2).sum() > 100
 
 

@@ -141,7 +141,7 @@ def test_labels_must_fit_their_image(root: Path) -> None:
     with pytest.raises(GridMismatchError, match=r"p1_2\.nii\.gz has shape \(5, 6, 8\), but its image"):
         folder(root)
     save(path, np.zeros((5, 6, 9), np.uint8), np.diag([-1.0, 1.0, 2.1, 1.0]))
-    with pytest.raises(GridMismatchError, match="lies elsewhere than its image"):
+    with pytest.raises(GridMismatchError, match="has another affine than its image"):
         folder(root)
     save(path, np.full((5, 6, 9), 4, np.uint8))
     with pytest.raises(UnknownLabelError, match="the first is 4; known are 0, 1"):
@@ -205,7 +205,7 @@ def test_nnunet_with_two_channels_and_ignored_voxels(root: Path) -> None:
     ("change", "why"),
     [
         ({"labels": None}, "is no dataset.json"),
-        ({"modality": {"0": "T1", "1": "T2"}}, "tells of 2 channels"),
+        ({"modality": {"0": "T1", "1": "T2"}}, "describes 2 channels"),
     ],
 )
 def test_broken_descriptions(root: Path, change: Mapping[str, Any], why: str) -> None:

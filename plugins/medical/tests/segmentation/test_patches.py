@@ -148,7 +148,7 @@ def test_right_answers_make_right_volumes(root: Path, plane: str, spacing: tuple
 
 
 def test_overlapping_patches_are_averaged(root: Path) -> None:
-    """One patch is sure of the truth, its neighbour nearly undecided against it."""
+    """One patch is sure of the truth, its neighbor nearly undecided against it."""
     data = patches(root)
     results = answers(data, depth=8)
     for result in results[1::2]:

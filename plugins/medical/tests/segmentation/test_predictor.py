@@ -61,15 +61,15 @@ def test_mirror_images_are_averaged(model: Model, volume: np.ndarray) -> None:
         settings = Settings("coronal", mirror, batch_size=8, precision="fp32")  # type: ignore[arg-type]
         return scores_of(SlicePredictor(model, "unet", settings), array)
 
-    for direction, axis in (("right", 1), ("head", 3)):
+    for direction, axis in (("right", 1), ("superior", 3)):
         plain, turned = scores(volume), np.flip(scores(np.flip(volume, axis).copy()), axis)
         np.testing.assert_allclose(scores(volume, direction), (plain + turned) / 2, atol=1e-5)
         assert not np.allclose(plain, turned, atol=1e-3)
 
 
 def test_the_direction_in_which_slices_follow_has_no_mirror(model: Model) -> None:
-    with pytest.raises(OptionError, match="coronal slices cannot be mirrored along 'front'"):
-        SlicePredictor(model, "unet", Settings("coronal", ("front",)))
+    with pytest.raises(OptionError, match="coronal slices cannot be mirrored along 'anterior'"):
+        SlicePredictor(model, "unet", Settings("coronal", ("anterior",)))
 
 
 def test_channels_must_fit_the_model(model: Model, volume: np.ndarray) -> None:

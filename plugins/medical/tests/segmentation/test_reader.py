@@ -73,7 +73,7 @@ def test_labels_lie_on_the_grid_of_the_file(bright_model: MakeModel, tmp_path: P
 
 
 def test_borders_of_another_spacing_are_smooth(bright_model: MakeModel, tmp_path: Path) -> None:
-    """The model sees 3 mm, the file has 1 mm: a nearest neighbour would make steps of three voxels."""
+    """The model sees 3 mm, the file has 1 mm: a nearest neighbor would make steps of three voxels."""
     array = ball((60, 60, 60), (1, 1, 1), 14)
     source = nifti(tmp_path / "in" / "case.nii.gz", array, np.diag([-1.0, -1.0, 1.0, 1.0]))
     model = bright_model(side=20, rules=RULES, spacing=[3.0, 3.0, 3.0])
@@ -178,7 +178,7 @@ def test_a_checkpoint_keeps_how_its_data_were_read(bright_model: MakeModel, tmp_
         labels = np.zeros((16, 16, 16))
         labels[8:] = 1
         nifti(tmp_path / "labelsTr" / f"{number}.nii.gz", labels)
-    how: dict[str, Any] = {"intensity": "ct", "plane": "sagittal", "spacing": (1, 1, 2), "mirror": ("head",)}
+    how: dict[str, Any] = {"intensity": "ct", "plane": "sagittal", "spacing": (1, 1, 2), "mirror": ("superior",)}
     data = NiftiFolder(NiftiFolder.Options(root=str(tmp_path), patient="(.+)", split="train", folds=2, **how))
     model = bright_model(side=16, **{k: v for k, v in (data.reader or {}).items() if k != "name"})
     loaded = load(save(model, tmp_path / "model.safetensors"))

@@ -86,7 +86,7 @@ def test_every_voxel_is_answered_in_its_place() -> None:
     model.heads["unet3d"].predict = name_bright  # type: ignore[assignment]
     volume = noise(2, 45, 70, 11) // 3  # up to 85: background
     volume[0, 3:5, 60, 2], volume[1, 40, 5, 8:10] = 255, 255
-    for mirror in ((), ("right", "head"), ("front",)):
+    for mirror in ((), ("right", "superior"), ("anterior",)):
         found = whole(predictor(model, mirror=mirror), volume).argmax(0)
         assert np.argwhere(found == 1).tolist() == [[3, 60, 2], [4, 60, 2]]
         assert np.argwhere(found == 2).tolist() == [[40, 5, 8], [40, 5, 9]]

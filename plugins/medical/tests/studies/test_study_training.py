@@ -24,7 +24,7 @@ SLICES = 4
 
 @pytest.fixture
 def studies(tmp_path: Path) -> Path:
-    """Folders of 3 to 6 grey slices of noise with stripes in one of them: upright ones are the finding."""
+    """Folders of 3 to 6 gray slices of noise with stripes in one of them: upright ones are the finding."""
     random = np.random.default_rng(0)
     lines = ["path,person,part,nodule"]
     stripes = np.tile(np.array([0, 0, 160, 160], np.uint8), (16, 4))
