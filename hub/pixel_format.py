@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, cast, get_args
 
 from hub.errors import OptionError, PixelFormatError
 
@@ -86,9 +86,9 @@ class PixelFormat:
             )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> PixelFormat:
+    def from_dict(cls, data: Mapping[str, object]) -> PixelFormat:
         """Return the format that `dataclasses.asdict` wrote."""
-        return cls.of(data["dtype"], data["value_range"])
+        return cls.of(cast(PixelDtype, data["dtype"]), cast(ValueRange, data["value_range"]))
 
     def __str__(self) -> str:
         low, high = self.value_range

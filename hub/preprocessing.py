@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hub.errors import PixelFormatError
 from hub.images import ResizeRule
@@ -94,23 +95,24 @@ class Preprocessing:
                 fix=f"load images of {self.in_chans} channels, or create the model with in_chans={images.shape[1]}",
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain values, for a checkpoint's header."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Preprocessing:
+    def from_dict(cls, data: Mapping[str, object]) -> Preprocessing:
         """Return the inverse of `to_dict`.
 
         >>> Preprocessing.from_dict(Preprocessing().to_dict()) == Preprocessing()
         True
         """
+        values = cast(dict[str, Any], data)
         return cls(
             **{
-                **data,
-                "mean": tuple(data["mean"]),
-                "std": tuple(data["std"]),
-                "pixels": PixelFormat.from_dict(data["pixels"]),
-                "resize": ResizeRule(**data["resize"]),
+                **values,
+                "mean": tuple(values["mean"]),
+                "std": tuple(values["std"]),
+                "pixels": PixelFormat.from_dict(values["pixels"]),
+                "resize": ResizeRule(**values["resize"]),
             }
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from hub.contract import Options, Recipe, parse_options
 from hub.contract.dataset import Dataset
@@ -23,7 +22,7 @@ from hub.registry import find
 AUTO = "auto"
 
 
-def open_dataset(section: Mapping[str, Any], *, root: str, where: str) -> Dataset:
+def open_dataset(section: Mapping[str, object], *, root: str, where: str) -> Dataset:
     """Open the dataset that a config section names.
 
     Args:
@@ -114,7 +113,7 @@ def build_model(config: Config, train: Sequence[Dataset], *, pretrained: bool = 
     return model
 
 
-def training_transform(declared: Sequence[Mapping[str, Any]] | None, model: Model) -> Transform:
+def training_transform(declared: Sequence[Mapping[str, object]] | None, model: Model) -> Transform:
     """Return the training transform: the declared one, or a horizontal flip and the model's resize.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -193,7 +192,7 @@ def _check_reader(model: Model, dataset: Dataset) -> None:
             )
 
 
-def write_evaluations(found: Mapping[str, Evaluation], metrics: Path, files: Path, **notes: Any) -> None:
+def write_evaluations(found: Mapping[str, Evaluation], metrics: Path, files: Path, **notes: object) -> None:
     """Write evaluations to files.
 
     Args:

@@ -190,7 +190,7 @@ class Run:
         return content
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, object]:
     """Return versions and hardware, for the record."""
     names = (
         "backbone-hub",
@@ -219,7 +219,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+def _flat(values: Any, prefix: str = "") -> dict[str, object]:
     if not isinstance(values, dict) or not values:
         return {prefix.rstrip("."): values}
     return {k: v for name, value in values.items() for k, v in _flat(value, f"{prefix}{name}.").items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
 import torch
 
@@ -44,7 +44,9 @@ class Source:
         return self if self.transform is not None else replace(self, transform=transform)
 
 
-def open_sources(declared: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, root: str, where: str) -> list[Source]:
+def open_sources(
+    declared: Mapping[str, object] | Sequence[Mapping[str, object]], *, root: str, where: str
+) -> list[Source]:
     """Open the dataset of a config section, or those of a list of sections.
 
     Raises:
@@ -52,7 +54,7 @@ def open_sources(declared: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, r
         HubError: see `open_dataset` and `hub.data.transforms.Transform.parse`.
     """
     alone = isinstance(declared, Mapping)
-    several: Sequence[Mapping[str, Any]] = [declared] if isinstance(declared, Mapping) else declared
+    several: Sequence[Mapping[str, object]] = [declared] if isinstance(declared, Mapping) else declared
     if not several:
         raise ConfigError(f"{where} is an empty list", fix="name at least one dataset")
     sources = []
@@ -64,7 +66,7 @@ def open_sources(declared: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, r
             raise ConfigError(
                 f"{place}.batches_per_cycle is {batches!r}", fix="give the number of its batches in a cycle, from 1"
             )
-        transform = None if transforms is None else Transform.parse(transforms)
+        transform = None if transforms is None else Transform.parse(cast(Sequence[Mapping[str, object]], transforms))
         sources.append(Source(open_dataset(options, root=root, where=place), batches, transform))
     return sources
 

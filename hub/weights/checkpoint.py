@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -37,10 +37,10 @@ class CheckpointHeader(TypedDict):
     """
 
     format: int
-    recipe: dict[str, Any]
-    preprocessing: dict[str, Any]
+    recipe: dict[str, object]
+    preprocessing: dict[str, object]
     provenance: dict[str, str | None]
-    notes: dict[str, Any]
+    notes: dict[str, object]
 
 
 def save(model: Model, path: str | os.PathLike[str], **notes: object) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -46,7 +45,7 @@ class PanopticMap(Result):
     segments_info: Sequence[Segment]
     label_space: LabelSpace
 
-    def to_records(self) -> list[dict[str, Any]]:
+    def to_records(self) -> list[dict[str, object]]:
         """Return one record in the format of COCO's panoptic annotations, with the scores of things.
 
         >>> import torch

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from hub_panoptic.results import PanopticMap, segment_boxes
 from hub_panoptic.truth import PanopticTruth, check_truth, classes_of, things_of, truth_of
 
 
-def write_coco_panoptic(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_coco_panoptic(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write a folder of images, a JSON file and a folder of PNGs for each split; see `hub.data.Writer`.
 
     Segments are the dataset's own or made from masks and a semantic map, see `hub_panoptic.truth.truth_of`. Images are
@@ -29,7 +28,7 @@ def write_coco_panoptic(splits: Mapping[str, Dataset], output: Output) -> dict[s
         if missing := sorted(frozenset({"masks", "semantic"}) & dataset.provides - output.provides(dataset)):
             raise DataError(f"panoptic segments of {dataset.name} need its {missing[0]}", fix=f"--only …,{missing[0]}")
     names = file_names(splits, across=False)
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, object]] = {}
     for split, dataset in splits.items():
         place = f"annotations/panoptic_{split}.json"
         files = [output.image(dataset, i, f"{split}/{name}") for i, name in enumerate(names[split])]
@@ -83,7 +82,7 @@ def _write_split(path: Path, dataset: Dataset, files: list[str], names: list[str
     path.write_text(to_json(content), encoding="utf-8")
 
 
-def _segments(truth: PanopticTruth, labels: LabelSpace) -> list[dict[str, Any]]:
+def _segments(truth: PanopticTruth, labels: LabelSpace) -> list[dict[str, object]]:
     ids = truth.ids.tolist()
     boxes = segment_boxes(truth.segments, ids)
     return [
@@ -98,7 +97,7 @@ def _segments(truth: PanopticTruth, labels: LabelSpace) -> list[dict[str, Any]]:
     ]
 
 
-def _categories(labels: LabelSpace, things: np.ndarray) -> list[dict[str, Any]]:
+def _categories(labels: LabelSpace, things: np.ndarray) -> list[dict[str, object]]:
     return [
         {"id": id_, "name": name, "isthing": int(thing)}
         for id_, name, thing in zip(labels.ids, labels.names, things.tolist(), strict=True)

@@ -11,7 +11,6 @@ A plugin subclasses `Step`, describes it by a `hub.TransformSpec`, and announces
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from hub.contract.options import parse_options
 from hub.data.transforms.step import Step
@@ -47,7 +46,7 @@ def transform_class(name: str) -> type[Step]:
     return cls
 
 
-def parse_step(item: Mapping[str, Any]) -> Step:
+def parse_step(item: Mapping[str, object]) -> Step:
     """Return the step that one item of a config's list declares: its ``name`` and its options.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class Transform:
         self._order = mirrored_order(self.keypoint_names)
 
     @classmethod
-    def parse(cls, declared: Iterable[Mapping[str, Any]]) -> Transform:
+    def parse(cls, declared: Iterable[Mapping[str, object]]) -> Transform:
         """Build from a config's list: each item has the ``name`` of a registered transform and its options.
 
         Raises:

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from hub.data.writers.objects import packed
 from hub.data.writers.output import Output
 
 
-def write_coco(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_coco(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write boxes, masks, crowds and keypoints exactly, including their ids and areas and unusable boxes.
 
     What `hub.data.formats.coco` does not read (licences, captions, supercategories, skeletons) is not written. Images
@@ -25,7 +24,7 @@ def write_coco(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[
     """
     output.require(splits, "boxes", "COCO's JSON holds objects with boxes")
     names = file_names(splits, across=False)
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, object]] = {}
     for split, dataset in splits.items():
         place = f"annotations/{split}.json"
         files = [output.image(dataset, i, f"{split}/{name}") for i, name in enumerate(names[split])]
@@ -71,7 +70,7 @@ def _annotations(
             output.lost["boxes with coordinates that are not finite"] += 1
             continue
         x1, y1, x2, y2 = all_.boxes[row].tolist()
-        annotation: dict[str, Any] = {
+        annotation: dict[str, object] = {
             "id": int(all_.ids[row]),
             "image_id": image_id,
             "category_id": dataset.label_spaces["instances"].ids[all_.labels[row]],
@@ -99,7 +98,7 @@ def _keypointed(dataset: Dataset) -> np.ndarray:
     return found if len(found) else np.arange(len(dataset.label_spaces["instances"]))
 
 
-def _bad_box_limit(dataset: Dataset) -> dict[str, Any]:
+def _bad_box_limit(dataset: Dataset) -> dict[str, object]:
     """Return the option ``max_bad_boxes`` that these data need, if it is above the default."""
     share = float((~packed(dataset).usable).mean()) if len(packed(dataset)) else 0.0
     usual = InstanceOptions.model_fields["max_bad_boxes"].default

@@ -34,7 +34,7 @@ class Conversion:
         lost: what was left out, and why → count.
     """
 
-    sections: dict[str, dict[str, Any]]
+    sections: dict[str, dict[str, object]]
     kept: dict[str, int]
     changed: dict[str, int]
     lost: dict[str, int]
@@ -115,7 +115,7 @@ def _writer(format: str) -> Writer:
     return cast(Writer, entry.load(spec.writer))
 
 
-def _sections(written: object, format: str) -> dict[str, dict[str, Any]]:
+def _sections(written: object, format: str) -> dict[str, dict[str, object]]:
     if not isinstance(written, Mapping) or not all(isinstance(section, Mapping) for section in written.values()):
         raise ContractError(
             f"the writer of {format} returned {written!r}",
@@ -163,7 +163,7 @@ def _amount(dataset: Dataset, kind: str) -> int:
     return int(found.usable.sum())
 
 
-def _reopen(cls: Any, folder: Path, sections: Mapping[str, Mapping[str, Any]], output: Output) -> None:
+def _reopen(cls: Any, folder: Path, sections: Mapping[str, Mapping[str, object]], output: Output) -> None:
     """Open the written data with the reader of the format, and compare the counts."""
     images = boxes = 0
     for split, section in sections.items():

@@ -18,7 +18,7 @@ from hub.data.writers.output import Output
 from hub.errors import DataError
 
 
-def write_mask_folder(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_mask_folder(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write ``images/``, ``masks/``, ``names.txt``, and a list of image names for each split.
 
     A semantic map is written unchanged, with 255 for ignored pixels. Masks of objects become a map, see `_painted`.
@@ -30,7 +30,7 @@ def write_mask_folder(splits: Mapping[str, Dataset], output: Output) -> dict[str
     return {split: {"split": f"{split}.txt"} for split in splits}
 
 
-def write_voc_segmentation(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_voc_segmentation(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write ``JPEGImages/``, ``SegmentationClass/``, and lists in ``ImageSets/Segmentation``; see `write_mask_folder`.
 
     VOC has no list of classes: their names are only in the config.

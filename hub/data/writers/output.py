@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -123,7 +123,7 @@ class Output:
 class Writer(Protocol):
     """The function that ``writer`` of a `hub.DatasetSpec` refers to: it writes datasets in its format."""
 
-    def __call__(self, splits: Mapping[str, Dataset], output: Output) -> Mapping[str, Mapping[str, Any]]:
+    def __call__(self, splits: Mapping[str, Dataset], output: Output) -> Mapping[str, Mapping[str, object]]:
         """Write all splits.
 
         Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from hub.data.writers.output import Output
 from hub.errors import DataError
 
 
-def write_image_folder(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_image_folder(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write ``split/class/image``; images without a class are left out. See `hub.data.writers.output.Writer`.
 
     Raises:
@@ -44,7 +43,7 @@ def write_image_folder(splits: Mapping[str, Dataset], output: Output) -> dict[st
     return {split: {"split": split} for split in splits}
 
 
-def write_csv(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_csv(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write a table for each split with a column for each class: 1, 0, or empty if unknown.
 
     See `hub.data.writers.output.Writer`.
@@ -56,7 +55,7 @@ def write_csv(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[s
         labels.names, lambda name: name != column, format=output.format, rule="it is the name of another column"
     )
     names = file_names(splits, across=False)
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, object]] = {}
     for split, dataset in splits.items():
         unknown = False
         with (output.folder / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:

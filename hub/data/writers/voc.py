@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +14,7 @@ from hub.data.writers.objects import Objects, count_boxes, objects_of, packed
 from hub.data.writers.output import Output
 
 
-def write_voc(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_voc(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write boxes in whole pixels; crowd regions are marked difficult, which `hub.data.formats.voc` reads as crowd.
 
     A side moves by at most half a pixel, but a box that is one pixel wide grows to two, because readers of VOC treat
@@ -74,7 +73,7 @@ def _pixels(low: float, high: float, limit: int) -> tuple[int, int, bool]:
     return first, min(first + 1, limit), True
 
 
-def _add(parent: ElementTree.Element, **texts: Any) -> None:
+def _add(parent: ElementTree.Element, **texts: object) -> None:
     for tag, text in texts.items():
         ElementTree.SubElement(parent, tag).text = str(text)
 

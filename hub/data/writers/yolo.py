@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -16,7 +15,7 @@ from hub.data.writers.outline import outline
 from hub.data.writers.output import Output
 
 
-def write_yolo(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, Any]]:
+def write_yolo(splits: Mapping[str, Dataset], output: Output) -> dict[str, dict[str, object]]:
     """Write polygons if every object has a mask, or else boxes, as fractions of the image size with all digits.
 
     Each mask becomes one polygon: the parts and holes of an object are joined by lines of zero width, so that the

@@ -61,6 +61,7 @@ class Checkpoints(Callback):
 
 def _step_of(path: Path) -> int | None:
     try:
-        return int(read_header(path)["notes"]["step"])
-    except (CheckpointError, KeyError, TypeError, ValueError):
+        step = read_header(path)["notes"].get("step")
+    except (CheckpointError, KeyError):
         return None
+    return step if isinstance(step, int) else None

@@ -43,12 +43,13 @@ def load_config(path: str | os.PathLike[str], overrides: Overrides = ()) -> Conf
         raise ConfigError(f"{path} has no keys", fix="it needs the sections model, data and train")
     data = apply_overrides(dict(data), overrides)
     given = apply_overrides({}, overrides).get("train")
-    if isinstance(given, dict) and isinstance(data.get("train"), dict):
-        change_length(data["train"], given)
+    section = data.get("train")
+    if isinstance(given, dict) and isinstance(section, dict):
+        change_length(section, given)
     return parse_config(data, source=str(path))
 
 
-def parse_config(data: Mapping[str, Any], *, source: str) -> Config:
+def parse_config(data: Mapping[str, object], *, source: str) -> Config:
     """Validate plain values into a `Config`, after importing the local modules that ``plugins`` names.
 
     Raises:
@@ -77,7 +78,7 @@ def _import_plugins(modules: object, *, source: str) -> None:
         import_local(module)
 
 
-def apply_overrides(data: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+def apply_overrides(data: dict[str, object], overrides: Overrides) -> dict[str, object]:
     """Set dotted keys of nested mappings, in place.
 
     >>> apply_overrides({"train": {"lr": 0.02}}, ["train.lr=0.01", "data.root=/data/coco"])
@@ -100,7 +101,10 @@ def apply_overrides(data: dict[str, Any], overrides: Overrides) -> dict[str, Any
                 raise ConfigError(f"override {key!r}: {parent} holds no keys", fix="check the dotted key")
             here = inner
         is_section = not parents and last in Config.model_fields and isinstance(value, Mapping)
-        here[last] = {**(here.get(last) or {}), **cast(dict[str, Any], value)} if is_section else value
+        merged = (
+            {**cast(dict[str, object], here.get(last) or {}), **cast(dict[str, object], value)} if is_section else value
+        )
+        here[last] = merged
     return data
 
 

@@ -80,8 +80,9 @@ class Console(Logger):
         path = None if self._folder is None else self._folder / "metrics.jsonl"
         if self._first_step == 0 or path is None or not path.exists():
             return -math.inf, 0
-        values = [(r[name], r["step"]) for r in read_records(path) if isinstance(r.get(name), float)]
-        return max(((v, s) for v, s in values if s < self._first_step), default=(-math.inf, 0))
+        values = [(r.get(name), r.get("step")) for r in read_records(path)]
+        known = [(v, s) for v, s in values if isinstance(v, float) and isinstance(s, int) and s < self._first_step]
+        return max(known, default=(-math.inf, 0))
 
     def close(self, error: BaseException | None = None) -> None:
         """Remove the bar, and print all metrics of the last evaluation."""

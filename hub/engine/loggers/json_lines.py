@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO, TypeGuard
+from typing import TextIO, TypeGuard
 
 from hub.contract import Evaluation
 from hub.engine.loggers.logger import Logger, RunInfo, StepRecord, evaluation_scalars
@@ -79,7 +79,7 @@ class JsonLines(Logger):
             write_text(self._path, "".join(kept))
 
 
-def read_records(path: Path) -> list[dict[str, Any]]:
+def read_records(path: Path) -> list[dict[str, object]]:
     """Return the complete records of a ``metrics.jsonl``."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     return [record for line in lines if _is_record(record := _parsed(line))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -22,7 +21,7 @@ class DepthMap(Result):
 
     depth: Tensor
 
-    def to_records(self) -> list[dict[str, Any]]:
+    def to_records(self) -> list[dict[str, object]]:
         """One record that sums the map up; the map itself is among `files`.
 
         >>> import torch
