@@ -286,6 +286,7 @@ class Model(nn.Module):
             OptionError: see `infer`.
 
         >>> import hub
+        >>> import numpy as np
         >>> model = hub.create_model("faster-rcnn/resnet18-fpn", labels=["cat", "dog"], channels=32)
         >>> prediction = model.predict(np.zeros((48, 64, 3), np.uint8))
         >>> prediction.result is prediction["faster-rcnn"], prediction.result.size

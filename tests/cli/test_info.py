@@ -12,6 +12,12 @@ from hub.registry import FIRST_PARTY, Entry, entries
 from hub.spec import TaskSpec
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print to a width that wraps nothing, whatever the terminal; tests of wrapping set their own."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+
 def info(capsys: pytest.CaptureFixture[str], name: str) -> str:
     assert main(["info", name]) == 0
     return capsys.readouterr().out

@@ -10,6 +10,12 @@ from hub.spec import SPECS
 from hub.testing import distribution
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print to a width that wraps nothing, whatever the terminal; tests of wrapping set their own."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+
 def rows(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, str]:
     """Return name → its line, of all tables."""
     assert main(["list", *argv]) == 0

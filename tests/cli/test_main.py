@@ -165,7 +165,7 @@ def test_as_a_module_and_with_a_closed_pipe() -> None:
     )
     assert listing.stdout is not None
     assert listing.stderr is not None
-    assert listing.stdout.readline().split()[0] == b"NAME"
+    assert listing.stdout.readline().split() == [b"backbones"]
     listing.stdout.close()
     assert listing.stderr.read() == b""
     assert listing.wait() == 141

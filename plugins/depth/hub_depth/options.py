@@ -37,6 +37,6 @@ class DepthOptions(Options):
         for name in value:
             if name not in LOSSES:
                 raise ValueError(
-                    f"there is no loss {name!r}.{did_you_mean(name, LOSSES)} Choose of {', '.join(LOSSES)}"
+                    f"there is no loss {name!r}.{did_you_mean(name, LOSSES)} Choose one of {', '.join(LOSSES)}"
                 )
         return value
