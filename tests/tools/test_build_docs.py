@@ -45,6 +45,11 @@ def test_links_in_code_are_no_links(build_docs: ModuleType) -> None:
     assert list(build_docs.local_links(text)) == ["f.md"]
 
 
+def test_a_link_between_two_blocks_of_code_is_found(build_docs: ModuleType) -> None:
+    text = "Text\n\n```python\n[a](b)\n```\n\n![picture](docs/c.jpg)\n\n```\n[d](e)\n```\n"
+    assert list(build_docs.local_links(text)) == ["docs/c.jpg"]
+
+
 def test_dead_links_of_a_site(build_docs: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "guide").mkdir()
     (tmp_path / "guide" / "index.html").write_text('<h2 id="install">Install</h2><a href="../#top">up</a>')
