@@ -18,7 +18,7 @@ quickstart: $(READY)
 # A process for each core, each with one thread: threads of several processes would only wait for each other.
 PARALLEL := --numprocesses auto --dist loadfile
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 # The medical plugin is a distribution of its own, with dependencies of its own.
 test-medical: $(READY)
