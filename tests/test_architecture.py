@@ -174,3 +174,26 @@ def test_a_package_has_what_its_all_lists(package: str) -> None:
     module = importlib.import_module(package)
     missing = [name for name in getattr(module, "__all__", ()) if not hasattr(module, name)]
     assert not missing
+
+
+def annotations(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    """The annotations of public functions, methods and attributes, each with the name of its owner."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from annotations(node.body)
+            yield from ((node.name, a.annotation) for a in node.body if isinstance(a, ast.AnnAssign))
+        elif isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name.endswith("__")):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+            yield from ((node.name, a.annotation) for a in given if a is not None and a.annotation is not None)
+            if node.returns is not None:
+                yield node.name, node.returns
+
+
+@pytest.mark.parametrize("prefix", ["hub.contract", "hub.model", "hub.inference", "hub.registry", "hub.spec", "hub"])
+def test_the_contract_has_no_any_in_public_signatures(prefix: str) -> None:
+    chosen = [HUB["hub"]] if prefix == "hub" else [path for name, path in HUB.items() if name.startswith(prefix)]
+    assert chosen
+    for path in chosen:
+        for name, annotation in annotations(ast.parse(path.read_text(encoding="utf-8")).body):
+            used = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+            assert "Any" not in used, f"{path.relative_to(ROOT)}: {name}"
